@@ -1,0 +1,129 @@
+"""A quire: slices of tasks that share a target, a structure and a way of measuring, run as one."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+
+from quire_contracts.task import Scoring
+from quire_contracts.value import (
+    CountsTable,
+    BlobRef,
+    Execution,
+    Fault,
+    Key,
+    Matrix,
+    Phase,
+    Priority,
+    Seconds,
+    Target,
+    Tenant,
+    TraceParent,
+    Value,
+)
+
+FlushReason = Literal["size", "age", "deadline", "single"]
+
+
+class Slice(Value):
+    """Rows `first` to `first + parameters.rows` of a task that has `total_rows` of them; usually all."""
+
+    task_id: Key
+    job_id: Key
+    tenant: Tenant
+    phase: Phase
+    round: int
+    attempt: int
+    first: Annotated[int, Meta(ge=0)]
+    total_rows: Annotated[int, Meta(ge=1)]
+    parameters: Matrix
+    seed: int | None
+    queued_at: datetime
+    scoring: Scoring | None = None
+    traceparent: TraceParent | None = None
+
+
+class Batch(Value):
+    """What a plane runs in one go; every member has this target, structure, observables and shots."""
+
+    batch_id: Key
+    target: Target
+    structure: BlobRef
+    qubits: int
+    observables: BlobRef | None
+    shots: int | None
+    priority: Priority
+    members: Annotated[tuple[Slice, ...], Meta(min_length=1)]
+    flush_reason: FlushReason
+    formed_at: datetime
+    deadline_at: datetime | None = None
+
+
+class ExecuteBatch(Value):
+    """Run a batch at a quantum provider."""
+
+    batch: Batch
+
+
+class SimulateBatch(Value):
+    """Run a batch on the batched simulator."""
+
+    batch: Batch
+
+
+class Member(Value):
+    """Names one task of one job."""
+
+    task_id: Key
+    job_id: Key
+    tenant: Tenant
+
+
+class BatchStarted(Value):
+    """A batch has been running for a while; said only of batches that are not over at once."""
+
+    batch_id: Key
+    target: Target
+    started_at: datetime
+    members: tuple[Member, ...]
+
+
+class SliceResult(Value):
+    """One member's answer: counts where shots were run, values where they are exact, or the fault of this member.
+
+    `counts` covers [parameter sets, measurement groups] rows; `values` is [parameter sets, observables].
+    `traceparent` names the span of this member's share of the batch, in the job's own trace.
+    """
+
+    member: Slice
+    counts: CountsTable | None = None
+    values: Matrix | None = None
+    fault: Fault | None = None
+    traceparent: TraceParent | None = None
+
+
+class BatchExecuted(Value):
+    """A batch ran; each member has its own answer or its own fault."""
+
+    batch_id: Key
+    target: Target
+    qubits: int
+    observables: BlobRef | None
+    shots: int | None
+    execution: Execution
+    results: tuple[SliceResult, ...]
+    formed_at: datetime
+    finished_at: datetime
+
+
+class BatchFailed(Value):
+    """A batch did not run; the fault holds for every member."""
+
+    batch_id: Key
+    target: Target
+    members: tuple[Slice, ...]
+    fault: Fault
+    after_seconds: Seconds = 0.0

@@ -1,0 +1,144 @@
+"""The job document: what a team asks for, the same on the bus, over HTTP and in files."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from quire_contracts import limits
+from quire_contracts.value import Name, Priority, Target, Tenant
+
+Index = Annotated[int, Meta(ge=0, lt=limits.VARIABLES)]
+Shots = Annotated[int, Meta(ge=1, le=limits.SHOTS)]
+Program = Annotated[
+    str, Meta(min_length=1, max_length=limits.PROGRAM_BYTES, description="OpenQASM 3 (or 2) source text.")
+]
+ParameterSet = Annotated[tuple[float, ...], Meta(max_length=limits.PARAMETERS)]
+ParameterSets = Annotated[
+    tuple[ParameterSet, ...],
+    Meta(
+        min_length=1,
+        max_length=limits.PARAMETER_SETS,
+        description="One row for each run; columns follow the order in which the program declares its inputs.",
+    ),
+]
+PauliSum = Annotated[
+    dict[Annotated[str, Meta(pattern=r"^[IXYZ]+$", max_length=limits.QUBITS)], float],
+    Meta(
+        min_length=1,
+        max_length=limits.OBSERVABLE_TERMS,
+        description="Pauli label to coefficient; the right-most character acts on qubit 0.",
+    ),
+]
+
+
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a job document: a field that nobody knows is a mistake and is refused."""
+
+
+class Budget(Strict):
+    """What a job may spend at most. Work that would exceed it is not submitted."""
+
+    max_usd: Annotated[float, Meta(ge=0)] | None = None
+    max_shots: Annotated[int, Meta(ge=1)] | None = None
+
+
+class MaxCut(Strict, tag_field="type", tag="maxcut"):
+    """Split the nodes of a weighted graph in two so that the weight between the parts is largest.
+
+    `edges` are [i, j, weight]; nodes are numbered from 0 and there are `n` of them (default: the largest index + 1).
+    """
+
+    edges: Annotated[tuple[tuple[Index, Index, float], ...], Meta(min_length=1, max_length=limits.COUPLINGS)]
+    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)] | None = None
+
+
+class Qubo(Strict, tag_field="type", tag="qubo"):
+    """Minimise offset + sum linear[i] x_i + sum w x_i x_j over x in {0, 1}^n; `quadratic` is [i, j, w]."""
+
+    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
+    linear: Annotated[tuple[float, ...], Meta(max_length=limits.VARIABLES)] = ()
+    quadratic: Annotated[tuple[tuple[Index, Index, float], ...], Meta(max_length=limits.COUPLINGS)] = ()
+    offset: float = 0.0
+
+
+class Ising(Strict, tag_field="type", tag="ising"):
+    """Minimise offset + sum h[i] s_i + sum w s_i s_j over s in {-1, +1}^n; `j` is [i, j, w]."""
+
+    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
+    h: Annotated[tuple[float, ...], Meta(max_length=limits.VARIABLES)] = ()
+    j: Annotated[tuple[tuple[Index, Index, float], ...], Meta(max_length=limits.COUPLINGS)] = ()
+    offset: float = 0.0
+
+
+class Spsa(Strict, tag_field="name", tag="spsa"):
+    """Simultaneous perturbation stochastic approximation (Spall, 1998); unset gains are calibrated from the sweep."""
+
+    rounds: Annotated[int, Meta(ge=1, le=limits.ROUNDS)] = 20
+    learning_rate: Annotated[float, Meta(gt=0)] | None = None
+    perturbation: Annotated[float, Meta(gt=0)] = 0.1
+
+
+class Qaoa(Strict, tag_field="name", tag="qaoa"):
+    """The quantum approximate optimisation algorithm (Farhi et al., 2014).
+
+    `sweep` start points are pre-screened in one batch; `initial` (2 x layers angles: all gammas, then all betas)
+    replaces the pre-screen.
+    """
+
+    layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2
+    optimizer: Spsa = msgspec.field(default_factory=Spsa)
+    sweep: Annotated[int, Meta(ge=1, le=1_024)] = 64
+    initial: Annotated[tuple[float, ...], Meta(max_length=2 * limits.LAYERS)] = ()
+
+
+class Job(Strict):
+    """What every kind of job has in common; all of it is optional."""
+
+    name: Name = ""
+    tenant: Tenant = "default"
+    project: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "default"
+    priority: Priority = "research"
+    deadline_seconds: Annotated[float, Meta(gt=0, le=limits.DEADLINE_SECONDS)] | None = None
+    seed: Annotated[int, Meta(ge=0, le=limits.SEED)] | None = None
+    targets: Annotated[tuple[Target, ...], Meta(max_length=limits.TARGETS)] = ()
+    budget: Budget = msgspec.field(default_factory=Budget)
+    idempotency_key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
+    tags: Annotated[
+        dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=limits.TAGS)
+    ] = msgspec.field(default_factory=dict)
+
+
+class SampleJob(Job, kw_only=True, tag_field="kind", tag="sample"):
+    """Sample a circuit: counts for each parameter set."""
+
+    program: Program
+    parameters: ParameterSets = ((),)
+    shots: Shots = 1024
+
+
+class EstimateJob(Job, kw_only=True, tag_field="kind", tag="estimate"):
+    """Estimate observables: values and standard errors of shape [parameter sets, observables].
+
+    `precision` is the standard error asked for by each unit coefficient; 0 asks for exact values.
+    """
+
+    program: Program
+    observables: Annotated[tuple[PauliSum, ...], Meta(min_length=1, max_length=limits.OBSERVABLES)]
+    parameters: ParameterSets = ((),)
+    precision: Annotated[float, Meta(ge=0, le=1)] = 0.0
+
+
+class OptimizeJob(Job, kw_only=True, tag_field="kind", tag="optimize"):
+    """Optimise a problem with binary variables by a variational loop, beside a classical baseline."""
+
+    problem: MaxCut | Qubo | Ising
+    algorithm: Qaoa = msgspec.field(default_factory=Qaoa)
+    shots: Shots = 1024
+
+
+JobDocument = SampleJob | EstimateJob | OptimizeJob
+JobKind = Literal["sample", "estimate", "optimize"]
+KINDS: dict[type, JobKind] = {SampleJob: "sample", EstimateJob: "estimate", OptimizeJob: "optimize"}

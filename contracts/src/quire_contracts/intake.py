@@ -1,0 +1,217 @@
+"""From the bytes of a job document to a checked value, or to the list of what is wrong with it."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from typing import Final
+
+import msgspec
+
+from quire_contracts import limits
+from quire_contracts.document import EstimateJob, Ising, JobDocument, MaxCut, OptimizeJob, Qubo, SampleJob
+from quire_contracts.value import Problem
+
+SHARED_TENANT: Final = "shared"
+"""The tenant of what belongs to several tenants at once, such as a batch; no document may name it."""
+
+_NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://quire.dev/ids")
+_PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?$", re.DOTALL)
+_STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
+_TOKEN: Final = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_decoder: Final = msgspec.json.Decoder(JobDocument)
+_encoder: Final = msgspec.json.Encoder(order="deterministic")
+
+
+class DocumentError(ValueError):
+    """A job document that cannot be accepted; `problems` says where, why and what to do, at least one."""
+
+    def __init__(self, *problems: Problem) -> None:
+        """Keep the problems in the order in which they were found."""
+        super().__init__("; ".join(f"{problem.pointer or '/'}: {problem.reason}" for problem in problems))
+        self.problems = problems
+
+
+def parse_document(body: bytes) -> JobDocument:
+    """Read and check a job document (UTF-8 JSON).
+
+    Size and nesting are checked before anything is decoded. Unknown fields are refused. The result obeys every limit
+    of `limits` and every rule that needs no parsing of the program.
+
+    Raises:
+        DocumentError: with every problem found; a malformed document gives one problem, a well-formed one all of them.
+    """
+    if len(body) > limits.DOCUMENT_BYTES:
+        raise DocumentError(
+            Problem(
+                pointer="",
+                reason=f"the document has {len(body)} bytes",
+                limit=f"at most {limits.DOCUMENT_BYTES} bytes",
+                hint="split the parameter sets over several jobs",
+            )
+        )
+    if _depth(body) > limits.DOCUMENT_DEPTH:
+        raise DocumentError(
+            Problem(
+                pointer="",
+                reason="the document is nested too deeply",
+                limit=f"at most {limits.DOCUMENT_DEPTH} levels",
+                hint="see the job document's JSON Schema, contracts/schemas/job-document.json",
+            )
+        )
+    try:
+        document = _decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise DocumentError(_problem(str(error))) from None
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        reason = f"the body is not a JSON document: {error}"
+        raise DocumentError(Problem(pointer="", reason=reason[:500], hint="send UTF-8 JSON (RFC 8259)")) from None
+    problems = tuple(_rules(document))
+    if problems:
+        raise DocumentError(*problems)
+    return document
+
+
+def content_sha256(document: JobDocument) -> str:
+    """Digest of what the document asks for: equal for equal content, whatever the order or spacing of its JSON."""
+    return hashlib.sha256(_encoder.encode(document)).hexdigest()
+
+
+def encode_document(document: JobDocument) -> bytes:
+    """The document as canonical JSON: fields in order, defaults written out; equal documents give equal bytes."""
+    return _encoder.encode(document)
+
+
+def job_id_for(tenant: str, idempotency_key: str) -> str:
+    """The id of the job that a tenant's idempotency key names (UUID version 5); the same key gives the same id."""
+    return str(uuid.uuid5(_NAMESPACE, f"job|{tenant}|{idempotency_key}"))
+
+
+def message_id(cause: str, type_: str, identity: str, attempt: int = 0) -> str:
+    """The deterministic id of a message (contract law 2): equal for equal work, different for each attempt."""
+    return str(uuid.uuid5(_NAMESPACE, f"{cause}|{type_}|{identity}|{attempt}"))
+
+
+def _depth(body: bytes) -> int:
+    """Deepest nesting of brackets outside of strings, by one pass over the bytes."""
+    depth = deepest = 0
+    for token in _TOKEN.finditer(body):
+        if token[0] in b"[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif token[0] in b"]}":
+            depth -= 1
+    return deepest
+
+
+def _problem(message: str) -> Problem:
+    """A msgspec message such as "Expected `int` >= 1 - at `$.shots`" as a problem with a JSON pointer."""
+    found = _PATH.match(message)
+    reason, path = (found["reason"], found["path"] or "$") if found else (message, "$")
+    pointer = "".join(f"/{name or index}" for name, index in _STEP.findall(path))
+    unknown = re.search(r"unknown field `([^`]+)`", reason)
+    if unknown:
+        pointer = f"{pointer}/{unknown[1]}"
+    limit = re.search(r"(?:of length|matching regex|>=|<=|<|>) .*$", reason)
+    missing = re.search(r"missing required field `([^`]+)`", reason)
+    hint = "see contracts/schemas/job-document.json for the fields and their limits"
+    if missing:
+        pointer, hint = f"{pointer}/{missing[1]}", f"add the field `{missing[1]}`"
+    elif unknown:
+        hint = "remove the field, or check its spelling"
+    return Problem(pointer=pointer, reason=reason[:1_000], limit=limit[0][:200] if limit else None, hint=hint)
+
+
+def _rules(document: JobDocument) -> list[Problem]:
+    """The rules that a type cannot say."""
+    problems = []
+    if document.tenant == SHARED_TENANT:
+        problems.append(Problem(pointer="/tenant", reason=f"`{SHARED_TENANT}` is reserved", hint="use your own name"))
+    if len(set(document.targets)) != len(document.targets):
+        problems.append(Problem(pointer="/targets", reason="a target is named twice", hint="name each target once"))
+    match document:
+        case SampleJob() | EstimateJob():
+            problems += _parameter_rules(document)
+        case OptimizeJob():
+            problems += _problem_rules(document)
+    if isinstance(document, EstimateJob):
+        problems += _observable_rules(document)
+    return problems
+
+
+def _parameter_rules(document: SampleJob | EstimateJob) -> list[Problem]:
+    width = len(document.parameters[0])
+    return [
+        Problem(
+            pointer=f"/parameters/{row}",
+            reason=f"this parameter set has {len(values)} numbers, the first has {width}",
+            hint="give every parameter set one number for each input of the program",
+        )
+        for row, values in enumerate(document.parameters)
+        if len(values) != width
+    ][:10]
+
+
+def _observable_rules(document: EstimateJob) -> list[Problem]:
+    widths = {len(label) for observable in document.observables for label in observable}
+    if len(widths) > 1:
+        return [
+            Problem(
+                pointer="/observables",
+                reason=f"labels have different lengths: {sorted(widths)[:5]}",
+                hint="write each label with one character for each qubit, the right-most for qubit 0",
+            )
+        ]
+    return []
+
+
+def _problem_rules(document: OptimizeJob) -> list[Problem]:
+    problems = []
+    match document.problem:
+        case MaxCut(edges=edges, n=n):
+            size = n if n is not None else 1 + max(max(i, j) for i, j, _ in edges)
+            couplings, field, linear = edges, "edges", 0
+        case Qubo(n=size, quadratic=couplings, linear=values):
+            field, linear = "quadratic", len(values)
+        case Ising(n=size, j=couplings, h=values):
+            field, linear = "j", len(values)
+    for row, (i, j, _) in enumerate(couplings):
+        if i == j:
+            problems.append(
+                Problem(
+                    pointer=f"/problem/{field}/{row}",
+                    reason=f"variable {i} is coupled to itself",
+                    hint="put a term of one variable into the linear part",
+                )
+            )
+        elif max(i, j) >= size:
+            problems.append(
+                Problem(
+                    pointer=f"/problem/{field}/{row}",
+                    reason=f"variable {max(i, j)} does not exist",
+                    limit=f"indices below n = {size}",
+                    hint="raise n or correct the index",
+                )
+            )
+    if linear not in (0, size):
+        name = "linear" if field == "quadratic" else "h"
+        problems.append(
+            Problem(
+                pointer=f"/problem/{name}",
+                reason=f"{linear} numbers for n = {size} variables",
+                limit=f"none or exactly {size}",
+                hint="give one number for each variable, or leave the field out",
+            )
+        )
+    initial = document.algorithm.initial
+    if initial and len(initial) != 2 * document.algorithm.layers:
+        problems.append(
+            Problem(
+                pointer="/algorithm/initial",
+                reason=f"{len(initial)} angles for {document.algorithm.layers} layers",
+                limit=f"exactly {2 * document.algorithm.layers}",
+                hint="give all gammas, then all betas",
+            )
+        )
+    return problems[:10]

@@ -1,0 +1,137 @@
+"""A job's way in and its end: submission, acceptance, refusal, and the terminal events."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from quire_contracts.document import JobKind
+from quire_contracts.result import JobResult
+from quire_contracts.value import (
+    BlobRef,
+    Execution,
+    Fault,
+    Key,
+    Name,
+    Priority,
+    Problem,
+    Sha256,
+    Target,
+    Tenant,
+    Text,
+    Timing,
+    Value,
+)
+
+BLOB_REF_MEDIA_TYPE = "application/vnd.quire.blobref+json"
+"""The content type of a submission whose body is the `BlobRef` of a document too large for a message."""
+
+
+class SubmitJob(Value):
+    """A job document on its way in. On the wire the body is the document itself; tenant and id stand in the subject.
+
+    The body is not checked yet: whoever takes it answers `JobAccepted`, `JobRejected` or `SubmissionRefused`.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    body: bytes
+    media_type: Annotated[str, Meta(max_length=128)] = "application/json"
+
+
+class CancelJob(Value):
+    """Stop a job; what already ran stays recorded."""
+
+    job_id: Key
+    tenant: Tenant
+    reason: Text = ""
+
+
+class ExpireJob(Value):
+    """A job's deadline has come; sent by a schedule when the job was accepted."""
+
+    job_id: Key
+    tenant: Tenant
+
+
+class JobAccepted(Value):
+    """A submission was taken; its life is on `quire.evt.<tenant>.*.*.*.<job_id>`.
+
+    Answered under the submission's own key, and under the job's id where that differs. `repeated` says that the job
+    existed already with the same content.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    name: Name
+    project: str
+    priority: Priority
+    content_sha256: Sha256
+    accepted_at: datetime
+    targets: tuple[Target, ...] = ()
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+    deadline_at: datetime | None = None
+    repeated: bool = False
+
+
+class JobRejected(Value):
+    """The end of a submission that cannot become a result: nothing ran, nothing was spent."""
+
+    job_id: Key
+    tenant: Tenant
+    code: Annotated[str, Meta(max_length=64)]
+    reason: Text
+    next_step: Text
+    problems: tuple[Problem, ...] = ()
+
+
+class SubmissionRefused(Value):
+    """A submission whose key already names a job with other content; that job is untouched."""
+
+    submission: Key
+    tenant: Tenant
+    job_id: Key
+    code: Annotated[str, Meta(max_length=64)]
+    reason: Text
+    next_step: Text
+
+
+class JobCompleted(Value):
+    """The end of a job that has an answer; `degraded` says that it is not the answer first asked for, and why.
+
+    The answer stands in `result`, or, where it is too large for a message, as JSON behind `result_ref`.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    result: JobResult | None = None
+    result_ref: BlobRef | None = None
+    degraded: bool = False
+    reason: Text = ""
+    executions: Annotated[tuple[Execution, ...], Meta(max_length=100)] = ()
+    timings: Annotated[tuple[Timing, ...], Meta(max_length=100)] = ()
+    cost_usd: float = 0.0
+    shots: int = 0
+
+
+class JobFailed(Value):
+    """The end of a job without an answer, with its reason and what can be done."""
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    fault: Fault
+
+
+class JobCancelled(Value):
+    """The end of a job that was stopped on request, or because its deadline came."""
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    reason: Text

@@ -1,0 +1,36 @@
+"""Every size, depth and length limit of the wire in one table, so that a refusal can name the limit it applied."""
+
+from typing import Final
+
+MESSAGE_BYTES: Final = 256 * 1024
+"""A message's body and headers together, on the bus."""
+
+DOCUMENT_BYTES: Final = 1024 * 1024
+"""A job document over HTTP or in a file; above `MESSAGE_BYTES` it travels by content address."""
+
+DOCUMENT_DEPTH: Final = 16
+"""Nesting of objects and arrays in a job document; the deepest legal one needs six."""
+
+PROGRAM_BYTES: Final = 256 * 1024
+INLINE_BYTES: Final = 16 * 1024
+"""Content up to this size travels inside its `BlobRef`."""
+
+PARAMETER_SETS: Final = 10_000
+PARAMETERS: Final = 4_096
+"""Numbers in one parameter set."""
+
+OBSERVABLES: Final = 1_000
+OBSERVABLE_TERMS: Final = 10_000
+QUBITS: Final = 200
+SHOTS: Final = 1_000_000
+VARIABLES: Final = 10_000
+"""Variables of an optimisation problem."""
+
+COUPLINGS: Final = 200_000
+LAYERS: Final = 32
+ROUNDS: Final = 1_000
+DEADLINE_SECONDS: Final = 7 * 24 * 3600.0
+TARGETS: Final = 8
+TAGS: Final = 32
+SEED: Final = 2**53 - 1
+"""The largest integer that every JSON reader keeps exactly."""

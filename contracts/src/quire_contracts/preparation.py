@@ -1,0 +1,92 @@
+"""What preprocessing is asked for, and what it states: structures, parameter sets, start points, a baseline."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from quire_contracts.value import BlobRef, Fault, Key, Matrix, Problem, Seconds, Sha256, Tenant, Text, Timing, Value
+
+
+class PrepareJob(Value):
+    """Turn a job document (canonical JSON) into something that can run. `seed` makes the work repeatable."""
+
+    job_id: Key
+    tenant: Tenant
+    document: BlobRef
+    seed: int
+
+
+class Estimate(Value):
+    """What the work needs, before any device is chosen: a lower bound, all-to-all connectivity assumed."""
+
+    qubits: int
+    depth: int
+    two_qubit_gates: int
+    parameter_sets: int
+    shots: int | None
+
+
+class Baseline(Value):
+    """An honest classical answer to the same problem, in the problem's own units.
+
+    `assignment` is one 0 or 1 for each variable, variable 0 first. `exact` says that `value` is proven optimal.
+    """
+
+    method: Annotated[str, Meta(max_length=64)]
+    value: float
+    assignment: tuple[int, ...]
+    exact: bool
+    worst: float | None = None
+    """The worst possible value where it is known; the approximation ratio needs it for minimisation."""
+
+
+class Loop(Value):
+    """Where a variational loop starts.
+
+    `start_points` is [candidates, parameters]: the pre-screen's sweep. The objective of a problem is
+    `scale * energy` with energy the expectation of the (single) observable, which the loop minimises; `scale` is -1
+    where the problem maximises.
+    """
+
+    start_points: Matrix
+    scale: Literal[1, -1]
+
+
+class Preparation(Value):
+    """The deterministic part of a preparation: equal documents and seeds give equal bytes.
+
+    `structure` is canonical OpenQASM 3 text; `parameters` is [sets, structure parameters]; `observables` is the JSON
+    of a list of `Observable`, or none for sampling. `shots` None asks for exact values.
+    """
+
+    structure: BlobRef
+    qubits: int
+    parameters: Matrix | None
+    observables: BlobRef | None
+    shots: int | None
+    input_sha256: Sha256
+    estimate: Estimate
+    loop: Loop | None = None
+    baseline: Baseline | None = None
+    notes: tuple[Text, ...] = ()
+
+
+class JobPrepared(Value):
+    """A job is ready to be routed; the baseline's wall time stands apart from the deterministic part."""
+
+    job_id: Key
+    tenant: Tenant
+    preparation: Preparation
+    timings: tuple[Timing, ...] = ()
+    baseline_seconds: Seconds = 0.0
+
+
+class PreparationFailed(Value):
+    """A job cannot be prepared: an invalid program or problem has its `problems`, anything else only its fault."""
+
+    job_id: Key
+    tenant: Tenant
+    fault: Fault
+    problems: tuple[Problem, ...] = ()

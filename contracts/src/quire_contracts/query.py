@@ -1,0 +1,73 @@
+"""Questions to the ledger and their answers, as request and reply on `quire.query.ledger.<name>`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+from quire_contracts.document import JobKind
+from quire_contracts.record import JobState
+from quire_contracts.value import Key, Name, Priority, Tenant, Text, Value
+
+
+class FindJobs(Value):
+    """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on."""
+
+    tenant: Tenant
+    state: JobState | None = None
+    project: str | None = None
+    before: datetime | None = None
+    limit: Annotated[int, Meta(ge=1, le=500)] = 50
+
+
+class JobSummary(Value):
+    """A job in a list."""
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    name: Name
+    project: str
+    priority: Priority
+    state: JobState
+    degraded: bool
+    reason: Text
+    accepted_at: datetime
+    ended_at: datetime | None
+    shots: int
+    cost_usd: float
+
+
+class JobList(Value):
+    """The answer to `FindJobs`."""
+
+    jobs: tuple[JobSummary, ...]
+
+
+class FindEvents(Value):
+    """The recorded life of one job, in log order, after a stream sequence."""
+
+    tenant: Tenant
+    job_id: Key
+    after: Annotated[int, Meta(ge=0)] = 0
+    limit: Annotated[int, Meta(ge=1, le=1_000)] = 500
+
+
+class LoggedEvent(Value):
+    """One event as the ledger keeps it; `data` is its JSON body."""
+
+    sequence: int
+    id: str
+    type: str
+    source: str
+    time: datetime
+    causation_id: str | None
+    data: str
+
+
+class EventList(Value):
+    """The answer to `FindEvents`."""
+
+    events: tuple[LoggedEvent, ...]

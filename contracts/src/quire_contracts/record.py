@@ -1,0 +1,130 @@
+"""The canonical record of a job: one small document, rewritten by the control plane alone."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from quire_contracts.document import JobKind
+from quire_contracts.preparation import Preparation
+from quire_contracts.result import Best, JobResult, Round
+from quire_contracts.task import Task
+from quire_contracts.value import (
+    BlobRef,
+    Execution,
+    Fault,
+    Key,
+    Name,
+    Priority,
+    Problem,
+    Seconds,
+    Sha256,
+    Target,
+    Tenant,
+    Timing,
+    Value,
+)
+
+JobState = Literal[
+    "queued", "validated", "submitted", "running", "retrieved", "scored", "completed", "failed", "cancelled", "rejected"
+]
+TERMINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled", "rejected"})
+
+
+class Step(Value):
+    """A state that the job reached, when, and the id of the message that brought it there."""
+
+    state: JobState
+    at: datetime
+    cause: str
+    note: str = ""
+
+
+class Decision(Value):
+    """Why work went where it went: the rules that matched and what was passed over."""
+
+    at: datetime
+    task_id: Key
+    target: Target
+    fallbacks: tuple[Target, ...]
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
+
+
+class Checkpoint(Value):
+    """A loop after its last full round: enough to go on as if nothing had happened.
+
+    `optimizer` is the optimiser's complete state as plain JSON, its random generator's state included.
+    """
+
+    phase: Literal["sweep", "round", "final"]
+    round: int
+    rounds: int
+    optimizer: dict[str, object]
+    best_parameters: tuple[float, ...]
+    best_objective: float | None
+    history: Annotated[tuple[Round, ...], Meta(max_length=1_000)] = ()
+
+
+class Pending(Value):
+    """A task in flight."""
+
+    task: Task
+    since: datetime
+    faults: tuple[Fault, ...] = ()
+
+
+class JobRecord(Value):
+    """All that is known of a job. `applied` holds the tasks whose answers were taken, so that a repeat changes nothing."""
+
+    job_id: Key
+    tenant: Tenant
+    kind: JobKind
+    name: Name
+    project: str
+    priority: Priority
+    tags: dict[str, str]
+    targets: tuple[Target, ...]
+    seed: int
+    seeded: bool
+    content_sha256: Sha256
+    document: BlobRef
+    state: JobState
+    accepted_at: datetime
+    updated_at: datetime
+    history: tuple[Step, ...]
+    trace_id: str = ""
+    traceparent: str | None = None
+    deadline_at: datetime | None = None
+    max_shots: int | None = None
+    max_usd: float | None = None
+    preparation: Preparation | None = None
+    baseline_seconds: Seconds = 0.0
+    checkpoint: Checkpoint | None = None
+    pending: tuple[Pending, ...] = ()
+    applied: tuple[Key, ...] = ()
+    decisions: Annotated[tuple[Decision, ...], Meta(max_length=100)] = ()
+    executions: Annotated[tuple[Execution, ...], Meta(max_length=100)] = ()
+    timings: Annotated[tuple[Timing, ...], Meta(max_length=100)] = ()
+    shots: int = 0
+    cost_usd: float = 0.0
+    best: Best | None = None
+    result: JobResult | None = None
+    result_ref: BlobRef | None = None
+    degraded: bool = False
+    reason: str = ""
+    fault: Fault | None = None
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended; an ended record changes no more."""
+        return self.state in TERMINAL
+
+
+def evolve(record: JobRecord, **changes: object) -> JobRecord:
+    """The record with some fields replaced."""
+    return msgspec.structs.replace(record, **changes)

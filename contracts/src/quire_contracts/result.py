@@ -1,0 +1,95 @@
+"""A job's answer, as its user reads it."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from quire_contracts.preparation import Baseline
+from quire_contracts.value import CountsTable, Seconds, Target, Value
+
+Counts = dict[str, int]
+"""Outcome to number of shots; the right-most bit of an outcome is bit (or qubit) 0."""
+
+
+class Best(Value):
+    """The best assignment seen among samples: `value` in the problem's units, one 0 or 1 for each variable."""
+
+    value: float
+    assignment: tuple[int, ...]
+    probability: float | None = None
+    """Share of the last sampling's shots that gave exactly this assignment."""
+
+
+class Round(Value):
+    """One round of a loop: its objective (problem units), the best objective so far, and where it ran."""
+
+    round: int
+    objective: float
+    best: float
+    std_error: float | None
+    target: Target
+
+
+class Quality(Value):
+    """How good an optimisation's answer is against its baseline.
+
+    `approximation_ratio` is (worst - value) / (worst - reference), 1 at the reference; `gap` is
+    |value - reference| / max(1, |reference|). `success_probability` is the share of final shots at the best value.
+    """
+
+    approximation_ratio: float | None = None
+    gap: float | None = None
+    optimal: bool | None = None
+    """True when the value equals a proven optimum; None when no proof is at hand."""
+
+    success_probability: float | None = None
+    mean_objective: float | None = None
+
+
+class SampleResult(Value, tag_field="kind", tag="sample"):
+    """One object of counts for each parameter set; large results travel packed, in `table`."""
+
+    counts: tuple[Counts, ...] | None = None
+    table: CountsTable | None = None
+
+
+class EstimateResult(Value, tag_field="kind", tag="estimate"):
+    """Values and standard errors of shape [parameter sets, observables]; exact values have standard error 0."""
+
+    values: tuple[tuple[float, ...], ...]
+    std_errors: tuple[tuple[float, ...], ...]
+
+
+class OptimizeResult(Value, tag_field="kind", tag="optimize"):
+    """The best assignment, the loop's history, the classical baseline, and how the two compare."""
+
+    best: Best
+    history: tuple[Round, ...]
+    baseline: Baseline | None
+    quality: Quality
+    parameters: tuple[float, ...] = ()
+    """Angles of the last sampling."""
+
+    baseline_seconds: Seconds = 0.0
+    source: Annotated[str, Meta(max_length=32)] = "quantum"
+    """`quantum`, or `classical` when the answer is the baseline's."""
+
+
+JobResult = SampleResult | EstimateResult | OptimizeResult
+
+
+def encode_result(result: JobResult) -> bytes:
+    """The result as JSON."""
+    return msgspec.json.encode(result)
+
+
+def decode_result(data: bytes) -> JobResult:
+    """The result from its JSON.
+
+    Raises:
+        msgspec.ValidationError: if the bytes are not a result.
+    """
+    return msgspec.json.decode(data, type=JobResult)

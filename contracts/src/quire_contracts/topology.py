@@ -1,0 +1,140 @@
+"""What exists on the broker, in one table: streams, consumers, buckets. `quire_bus.provision` alone makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from quire_contracts import batch, job, preparation, task
+from quire_contracts.registry import entry_of
+from quire_contracts.value import Value
+
+DAY: Final = 24 * 3600.0
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream with limits retention. Ages in seconds, sizes in bytes; when full it refuses, it never forgets."""
+
+    name: str
+    subjects: tuple[str, ...]
+    max_age: float
+    max_bytes: int
+    atomic: bool = False
+    """Atomic batches, per-message time to live and scheduled messages are allowed."""
+
+    duplicate_window: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Consumer:
+    """A durable pull consumer of one service.
+
+    `ack_wait` (seconds) is how soon a killed worker's message comes back; heartbeats keep a slow one. `max_deliver`
+    stands above the bus's own attempt limit, so that the bus dead-letters with a reason and the broker's limit is only
+    the net. `max_ack_pending` bounds what all replicas together hold.
+    """
+
+    service: str
+    durable: str
+    filters: tuple[str, ...]
+    stream: str = "QUIRE"
+    ack_wait: float = 5.0
+    max_deliver: int = 20
+    max_ack_pending: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A key-value bucket; `max_age` in seconds, 0 keeps for ever."""
+
+    name: str
+    history: int = 1
+    max_age: float = 0.0
+    max_bytes: int = 256 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectStore:
+    """A bucket of content-addressed objects."""
+
+    name: str
+    max_age: float
+    max_bytes: int
+
+
+STREAM: Final = Stream(
+    name="QUIRE",
+    subjects=("quire.cmd.>", "quire.evt.>", "quire.rec.>", "quire.sched.>"),
+    max_age=30 * DAY,
+    max_bytes=8 * 1024 * MIB,
+    atomic=True,
+)
+DEAD_STREAM: Final = Stream(
+    name="QUIRE_DEAD",
+    subjects=(
+        "quire.dead.>",
+        "$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.QUIRE.>",
+        "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.QUIRE.>",
+    ),
+    max_age=90 * DAY,
+    max_bytes=512 * MIB,
+)
+STREAMS: Final = (STREAM, DEAD_STREAM)
+
+
+def durable_name(service: str, message: type[Value]) -> str:
+    """The durable of a service for a message class, as in `batching-task-run-v1`."""
+    entry = entry_of(message)
+    return f"{service}-{entry.noun}-{entry.verb}-v{entry.version}"
+
+
+def _consumer(service: str, message: type[Value], *, max_ack_pending: int = 256) -> Consumer:
+    return Consumer(
+        service=service,
+        durable=durable_name(service, message),
+        filters=(entry_of(message).filter,),
+        max_ack_pending=max_ack_pending,
+    )
+
+
+CONSUMERS: Final = (
+    _consumer("control-plane", job.SubmitJob),
+    _consumer("control-plane", job.CancelJob),
+    _consumer("control-plane", job.ExpireJob),
+    _consumer("control-plane", preparation.JobPrepared),
+    _consumer("control-plane", preparation.PreparationFailed),
+    _consumer("control-plane", batch.BatchStarted),
+    _consumer("control-plane", task.TaskScored),
+    _consumer("control-plane", task.TaskFailed),
+    _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=64),
+    _consumer("batching", task.RunTask, max_ack_pending=10_000),
+    _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=64),
+    _consumer("gpu-simulation", batch.SimulateBatch, max_ack_pending=64),
+    _consumer("aggregation", batch.BatchExecuted),
+    _consumer("aggregation", batch.BatchFailed),
+    Consumer(service="ledger", durable="ledger-log", filters=("quire.evt.>",), max_ack_pending=4_096),
+)
+BUCKETS: Final = (
+    Bucket("submissions", history=8),
+    Bucket("backends"),
+    Bucket("policy", history=16),
+    Bucket("switches", history=16),
+    Bucket("quotas"),
+    Bucket("results", max_age=7 * DAY, max_bytes=1024 * MIB),
+)
+OBJECTS: Final = ObjectStore("blobs", max_age=30 * DAY, max_bytes=8 * 1024 * MIB)
+
+
+def consumer_of(service: str, message: type[Value]) -> Consumer:
+    """The row of a service's consumer for a message class.
+
+    Raises:
+        LookupError: if the table has none; a service may consume only what stands here.
+    """
+    wanted = durable_name(service, message)
+    for consumer in CONSUMERS:
+        if consumer.durable == wanted:
+            return consumer
+    raise LookupError(f"topology.py gives {service} no consumer of {message.__name__}")
