@@ -7,10 +7,9 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from quire_contracts.result import Best
+from quire_contracts.result import Best, JobResult, Quality
 from quire_contracts.value import (
     BlobRef,
-    CountsTable,
     Execution,
     Fault,
     Key,
@@ -22,7 +21,6 @@ from quire_contracts.value import (
     Tenant,
     Text,
     Timing,
-    TraceParent,
     Value,
 )
 
@@ -31,13 +29,14 @@ class Scoring(Value):
     """What aggregation needs to score samples of an optimisation problem against its baseline.
 
     The objective is `scale * energy`; `reference` is the baseline's objective and `worst` the worst possible one,
-    where known.
+    where known. `best` is the best answer of earlier tasks: the score is that of the better of the two.
     """
 
     scale: Literal[1, -1]
     reference: float | None = None
     reference_exact: bool = False
     worst: float | None = None
+    best: Best | None = None
 
 
 class Task(Value):
@@ -74,20 +73,22 @@ class RunTask(Value):
 
 
 class TaskQuality(Value):
-    """How far a task's answer can be trusted, and how good it is."""
+    """How far a task's answer can be trusted, and how good it is; the figures are defined at `result.Quality`."""
 
     checks: tuple[Text, ...] = ()
     """Names of the sanity checks that passed."""
 
-    approximation_ratio: float | None = None
-    gap: float | None = None
+    figures: Quality | None = None
     shots: int = 0
+    """Shots that were run for this task, over all parameter sets and measurement groups."""
 
 
 class TaskScored(Value):
     """A task's answer, fanned in, in one bit order, checked and scored.
 
-    `values` and `std_errors` have shape [parameter sets, observables]; `counts` is there when counts were asked for.
+    `values` and `std_errors` have shape [parameter sets, observables] and are inline for up to 2,048 numbers. The task
+    of phase "main" carries the job's answer as its user reads it: in `result`, or as JSON behind `result_ref` where it
+    is too large. `best` and the quality's figures are there when the task came with a `Scoring`.
     """
 
     job_id: Key
@@ -98,11 +99,12 @@ class TaskScored(Value):
     attempt: int
     values: Matrix | None
     std_errors: Matrix | None
-    counts: CountsTable | None
     best: Best | None
     quality: TaskQuality
     executions: tuple[Execution, ...]
     timings: tuple[Timing, ...] = ()
+    result: JobResult | None = None
+    result_ref: BlobRef | None = None
 
 
 class TaskFailed(Value):
@@ -116,5 +118,3 @@ class TaskFailed(Value):
     fault: Fault
     after_seconds: Seconds = 0.0
     """Wait at least this long before the same target is tried again."""
-
-    traceparent: TraceParent | None = None

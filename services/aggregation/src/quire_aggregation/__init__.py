@@ -1,0 +1,1 @@
+"""Fans in, normalises, validates and scores results."""

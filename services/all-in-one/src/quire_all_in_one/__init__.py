@@ -1,0 +1,1 @@
+"""Every service and an embedded broker with one command."""

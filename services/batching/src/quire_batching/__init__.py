@@ -1,0 +1,1 @@
+"""Gathers tasks into batches."""

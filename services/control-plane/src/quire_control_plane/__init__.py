@@ -1,0 +1,1 @@
+"""Owns the job record and decides: routing, loops, deadlines."""

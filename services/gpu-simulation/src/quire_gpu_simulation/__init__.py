@@ -1,0 +1,1 @@
+"""Runs whole parameter sweeps of one structure on a simulator."""

@@ -1,0 +1,1 @@
+"""Validates, normalises and encodes jobs, and runs the classical baseline."""

@@ -1,0 +1,1 @@
+"""Runs a batch at a quantum provider."""
