@@ -1,0 +1,82 @@
+"""Typed documents on the log, one subject each, rewritten by compare-and-swap."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from quire_bus.store import Store
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+def record_subject(tenant: str, kind: str, id_: str) -> str:
+    """Where a record lives; all three are valid tokens."""
+    return f"quire.rec.{tenant}.{kind}.{id_}"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordWrite:
+    """A record's next value, for `Delivery.commit` or `Records.put`.
+
+    expected_revision: the revision that was read; 0 to create; None writes whatever is there.
+    ttl_seconds: the broker forgets the record after that many seconds (whole, >= 1); None keeps it.
+    """
+
+    kind: str
+    tenant: str
+    id: str
+    value: msgspec.Struct
+    expected_revision: int | None
+    ttl_seconds: int | None = None
+
+    @property
+    def subject(self) -> str:
+        """Where it will be written."""
+        return record_subject(self.tenant, self.kind, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """A record as read: its value, and the revision to expect when it is replaced."""
+
+    value: T
+    revision: int
+
+
+class Records(Generic[T]):
+    """The records of one kind; made by `Bus.records(kind, type)`."""
+
+    def __init__(self, store: Store, kind: str, type_: type[T]) -> None:
+        self._store = store
+        self._kind = kind
+        self._decoder = msgspec.json.Decoder(type_)
+
+    async def get(self, tenant: str, id_: str) -> Stored[T] | None:
+        """The newest value and its revision, or None if there is none.
+
+        Read by direct get: on a cluster the value can be one election behind, which the compare-and-swap then refuses.
+
+        Raises:
+            DecodeError: if what is stored is not of this type.
+            Unknown: if the broker does not answer in time.
+        """
+        ...
+
+    async def put(self, write: RecordWrite) -> int:
+        """Write one record outside a handler; the new revision.
+
+        Raises:
+            Conflict: if the expected revision was not the newest (and the newest is not this very write).
+            TooLarge, NotStored, Unknown: as for a message.
+        """
+        ...
+
+    def write(
+        self, tenant: str, id_: str, value: T, expected_revision: int | None, ttl_seconds: int | None = None
+    ) -> RecordWrite:
+        """The `RecordWrite` of this kind."""
+        return RecordWrite(self._kind, tenant, id_, value, expected_revision, ttl_seconds)
