@@ -1,0 +1,1 @@
+"""Programs, structures, observables, counts and the executor port."""

@@ -1,0 +1,149 @@
+"""The executor port: what every way to run a batch, real or fake, takes and gives.
+
+Laws, kept by `quire_testing.executor_suite`:
+
+- Without observables each parameter set is one circuit, and counts run over the structure's classical bits.
+- With observables and shots each parameter set is measured once for every group of `observables.group`; counts run
+  over the qubits (bit i is qubit i) and rows are row-major over [parameter set, group].
+- With observables and no shots the answer is exact values, no counts.
+- Counts depend on (structure, parameters, shots, seed, row in the member) alone, never on the rest of the batch.
+- A batch succeeds or fails as a whole: partial answers are not returned.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from quire_quantum.observables import group, with_measurements
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from quire_contracts.value import Execution, Observable
+
+    from quire_quantum.counts import PackedCounts
+    from quire_quantum.structure import Structure
+
+
+class WorkError(ValueError):
+    """Work that no executor can do: shapes that do not fit, or neither shots nor observables."""
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One task's share of a batch.
+
+    `parameters` is float64 [rows, structure.num_parameters] in radians; `seed` makes its counts repeatable, None leaves
+    them random.
+    """
+
+    parameters: NDArray[np.float64]
+    seed: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Work:
+    """A batch: one structure, many parameter sets. `shots` is per circuit; None asks for exact values.
+
+    Raises:
+        WorkError: when a member's matrix does not fit the structure, a number is not finite, shots are not positive,
+            there is no member, or neither shots nor observables are given.
+    """
+
+    structure: Structure
+    members: tuple[Member, ...]
+    shots: int | None
+    observables: tuple[Observable, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check shapes once, so that no executor has to."""
+        columns = self.structure.num_parameters
+        for member in self.members:
+            if member.parameters.ndim != 2 or member.parameters.shape[1] != columns:  # noqa: PLR2004
+                reason = f"parameters of shape {member.parameters.shape} do not fit [rows, {columns}]"
+                raise WorkError(reason)
+            if not np.isfinite(member.parameters).all():
+                reason = "a parameter is not finite"
+                raise WorkError(reason)
+        if not self.members:
+            reason = "a batch needs at least one member"
+            raise WorkError(reason)
+        if self.shots is None and not self.observables:
+            reason = "exact values need observables; counts need shots"
+            raise WorkError(reason)
+        if self.shots is not None and self.shots < 1:
+            reason = f"shots must be positive, not {self.shots}"
+            raise WorkError(reason)
+
+    @property
+    def rows(self) -> int:
+        """Parameter sets of all members together."""
+        return sum(len(member.parameters) for member in self.members)
+
+    def circuits(self) -> tuple[Structure, ...]:
+        """The structures to run for each parameter set when there are shots, in the order of the groups.
+
+        Raises:
+            ObservableError: when the circuit cannot carry the observables.
+        """
+        if not self.observables:
+            return (self.structure,)
+        return tuple(with_measurements(self.structure, basis) for basis in group(self.observables).bases)
+
+
+@dataclass(frozen=True, eq=False)
+class MemberOutcome:
+    """A member's share of the answer: either packed counts, or exact values float64 [rows, observables]."""
+
+    counts: PackedCounts | None = None
+    values: NDArray[np.float64] | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """A batch's answer: one `MemberOutcome` for each member, in order, and where and how it ran."""
+
+    members: tuple[MemberOutcome, ...]
+    execution: Execution
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What an executor can take. `exact` says that it answers work without shots; None means no limit."""
+
+    target: str
+    max_qubits: int
+    exact: bool
+    simulator: bool = True
+    max_shots: int | None = None
+    max_rows: int | None = None
+    mid_circuit: bool = True
+
+
+class Executor(Protocol):
+    """Runs one batch at a time and blocks; callers bring the threads."""
+
+    def capabilities(self) -> Capabilities:
+        """What can be given to `execute`."""
+        ...
+
+    def execute(self, work: Work) -> Outcome:
+        """Run a batch.
+
+        Raises:
+            Permanent: the work can never succeed here.
+            Transient: the same work may succeed later.
+        """
+        ...
+
+
+def row_generator(seed: int | None, row: int, group_index: int) -> np.random.Generator:
+    """The random stream of one circuit run, independent of the streams of its neighbours (NumPy SeedSequence keys)."""
+    return np.random.default_rng(None if seed is None else np.random.SeedSequence((seed, row, group_index)))
+
+
+def row_seed(seed: int | None, row: int, group_index: int, bits: int = 31) -> int | None:
+    """`row_generator`'s stream as an integer below 2**bits, for simulators that take a seed."""
+    return None if seed is None else int(row_generator(seed, row, group_index).integers(2**bits))
