@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-
 from quire_contracts.task import Scoring
 from quire_contracts.value import (
-    CountsTable,
     BlobRef,
+    CountsTable,
     Execution,
     Fault,
     Key,

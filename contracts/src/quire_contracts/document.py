@@ -84,8 +84,8 @@ class Spsa(Strict, tag_field="name", tag="spsa"):
 class Qaoa(Strict, tag_field="name", tag="qaoa"):
     """The quantum approximate optimisation algorithm (Farhi et al., 2014).
 
-    `sweep` start points are pre-screened in one batch; `initial` (2 x layers angles: all gammas, then all betas)
-    replaces the pre-screen.
+    `sweep` start points are pre-screened in one batch, at most 2,048 angles in all, so fewer for deep circuits;
+    `initial` (2 x layers angles: all gammas, then all betas) replaces the pre-screen.
     """
 
     layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2

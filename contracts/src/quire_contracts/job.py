@@ -57,6 +57,14 @@ class ExpireJob(Value):
     tenant: Tenant
 
 
+class AbandonJob(Value):
+    """End a job whose life cannot go on because a message of its own could not be handled anywhere."""
+
+    job_id: Key
+    tenant: Tenant
+    fault: Fault
+
+
 class JobAccepted(Value):
     """A submission was taken; its life is on `quire.evt.<tenant>.*.*.*.<job_id>`.
 
@@ -129,7 +137,7 @@ class JobFailed(Value):
 
 
 class JobCancelled(Value):
-    """The end of a job that was stopped on request, or because its deadline came."""
+    """The end of a job that was stopped on request."""
 
     job_id: Key
     tenant: Tenant

@@ -70,15 +70,21 @@ class Checkpoint(Value):
 
 
 class Pending(Value):
-    """A task in flight."""
+    """A task in flight; `tried` names every target it was sent to, in order, and `faults` what each answered."""
 
     task: Task
     since: datetime
+    tried: tuple[Target, ...] = ()
     faults: tuple[Fault, ...] = ()
 
 
 class JobRecord(Value):
-    """All that is known of a job. `applied` holds the tasks whose answers were taken, so that a repeat changes nothing."""
+    """All that is known of a job.
+
+    An answer counts only while its task is `pending`, so that a repeated or late one changes nothing. `seeded` says
+    that the job named its seed: its results are then repeatable. `history` has the first time of each state;
+    `timings` is summed by stage; `executions` are the latest.
+    """
 
     job_id: Key
     tenant: Tenant
@@ -105,7 +111,6 @@ class JobRecord(Value):
     baseline_seconds: Seconds = 0.0
     checkpoint: Checkpoint | None = None
     pending: tuple[Pending, ...] = ()
-    applied: tuple[Key, ...] = ()
     decisions: Annotated[tuple[Decision, ...], Meta(max_length=100)] = ()
     executions: Annotated[tuple[Execution, ...], Meta(max_length=100)] = ()
     timings: Annotated[tuple[Timing, ...], Meta(max_length=100)] = ()

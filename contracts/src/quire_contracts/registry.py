@@ -73,6 +73,7 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(job.SubmitJob, "cmd", "job", "submit", "job_id", ("job_id",), raw=True),
     Entry(job.CancelJob, "cmd", "job", "cancel", "job_id", ("job_id",)),
     Entry(job.ExpireJob, "cmd", "job", "expire", "job_id", ("job_id",)),
+    Entry(job.AbandonJob, "cmd", "job", "abandon", "job_id", ("job_id",)),
     Entry(job.JobAccepted, "evt", "job", "accepted", "job_id", ("job_id",)),
     Entry(job.JobRejected, "evt", "job", "rejected", "job_id", ("job_id",)),
     Entry(job.SubmissionRefused, "evt", "submission", "refused", "submission", ("submission",)),

@@ -103,6 +103,7 @@ CONSUMERS: Final = (
     _consumer("control-plane", job.SubmitJob),
     _consumer("control-plane", job.CancelJob),
     _consumer("control-plane", job.ExpireJob),
+    _consumer("control-plane", job.AbandonJob),
     _consumer("control-plane", preparation.JobPrepared),
     _consumer("control-plane", preparation.PreparationFailed),
     _consumer("control-plane", batch.BatchStarted),

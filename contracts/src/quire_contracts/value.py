@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -31,7 +32,7 @@ TraceParent = Annotated[str, Meta(max_length=55, description="W3C trace context:
 Seconds = Annotated[float, Meta(ge=0)]
 Priority = Literal["research", "validation", "production", "customer-facing"]
 Phase = Literal["main", "sweep", "round", "final"]
-"""Which part of a job a task is: its only work, the pre-screen of start points, one optimiser round, the last sampling."""
+"""Which part of a job a task is: its only work, a pre-screen of start points, an optimiser round, the last sampling."""
 
 FaultKind = Literal["transient", "capacity", "offline", "calibration", "invalid", "spend", "unknown"]
 
@@ -137,3 +138,14 @@ class Execution(Value):
     task_id: Key | Literal[""] = ""
     phase: Phase | Literal[""] = ""
     attempt: int = 1
+
+
+def inline_blob(data: bytes, media_type: str) -> BlobRef:
+    """A reference that carries its content along.
+
+    Raises:
+        ValueError: if the content is larger than `limits.INLINE_BYTES`; such content belongs in the object store.
+    """
+    if len(data) > limits.INLINE_BYTES:
+        raise ValueError(f"{len(data)} bytes cannot travel inline; at most {limits.INLINE_BYTES}")
+    return BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data), media_type=media_type, inline=data)
