@@ -27,7 +27,7 @@ from quire_contracts.value import (
 FlushReason = Literal["size", "age", "deadline", "single"]
 
 
-class Slice(Value):
+class Slice(Value, frozen=True):
     """Rows `first` to `first + parameters.rows` of a task that has `total_rows` of them; usually all."""
 
     task_id: Key
@@ -45,7 +45,7 @@ class Slice(Value):
     traceparent: TraceParent | None = None
 
 
-class Batch(Value):
+class Batch(Value, frozen=True):
     """What a plane runs in one go; every member has this target, structure, observables and shots."""
 
     batch_id: Key
@@ -61,19 +61,19 @@ class Batch(Value):
     deadline_at: datetime | None = None
 
 
-class ExecuteBatch(Value):
+class ExecuteBatch(Value, frozen=True):
     """Run a batch at a quantum provider."""
 
     batch: Batch
 
 
-class SimulateBatch(Value):
+class SimulateBatch(Value, frozen=True):
     """Run a batch on the batched simulator."""
 
     batch: Batch
 
 
-class Member(Value):
+class Member(Value, frozen=True):
     """Names one task of one job."""
 
     task_id: Key
@@ -81,7 +81,7 @@ class Member(Value):
     tenant: Tenant
 
 
-class BatchStarted(Value):
+class BatchStarted(Value, frozen=True):
     """A batch has been running for a while; said only of batches that are not over at once."""
 
     batch_id: Key
@@ -90,7 +90,7 @@ class BatchStarted(Value):
     members: tuple[Member, ...]
 
 
-class SliceResult(Value):
+class SliceResult(Value, frozen=True):
     """One member's answer: counts where shots were run, values where they are exact, or the fault of this member.
 
     `counts` covers [parameter sets, measurement groups] rows; `values` is [parameter sets, observables].
@@ -104,7 +104,7 @@ class SliceResult(Value):
     traceparent: TraceParent | None = None
 
 
-class BatchExecuted(Value):
+class BatchExecuted(Value, frozen=True):
     """A batch ran; each member has its own answer or its own fault."""
 
     batch_id: Key
@@ -118,7 +118,7 @@ class BatchExecuted(Value):
     finished_at: datetime
 
 
-class BatchFailed(Value):
+class BatchFailed(Value, frozen=True):
     """A batch did not run; the fault holds for every member."""
 
     batch_id: Key

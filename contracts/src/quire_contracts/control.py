@@ -6,7 +6,7 @@ from quire_contracts.result import Round
 from quire_contracts.value import Key, Tenant, Value
 
 
-class LoopAdvanced(Value):
+class LoopAdvanced(Value, frozen=True):
     """A round of a job's loop is over and its checkpoint is written."""
 
     job_id: Key
@@ -15,7 +15,7 @@ class LoopAdvanced(Value):
     round: Round
 
 
-class Progress(Value):
+class Progress(Value, frozen=True):
     """A live remark on a job; not stored, for eyes only."""
 
     job_id: Key

@@ -38,14 +38,14 @@ class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A part of a job document: a field that nobody knows is a mistake and is refused."""
 
 
-class Budget(Strict):
+class Budget(Strict, frozen=True):
     """What a job may spend at most. Work that would exceed it is not submitted."""
 
     max_usd: Annotated[float, Meta(ge=0)] | None = None
     max_shots: Annotated[int, Meta(ge=1)] | None = None
 
 
-class MaxCut(Strict, tag_field="type", tag="maxcut"):
+class MaxCut(Strict, frozen=True, tag_field="type", tag="maxcut"):
     """Split the nodes of a weighted graph in two so that the weight between the parts is largest.
 
     `edges` are [i, j, weight]; nodes are numbered from 0 and there are `n` of them (default: the largest index + 1).
@@ -55,7 +55,7 @@ class MaxCut(Strict, tag_field="type", tag="maxcut"):
     n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)] | None = None
 
 
-class Qubo(Strict, tag_field="type", tag="qubo"):
+class Qubo(Strict, frozen=True, tag_field="type", tag="qubo"):
     """Minimise offset + sum linear[i] x_i + sum w x_i x_j over x in {0, 1}^n; `quadratic` is [i, j, w]."""
 
     n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
@@ -64,7 +64,7 @@ class Qubo(Strict, tag_field="type", tag="qubo"):
     offset: float = 0.0
 
 
-class Ising(Strict, tag_field="type", tag="ising"):
+class Ising(Strict, frozen=True, tag_field="type", tag="ising"):
     """Minimise offset + sum h[i] s_i + sum w s_i s_j over s in {-1, +1}^n; `j` is [i, j, w]."""
 
     n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
@@ -73,7 +73,7 @@ class Ising(Strict, tag_field="type", tag="ising"):
     offset: float = 0.0
 
 
-class Spsa(Strict, tag_field="name", tag="spsa"):
+class Spsa(Strict, frozen=True, tag_field="name", tag="spsa"):
     """Simultaneous perturbation stochastic approximation (Spall, 1998); unset gains are calibrated from the sweep."""
 
     rounds: Annotated[int, Meta(ge=1, le=limits.ROUNDS)] = 20
@@ -81,7 +81,7 @@ class Spsa(Strict, tag_field="name", tag="spsa"):
     perturbation: Annotated[float, Meta(gt=0)] = 0.1
 
 
-class Qaoa(Strict, tag_field="name", tag="qaoa"):
+class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     """The quantum approximate optimisation algorithm (Farhi et al., 2014).
 
     `sweep` start points are pre-screened in one batch, at most 2,048 angles in all, so fewer for deep circuits;
@@ -94,7 +94,7 @@ class Qaoa(Strict, tag_field="name", tag="qaoa"):
     initial: Annotated[tuple[float, ...], Meta(max_length=2 * limits.LAYERS)] = ()
 
 
-class Job(Strict):
+class Job(Strict, frozen=True):
     """What every kind of job has in common; all of it is optional."""
 
     name: Name = ""
@@ -111,7 +111,7 @@ class Job(Strict):
     ] = msgspec.field(default_factory=dict)
 
 
-class SampleJob(Job, kw_only=True, tag_field="kind", tag="sample"):
+class SampleJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
     """Sample a circuit: counts for each parameter set."""
 
     program: Program
@@ -119,7 +119,7 @@ class SampleJob(Job, kw_only=True, tag_field="kind", tag="sample"):
     shots: Shots = 1024
 
 
-class EstimateJob(Job, kw_only=True, tag_field="kind", tag="estimate"):
+class EstimateJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="estimate"):
     """Estimate observables: values and standard errors of shape [parameter sets, observables].
 
     `precision` is the standard error asked for by each unit coefficient; 0 asks for exact values.
@@ -131,7 +131,7 @@ class EstimateJob(Job, kw_only=True, tag_field="kind", tag="estimate"):
     precision: Annotated[float, Meta(ge=0, le=1)] = 0.0
 
 
-class OptimizeJob(Job, kw_only=True, tag_field="kind", tag="optimize"):
+class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimize"):
     """Optimise a problem with binary variables by a variational loop, beside a classical baseline."""
 
     problem: MaxCut | Qubo | Ising

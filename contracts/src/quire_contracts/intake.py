@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, Ising, JobDocument, MaxCut, OptimizeJob, Qubo, SampleJob
+from quire_contracts.document import EstimateJob, JobDocument, MaxCut, OptimizeJob, Qubo, SampleJob
 from quire_contracts.value import Problem
 
 SHARED_TENANT: Final = "shared"
@@ -20,7 +20,7 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://quire.dev/ids")
 _PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _TOKEN: Final = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-_decoder: Final = msgspec.json.Decoder(JobDocument)
+_decoder: Final[msgspec.json.Decoder[JobDocument]] = msgspec.json.Decoder(JobDocument)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -86,11 +86,6 @@ def encode_document(document: JobDocument) -> bytes:
 def job_id_for(tenant: str, idempotency_key: str) -> str:
     """The id of the job that a tenant's idempotency key names (UUID version 5); the same key gives the same id."""
     return str(uuid.uuid5(_NAMESPACE, f"job|{tenant}|{idempotency_key}"))
-
-
-def message_id(cause: str, type_: str, identity: str, attempt: int = 0) -> str:
-    """The deterministic id of a message (contract law 2): equal for equal work, different for each attempt."""
-    return str(uuid.uuid5(_NAMESPACE, f"{cause}|{type_}|{identity}|{attempt}"))
 
 
 def _depth(body: bytes) -> int:
@@ -167,43 +162,16 @@ def _observable_rules(document: EstimateJob) -> list[Problem]:
 
 
 def _problem_rules(document: OptimizeJob) -> list[Problem]:
-    problems = []
-    match document.problem:
-        case MaxCut(edges=edges, n=n):
-            size = n if n is not None else 1 + max(max(i, j) for i, j, _ in edges)
-            couplings, field, linear = edges, "edges", 0
-        case Qubo(n=size, quadratic=couplings, linear=values):
-            field, linear = "quadratic", len(values)
-        case Ising(n=size, j=couplings, h=values):
-            field, linear = "j", len(values)
-    for row, (i, j, _) in enumerate(couplings):
-        if i == j:
-            problems.append(
-                Problem(
-                    pointer=f"/problem/{field}/{row}",
-                    reason=f"variable {i} is coupled to itself",
-                    hint="put a term of one variable into the linear part",
-                )
-            )
-        elif max(i, j) >= size:
-            problems.append(
-                Problem(
-                    pointer=f"/problem/{field}/{row}",
-                    reason=f"variable {max(i, j)} does not exist",
-                    limit=f"indices below n = {size}",
-                    hint="raise n or correct the index",
-                )
-            )
-    if linear not in (0, size):
-        name = "linear" if field == "quadratic" else "h"
-        problems.append(
-            Problem(
-                pointer=f"/problem/{name}",
-                reason=f"{linear} numbers for n = {size} variables",
-                limit=f"none or exactly {size}",
-                hint="give one number for each variable, or leave the field out",
-            )
-        )
+    problem = document.problem
+    if isinstance(problem, MaxCut):
+        highest = max(max(i, j) for i, j, _ in problem.edges)
+        size = problem.n if problem.n is not None else highest + 1
+        problems = _coupling_rules("edges", problem.edges, size)
+    elif isinstance(problem, Qubo):
+        problems = _coupling_rules("quadratic", problem.quadratic, problem.n)
+        problems += _length_rules("linear", problem.linear, problem.n)
+    else:
+        problems = _coupling_rules("j", problem.j, problem.n) + _length_rules("h", problem.h, problem.n)
     initial = document.algorithm.initial
     if initial and len(initial) != 2 * document.algorithm.layers:
         problems.append(
@@ -215,3 +183,31 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
             )
         )
     return problems[:10]
+
+
+def _coupling_rules(field: str, couplings: tuple[tuple[int, int, float], ...], size: int) -> list[Problem]:
+    problems = []
+    for row, (i, j, _) in enumerate(couplings):
+        if i == j:
+            reason, limit = f"variable {i} is coupled to itself", None
+            hint = "put a term of one variable into the linear part"
+        elif max(i, j) >= size:
+            reason, limit = f"variable {max(i, j)} does not exist", f"indices below n = {size}"
+            hint = "raise n or correct the index"
+        else:
+            continue
+        problems.append(Problem(pointer=f"/problem/{field}/{row}", reason=reason, limit=limit, hint=hint))
+    return problems
+
+
+def _length_rules(field: str, values: tuple[float, ...], size: int) -> list[Problem]:
+    if len(values) in {0, size}:
+        return []
+    return [
+        Problem(
+            pointer=f"/problem/{field}",
+            reason=f"{len(values)} numbers for n = {size} variables",
+            limit=f"none or exactly {size}",
+            hint="give one number for each variable, or leave the field out",
+        )
+    ]

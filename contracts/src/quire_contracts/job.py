@@ -30,7 +30,7 @@ BLOB_REF_MEDIA_TYPE = "application/vnd.quire.blobref+json"
 """The content type of a submission whose body is the `BlobRef` of a document too large for a message."""
 
 
-class SubmitJob(Value):
+class SubmitJob(Value, frozen=True):
     """A job document on its way in. On the wire the body is the document itself; tenant and id stand in the subject.
 
     The body is not checked yet: whoever takes it answers `JobAccepted`, `JobRejected` or `SubmissionRefused`.
@@ -42,7 +42,7 @@ class SubmitJob(Value):
     media_type: Annotated[str, Meta(max_length=128)] = "application/json"
 
 
-class CancelJob(Value):
+class CancelJob(Value, frozen=True):
     """Stop a job; what already ran stays recorded."""
 
     job_id: Key
@@ -50,14 +50,14 @@ class CancelJob(Value):
     reason: Text = ""
 
 
-class ExpireJob(Value):
+class ExpireJob(Value, frozen=True):
     """A job's deadline has come; sent by a schedule when the job was accepted."""
 
     job_id: Key
     tenant: Tenant
 
 
-class AbandonJob(Value):
+class AbandonJob(Value, frozen=True):
     """End a job whose life cannot go on because a message of its own could not be handled anywhere."""
 
     job_id: Key
@@ -65,7 +65,7 @@ class AbandonJob(Value):
     fault: Fault
 
 
-class JobAccepted(Value):
+class JobAccepted(Value, frozen=True):
     """A submission was taken; its life is on `quire.evt.<tenant>.*.*.*.<job_id>`.
 
     Answered under the submission's own key, and under the job's id where that differs. `repeated` says that the job
@@ -86,7 +86,7 @@ class JobAccepted(Value):
     repeated: bool = False
 
 
-class JobRejected(Value):
+class JobRejected(Value, frozen=True):
     """The end of a submission that cannot become a result: nothing ran, nothing was spent."""
 
     job_id: Key
@@ -97,7 +97,7 @@ class JobRejected(Value):
     problems: tuple[Problem, ...] = ()
 
 
-class SubmissionRefused(Value):
+class SubmissionRefused(Value, frozen=True):
     """A submission whose key already names a job with other content; that job is untouched."""
 
     submission: Key
@@ -108,7 +108,7 @@ class SubmissionRefused(Value):
     next_step: Text
 
 
-class JobCompleted(Value):
+class JobCompleted(Value, frozen=True):
     """The end of a job that has an answer; `degraded` says that it is not the answer first asked for, and why.
 
     The answer stands in `result`, or, where it is too large for a message, as JSON behind `result_ref`.
@@ -127,7 +127,7 @@ class JobCompleted(Value):
     shots: int = 0
 
 
-class JobFailed(Value):
+class JobFailed(Value, frozen=True):
     """The end of a job without an answer, with its reason and what can be done."""
 
     job_id: Key
@@ -136,7 +136,7 @@ class JobFailed(Value):
     fault: Fault
 
 
-class JobCancelled(Value):
+class JobCancelled(Value, frozen=True):
     """The end of a job that was stopped on request."""
 
     job_id: Key

@@ -9,7 +9,7 @@ from msgspec import Meta
 from quire_contracts.value import BlobRef, Fault, Key, Matrix, Problem, Seconds, Sha256, Tenant, Text, Timing, Value
 
 
-class PrepareJob(Value):
+class PrepareJob(Value, frozen=True):
     """Turn a job document (canonical JSON) into something that can run. `seed` makes the work repeatable."""
 
     job_id: Key
@@ -18,7 +18,7 @@ class PrepareJob(Value):
     seed: int
 
 
-class Estimate(Value):
+class Estimate(Value, frozen=True):
     """What the work needs, before any device is chosen: a lower bound, all-to-all connectivity assumed."""
 
     qubits: int
@@ -28,7 +28,7 @@ class Estimate(Value):
     shots: int | None
 
 
-class Baseline(Value):
+class Baseline(Value, frozen=True):
     """An honest classical answer to the same problem, in the problem's own units.
 
     `assignment` is one 0 or 1 for each variable, variable 0 first. `exact` says that `value` is proven optimal.
@@ -42,7 +42,7 @@ class Baseline(Value):
     """The worst possible value where it is known; the approximation ratio needs it for minimisation."""
 
 
-class Loop(Value):
+class Loop(Value, frozen=True):
     """Where a variational loop starts.
 
     `start_points` is [candidates, parameters]: the pre-screen's sweep. The objective of a problem is
@@ -54,7 +54,7 @@ class Loop(Value):
     scale: Literal[1, -1]
 
 
-class Preparation(Value):
+class Preparation(Value, frozen=True):
     """The deterministic part of a preparation: equal documents and seeds give equal bytes.
 
     `structure` is canonical OpenQASM 3 text; `parameters` is [sets, structure parameters]; `observables` is the JSON
@@ -73,7 +73,7 @@ class Preparation(Value):
     notes: tuple[Text, ...] = ()
 
 
-class JobPrepared(Value):
+class JobPrepared(Value, frozen=True):
     """A job is ready to be routed; the baseline's wall time stands apart from the deterministic part."""
 
     job_id: Key
@@ -83,7 +83,7 @@ class JobPrepared(Value):
     baseline_seconds: Seconds = 0.0
 
 
-class PreparationFailed(Value):
+class PreparationFailed(Value, frozen=True):
     """A job cannot be prepared: an invalid program or problem has its `problems`, anything else only its fault."""
 
     job_id: Key

@@ -12,7 +12,7 @@ from quire_contracts.record import JobState
 from quire_contracts.value import Key, Name, Priority, Tenant, Text, Value
 
 
-class FindJobs(Value):
+class FindJobs(Value, frozen=True):
     """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on."""
 
     tenant: Tenant
@@ -22,7 +22,7 @@ class FindJobs(Value):
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
 
 
-class JobSummary(Value):
+class JobSummary(Value, frozen=True):
     """A job in a list."""
 
     job_id: Key
@@ -40,13 +40,13 @@ class JobSummary(Value):
     cost_usd: float
 
 
-class JobList(Value):
+class JobList(Value, frozen=True):
     """The answer to `FindJobs`."""
 
     jobs: tuple[JobSummary, ...]
 
 
-class FindEvents(Value):
+class FindEvents(Value, frozen=True):
     """The recorded life of one job, in log order, after a stream sequence."""
 
     tenant: Tenant
@@ -55,7 +55,7 @@ class FindEvents(Value):
     limit: Annotated[int, Meta(ge=1, le=1_000)] = 500
 
 
-class LoggedEvent(Value):
+class LoggedEvent(Value, frozen=True):
     """One event as the ledger keeps it; `data` is its JSON body."""
 
     sequence: int
@@ -67,7 +67,7 @@ class LoggedEvent(Value):
     data: str
 
 
-class EventList(Value):
+class EventList(Value, frozen=True):
     """The answer to `FindEvents`."""
 
     events: tuple[LoggedEvent, ...]

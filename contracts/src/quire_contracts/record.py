@@ -34,7 +34,7 @@ JobState = Literal[
 TERMINAL: frozenset[JobState] = frozenset({"completed", "failed", "cancelled", "rejected"})
 
 
-class Step(Value):
+class Step(Value, frozen=True):
     """A state that the job reached, when, and the id of the message that brought it there."""
 
     state: JobState
@@ -43,7 +43,7 @@ class Step(Value):
     note: str = ""
 
 
-class Decision(Value):
+class Decision(Value, frozen=True):
     """Why work went where it went: the rules that matched and what was passed over."""
 
     at: datetime
@@ -54,7 +54,7 @@ class Decision(Value):
     reasons: tuple[str, ...]
 
 
-class Checkpoint(Value):
+class Checkpoint(Value, frozen=True):
     """A loop after its last full round: enough to go on as if nothing had happened.
 
     `optimizer` is the optimiser's complete state as plain JSON, its random generator's state included.
@@ -69,7 +69,7 @@ class Checkpoint(Value):
     history: Annotated[tuple[Round, ...], Meta(max_length=1_000)] = ()
 
 
-class Pending(Value):
+class Pending(Value, frozen=True):
     """A task in flight; `tried` names every target it was sent to, in order, and `faults` what each answered."""
 
     task: Task
@@ -78,7 +78,7 @@ class Pending(Value):
     faults: tuple[Fault, ...] = ()
 
 
-class JobRecord(Value):
+class JobRecord(Value, frozen=True):
     """All that is known of a job.
 
     An answer counts only while its task is `pending`, so that a repeated or late one changes nothing. `seeded` says

@@ -14,7 +14,7 @@ Counts = dict[str, int]
 """Outcome to number of shots; the right-most bit of an outcome is bit (or qubit) 0."""
 
 
-class Best(Value):
+class Best(Value, frozen=True):
     """The best assignment seen among samples: `value` in the problem's units, one 0 or 1 for each variable."""
 
     value: float
@@ -23,7 +23,7 @@ class Best(Value):
     """Share of the last sampling's shots that gave exactly this assignment."""
 
 
-class Round(Value):
+class Round(Value, frozen=True):
     """One round of a loop: its objective (problem units), the best objective so far, and where it ran."""
 
     round: int
@@ -33,7 +33,7 @@ class Round(Value):
     target: Target
 
 
-class Quality(Value):
+class Quality(Value, frozen=True):
     """How good an optimisation's answer is against its baseline.
 
     `approximation_ratio` is (worst - value) / (worst - reference), 1 at the reference; `gap` is
@@ -49,21 +49,21 @@ class Quality(Value):
     mean_objective: float | None = None
 
 
-class SampleResult(Value, tag_field="kind", tag="sample"):
+class SampleResult(Value, frozen=True, tag_field="kind", tag="sample"):
     """One object of counts for each parameter set; large results travel packed, in `table`."""
 
     counts: tuple[Counts, ...] | None = None
     table: CountsTable | None = None
 
 
-class EstimateResult(Value, tag_field="kind", tag="estimate"):
+class EstimateResult(Value, frozen=True, tag_field="kind", tag="estimate"):
     """Values and standard errors of shape [parameter sets, observables]; exact values have standard error 0."""
 
     values: tuple[tuple[float, ...], ...]
     std_errors: tuple[tuple[float, ...], ...]
 
 
-class OptimizeResult(Value, tag_field="kind", tag="optimize"):
+class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     """The best assignment, the loop's history, the classical baseline, and how the two compare."""
 
     best: Best
@@ -79,6 +79,7 @@ class OptimizeResult(Value, tag_field="kind", tag="optimize"):
 
 
 JobResult = SampleResult | EstimateResult | OptimizeResult
+_decoder: msgspec.json.Decoder[JobResult] = msgspec.json.Decoder(JobResult)
 
 
 def encode_result(result: JobResult) -> bytes:
@@ -92,4 +93,4 @@ def decode_result(data: bytes) -> JobResult:
     Raises:
         msgspec.ValidationError: if the bytes are not a result.
     """
-    return msgspec.json.decode(data, type=JobResult)
+    return _decoder.decode(data)

@@ -25,7 +25,7 @@ from quire_contracts.value import (
 )
 
 
-class Scoring(Value):
+class Scoring(Value, frozen=True):
     """What aggregation needs to score samples of an optimisation problem against its baseline.
 
     The objective is `scale * energy`; `reference` is the baseline's objective and `worst` the worst possible one,
@@ -39,7 +39,7 @@ class Scoring(Value):
     best: Best | None = None
 
 
-class Task(Value):
+class Task(Value, frozen=True):
     """One structure, its parameter sets and what is asked of them.
 
     `observables` None asks for counts. `shots` None asks for exact values. The same task (structure, parameters,
@@ -66,13 +66,13 @@ class Task(Value):
     scoring: Scoring | None = None
 
 
-class RunTask(Value):
+class RunTask(Value, frozen=True):
     """Run a task at its target."""
 
     task: Task
 
 
-class TaskQuality(Value):
+class TaskQuality(Value, frozen=True):
     """How far a task's answer can be trusted, and how good it is; the figures are defined at `result.Quality`."""
 
     checks: tuple[Text, ...] = ()
@@ -83,7 +83,7 @@ class TaskQuality(Value):
     """Shots that were run for this task, over all parameter sets and measurement groups."""
 
 
-class TaskScored(Value):
+class TaskScored(Value, frozen=True):
     """A task's answer, fanned in, in one bit order, checked and scored.
 
     `values` and `std_errors` have shape [parameter sets, observables] and are inline for up to 2,048 numbers. The task
@@ -107,7 +107,7 @@ class TaskScored(Value):
     result_ref: BlobRef | None = None
 
 
-class TaskFailed(Value):
+class TaskFailed(Value, frozen=True):
     """A task has no usable answer at its target; the control plane decides what follows."""
 
     job_id: Key

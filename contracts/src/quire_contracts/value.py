@@ -37,7 +37,7 @@ Phase = Literal["main", "sweep", "round", "final"]
 FaultKind = Literal["transient", "capacity", "offline", "calibration", "invalid", "spend", "unknown"]
 
 
-class BlobRef(Value):
+class BlobRef(Value, frozen=True):
     """Content named by its digest; small content travels along in `inline`.
 
     `sha256` and `size` (bytes) describe the content itself, so that a reader can verify it wherever it came from.
@@ -49,7 +49,7 @@ class BlobRef(Value):
     inline: Annotated[bytes, Meta(max_length=limits.INLINE_BYTES)] | None = None
 
 
-class Matrix(Value):
+class Matrix(Value, frozen=True):
     """A float64 matrix of shape [rows, columns]: little-endian, row-major bytes."""
 
     rows: Annotated[int, Meta(ge=0)]
@@ -57,7 +57,7 @@ class Matrix(Value):
     data: BlobRef
 
 
-class CountsTable(Value):
+class CountsTable(Value, frozen=True):
     """Packed measurement counts, laid out by `quire_quantum.counts`.
 
     One row for each circuit run: row-major over [parameter set, measurement group], so `rows` is parameter sets times
@@ -71,14 +71,14 @@ class CountsTable(Value):
     bit_order: Literal["little"] = "little"
 
 
-class Observable(Value):
+class Observable(Value, frozen=True):
     """A weighted sum of Pauli strings; the right-most character of a label acts on qubit 0."""
 
     labels: Annotated[tuple[str, ...], Meta(min_length=1, max_length=limits.OBSERVABLE_TERMS)]
     coefficients: Annotated[tuple[float, ...], Meta(min_length=1, max_length=limits.OBSERVABLE_TERMS)]
 
 
-class Problem(Value):
+class Problem(Value, frozen=True):
     """One thing that is wrong with an input: where (a JSON pointer), why, which limit, and what to do about it."""
 
     pointer: Annotated[str, Meta(max_length=512)]
@@ -87,7 +87,7 @@ class Problem(Value):
     hint: Text | None = None
 
 
-class Fault(Value):
+class Fault(Value, frozen=True):
     """Why something failed, in words for its user: a class with an action, a stable code, and the next step.
 
     `retryable` says whether the same work may succeed later without a change to it.
@@ -100,7 +100,7 @@ class Fault(Value):
     retryable: bool
 
 
-class Timing(Value):
+class Timing(Value, frozen=True):
     """Where one stretch of a job's time went. `task_id` is empty for work that is the whole job's."""
 
     stage: Annotated[str, Meta(max_length=32)]
@@ -110,7 +110,7 @@ class Timing(Value):
     task_id: Key | Literal[""] = ""
 
 
-class Execution(Value):
+class Execution(Value, frozen=True):
     """What ran, where and at which cost: the provenance of a result (requirement 4.4)."""
 
     target: Target
