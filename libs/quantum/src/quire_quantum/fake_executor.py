@@ -11,7 +11,7 @@ from quire_contracts.value import Execution
 
 from quire_quantum.counts import PackedCounts, concatenate, pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, Work, WorkError, row_generator
-from quire_quantum.observables import ObservableError, without_final_measurements
+from quire_quantum.observables import ObservableError, final_measurements, without_final_measurements
 from quire_quantum.unitaries import gate_matrices
 
 if TYPE_CHECKING:
@@ -93,8 +93,8 @@ def _sample_row(
     circuit: Structure, values: NDArray[np.float64], shots: int, generator: np.random.Generator
 ) -> PackedCounts:
     """Counts of one circuit run: the state is followed up to the final measurements, which are sampled at once."""
-    head = without_final_measurements(circuit).operations
-    final = _final_measurements(circuit)
+    head = withoutfinal_measurements(circuit).operations
+    final = final_measurements(circuit)
     branches: list[tuple[int, int, NDArray[np.complex128]]] = [(0, shots, _ground(circuit.num_qubits))]
     for operation in head:
         if operation.name in ("measure", "reset"):
@@ -107,25 +107,13 @@ def _sample_row(
         drawn = generator.multinomial(count, probabilities / probabilities.sum())
         indices = np.flatnonzero(drawn)
         numbers = np.full(len(indices), bits, dtype=np.uint64)
-        for qubit, bit in final:
+        for bit, qubit in final.items():
             place = np.uint64(1 << bit)
             ones = (indices >> qubit & 1).astype(np.uint64)
             numbers = numbers & ~place | ones * place
         outcomes.append(numbers)
         tallies.append(drawn[indices])
     return pack_integers([(np.concatenate(outcomes), np.concatenate(tallies))], bits=circuit.num_bits)
-
-
-def _final_measurements(circuit: Structure) -> list[tuple[int, int]]:
-    """Qubit and bit of the measurements that `without_final_measurements` leaves out, in order."""
-    busy: set[int] = set()
-    found = []
-    for operation in reversed(circuit.operations):
-        if operation.name == "measure" and operation.qubits[0] not in busy:
-            found.append((operation.qubits[0], operation.bits[0]))
-        elif operation.name != "barrier":
-            busy.update(operation.qubits)
-    return found[::-1]
 
 
 def _exact(

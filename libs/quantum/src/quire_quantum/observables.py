@@ -130,6 +130,18 @@ def without_final_measurements(structure: Structure) -> Structure:
     return structure.with_operations(reversed(kept))
 
 
+def final_measurements(structure: Structure) -> dict[int, int]:
+    """Bit to qubit of the measurements that `without_final_measurements` leaves out; a later one owns its bit."""
+    busy: set[int] = set()
+    found: dict[int, int] = {}
+    for operation in reversed(structure.operations):
+        if operation.name == "measure" and operation.qubits[0] not in busy:
+            found.setdefault(operation.bits[0], operation.qubits[0])
+        elif operation.name != "barrier":
+            busy.update(operation.qubits)
+    return found
+
+
 def expectation(
     counts: PackedCounts, observables: Sequence[Observable], grouping: Grouping
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

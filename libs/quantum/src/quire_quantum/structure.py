@@ -210,10 +210,11 @@ def _write_operation(operation: Operation) -> str:
     word = "U" if name == "u" else name
     if not angles:
         return f"{word} {operands};\n"
-    return f"{word}({', '.join(map(_write_angle, angles))}) {operands};\n"
+    return f"{word}({', '.join(map(write_angle, angles))}) {operands};\n"
 
 
-def _write_angle(angle: Angle) -> str:
+def write_angle(angle: Angle) -> str:
+    """An angle's only text, such as `p0`, `-2.0*p1` or `p0+0.5`."""
     parameter, scale, offset = angle[0], float(angle[1]), float(angle[2])
     head = f"p{parameter}" if scale == 1.0 else f"{scale!r}*p{parameter}"
     if offset == 0.0:
