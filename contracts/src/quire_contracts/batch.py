@@ -105,7 +105,10 @@ class SliceResult(Value, frozen=True):
 
 
 class BatchExecuted(Value, frozen=True):
-    """A batch ran; each member has its own answer or its own fault."""
+    """A batch ran; each member has its own answer or its own fault.
+
+    `bits` is the number of the structure's classical bits: the width of an outcome where no observables were asked.
+    """
 
     batch_id: Key
     target: Target
@@ -116,6 +119,7 @@ class BatchExecuted(Value, frozen=True):
     results: tuple[SliceResult, ...]
     formed_at: datetime
     finished_at: datetime
+    bits: int | None = None
 
 
 class BatchFailed(Value, frozen=True):

@@ -23,11 +23,11 @@ class FindJobs(Value, frozen=True):
 
 
 class JobSummary(Value, frozen=True):
-    """A job in a list."""
+    """A job in a list; a submission that was refused at the edge has no kind."""
 
     job_id: Key
     tenant: Tenant
-    kind: JobKind
+    kind: JobKind | None
     name: Name
     project: str
     priority: Priority
