@@ -10,8 +10,6 @@ Every service has the same bones. For a service named `control-plane` (package `
 
 `__main__.py`, whole::
 
-    \"""The control-plane process.\"""
-
     from importlib.metadata import version
 
     from quire_control_plane.handlers import build
@@ -22,7 +20,6 @@ Every service has the same bones. For a service named `control-plane` (package `
 
 
     def main() -> None:
-        \"""Run the service until it is told to stop.\"""
         run(SERVICE)
 
 
