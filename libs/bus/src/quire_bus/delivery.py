@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
+from quire_bus.compose import compose, sent
+from quire_bus.envelope import Meta, Outgoing, outgoing
+from quire_bus.errors import AlreadyDone, Conflict
+from quire_bus.store import Part
+from quire_bus.subjects import inbox_subject
 from quire_contracts.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quire_bus.envelope import Meta, Outgoing
     from quire_bus.records import RecordWrite
+    from quire_bus.store import Store
     from quire_contracts.value import Fault
+    from quire_resilience.clock import Clock
 
 M = TypeVar("M", bound=Value)
+
+INBOX_SECONDS: Final = 7 * 24 * 3600
+"""How long a mark is kept: longer than any redelivery, shorter than the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +47,27 @@ class Committed:
     revisions: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who commits: the store, the source of the messages, and the clock of their times."""
+
+    store: Store
+    source: str
+    clock: Clock
+
+
 class Delivery(Generic[M]):
     """One delivery of a message of type M.
 
     meta: its envelope.   message: its decoded body.   committed: whether `commit` has succeeded.
     """
 
-    meta: Meta
-    message: M
-    committed: bool
+    def __init__(self, sender: Sender, meta: Meta, message: M, *, durable: str, once: bool) -> None:
+        self.meta = meta
+        self.message = message
+        self.committed = False
+        self._sender = sender
+        self._mark = inbox_subject(durable, meta) if once else None
 
     async def commit(
         self,
@@ -66,8 +87,46 @@ class Delivery(Generic[M]):
 
         Raises:
             Conflict: a record's revision is stale; nothing was stored. Left uncaught, the handler runs again.
-            AlreadyDone: another run of this message has committed (never catch it: the bus acknowledges).
+            AlreadyDone: another run of this message (or of one of `together`: see its `subjects`) has committed.
+                Left uncaught, the bus acknowledges.
             TooLarge, NotStored, Unknown: nothing stored, nothing stored, and may be stored; leave them uncaught.
             ValueError: for two messages with one id, or more than 1,000 parts.
         """
-        ...
+        deliveries = (self, *together)
+        if any(delivery.committed for delivery in deliveries):
+            raise ValueError("a delivery is committed once; put everything into one commit")
+        marks = [delivery.mark for delivery in deliveries if delivery.mark is not None]
+        sender = self._sender
+        now = sender.clock.now()
+        composed = [compose(outgoing(item), source=sender.source, now=now, cause=self.meta) for item in messages]
+        guards = [Part(mark, b"", expected=0, ttl_seconds=INBOX_SECONDS) for mark in marks]
+        writes = [record.part() for record in records]
+        parts = [*guards, *writes, *(item.part for item in composed)]
+        if not parts:
+            self._done(deliveries)
+            return Committed(self.meta.stream_sequence)
+        with sent(composed):
+            try:
+                acked = await sender.store.write(parts)
+            except Conflict as conflict:
+                done = [subject for subject in conflict.subjects if subject in marks]
+                if done:
+                    raise AlreadyDone(done) from None
+                raise
+        self._done(deliveries)
+        first = acked.sequence - len(parts) + 1 + len(guards)
+        return Committed(acked.sequence, tuple(range(first, first + len(writes))))
+
+    @property
+    def mark(self) -> str | None:
+        """The subject of this delivery's inbox mark; None where its consumer keeps no inbox."""
+        return self._mark
+
+    async def is_marked(self) -> bool:
+        """Whether an earlier run has committed this message."""
+        return self._mark is not None and await self._sender.store.last(self._mark) is not None
+
+    @staticmethod
+    def _done(deliveries: Sequence[Delivery[M]]) -> None:
+        for delivery in deliveries:
+            delivery.committed = True

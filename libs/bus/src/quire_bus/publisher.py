@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+import nats.errors
+
+from quire_bus.compose import compose, sent
+from quire_bus.envelope import Meta, Outgoing, outgoing
+from quire_contracts.registry import progress_subject
+
 if TYPE_CHECKING:
-    from quire_bus.envelope import Meta, Outgoing
+    from quire_bus.connection import Connection
+    from quire_bus.store import Store
     from quire_contracts.control import Progress
     from quire_contracts.value import Value
+    from quire_resilience.clock import Clock
+
+_LOG = logging.getLogger("quire.bus")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +34,12 @@ class Published:
 
 class Publisher:
     """Publishes messages as one service; made by `Bus`. Inside a handler use `Delivery.commit` instead."""
+
+    def __init__(self, connection: Connection, store: Store, clock: Clock) -> None:
+        self._client = connection.client
+        self._store = store
+        self._clock = clock
+        self._source = f"/quire/{connection.settings.name}"
 
     async def publish(
         self,
@@ -43,9 +61,23 @@ class Publisher:
             NotStored: no stream takes it, or the stream refused it.
             Unknown: no answer within the time-out; publish again with the same arguments.
             KeyError: the class is no message.
+            ValueError: tenant or key cannot stand in a subject.
         """
-        ...
+        composed = compose(
+            outgoing(message),
+            source=self._source,
+            now=self._clock.now(),
+            cause=cause,
+            correlation_id=correlation_id,
+            id_=id_,
+        )
+        with sent([composed]):
+            acked = await self._store.write([composed.part])
+        return Published(composed.id, acked.sequence, acked.duplicate)
 
     async def progress(self, remark: Progress) -> None:
-        """Say a live remark on a job: not stored, not awaited, lost if nobody listens. Never raises for the broker."""
-        ...
+        """Say a live remark on a job: not stored, not awaited, lost if nobody listens or the broker is away."""
+        try:
+            await self._client.publish(progress_subject(remark.tenant, remark.job_id), msgspec.json.encode(remark))
+        except nats.errors.Error as error:
+            _LOG.debug("a remark was not said: %s", error)

@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
+from quire_bus.codec import decode_as
+from quire_bus.store import Part
+from quire_bus.subjects import token
+
 if TYPE_CHECKING:
     from quire_bus.store import Store
 
@@ -14,8 +18,12 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 def record_subject(tenant: str, kind: str, id_: str) -> str:
-    """Where a record lives; all three are valid tokens."""
-    return f"quire.rec.{tenant}.{kind}.{id_}"
+    """Where a record lives.
+
+    Raises:
+        ValueError: if one of the three cannot stand in a subject.
+    """
+    return f"quire.rec.{token(tenant, 'tenant')}.{token(kind, 'kind')}.{token(id_, 'id')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +46,15 @@ class RecordWrite:
         """Where it will be written."""
         return record_subject(self.tenant, self.kind, self.id)
 
+    def part(self) -> Part:
+        """What is stored."""
+        body = msgspec.json.encode(self.value)
+        return Part(self.subject, body, expected=self.expected_revision, ttl_seconds=self.ttl_seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """A record as read: its value, and the revision to expect when it is replaced."""
+    """A document as read: its value, and the revision to expect when it is replaced."""
 
     value: T
     revision: int
@@ -53,7 +66,7 @@ class Records(Generic[T]):
     def __init__(self, store: Store, kind: str, type_: type[T]) -> None:
         self._store = store
         self._kind = kind
-        self._decoder = msgspec.json.Decoder(type_)
+        self._type = type_
 
     async def get(self, tenant: str, id_: str) -> Stored[T] | None:
         """The newest value and its revision, or None if there is none.
@@ -63,8 +76,10 @@ class Records(Generic[T]):
         Raises:
             DecodeError: if what is stored is not of this type.
             Unknown: if the broker does not answer in time.
+            ValueError: if tenant or id cannot stand in a subject.
         """
-        ...
+        kept = await self._store.last(record_subject(tenant, self._kind, id_))
+        return None if kept is None else Stored(decode_as(self._type, kept.body), kept.sequence)
 
     async def put(self, write: RecordWrite) -> int:
         """Write one record outside a handler; the new revision.
@@ -73,7 +88,7 @@ class Records(Generic[T]):
             Conflict: if the expected revision was not the newest (and the newest is not this very write).
             TooLarge, NotStored, Unknown: as for a message.
         """
-        ...
+        return (await self._store.write([write.part()])).sequence
 
     def write(
         self, tenant: str, id_: str, value: T, expected_revision: int | None, ttl_seconds: int | None = None
