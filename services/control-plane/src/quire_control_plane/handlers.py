@@ -1,0 +1,144 @@
+"""The control plane's handlers: read the record, decide, commit record and messages together."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from opentelemetry import trace
+
+from quire_bus.envelope import Outgoing
+from quire_bus.router import Router
+from quire_contracts import limits
+from quire_contracts.batch import BatchStarted
+from quire_contracts.intake import DocumentError, encode_document
+from quire_contracts.job import (
+    BLOB_REF_MEDIA_TYPE,
+    AbandonJob,
+    CancelJob,
+    ExpireJob,
+    JobRejected,
+    SubmitJob,
+)
+from quire_contracts.preparation import JobPrepared, PreparationFailed
+from quire_contracts.record import JobRecord
+from quire_contracts.task import TaskFailed, TaskScored
+from quire_contracts.value import BlobRef, Value
+from quire_control_plane.admission import Origin, admit, read, reject
+from quire_control_plane.change import NOTHING, Change, Moment
+from quire_control_plane.decide import JobMessage, decide
+from quire_control_plane.routing import load_routing
+from quire_service import Deps, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quire_bus.delivery import Delivery
+    from quire_bus.envelope import Meta
+    from quire_bus.records import Records, Stored
+    from quire_contracts.value import Fault
+    from quire_control_plane.settings import Settings
+
+M = TypeVar("M", bound=Value)
+
+
+async def build(deps: Deps[Settings]) -> Parts:
+    """Consume all that concerns a job's life; each message is decided on the job's record and committed with it."""
+    routing = load_routing(deps.settings.rules_file)
+    jobs = deps.bus.records("job", JobRecord)
+    router = Router("control-plane")
+    workers = deps.settings.workers
+
+    def moment(delivery: Delivery[M]) -> Moment:
+        return Moment(deps.clock.now(), delivery.meta.id, routing)
+
+    async def commit(change: Change, delivery: Delivery[M], stored: Stored[JobRecord] | None) -> None:
+        record, revision = change.record, stored.revision if stored else 0
+        if record is not None or change.says:
+            records = [jobs.write(record.tenant, record.job_id, record, revision)] if record is not None else []
+            await delivery.commit(*_outgoing(change), records=records)
+
+    async def document_of(command: SubmitJob) -> bytes:
+        if command.media_type != BLOB_REF_MEDIA_TYPE:
+            return command.body
+        return await deps.bus.blobs.get(msgspec.json.decode(command.body, type=BlobRef))
+
+    @router.consume(SubmitJob, workers=workers, failed=submission_failed)
+    async def do_submit_job(command: SubmitJob, delivery: Delivery[SubmitJob]) -> None:
+        try:
+            submission = read(command, await document_of(command))
+        except DocumentError as error:
+            known = await jobs.get(command.tenant, command.job_id)
+            await commit(reject(command, error, known.value if known else None), delivery, None)
+            return
+        stored = await jobs.get(submission.tenant, submission.job_id)
+        document = await deps.bus.blobs.put(encode_document(submission.document), "application/json")
+        origin = Origin(document, _current_traceparent(), secrets.randbelow(limits.SEED))
+        await commit(admit(stored.value if stored else None, submission, origin, moment(delivery)), delivery, stored)
+
+    async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
+        stored = await jobs.get(message.tenant, message.job_id)
+        if stored is None:
+            deps.log.warning("message about an unknown job", type=delivery.meta.type, job_id=message.job_id)
+        else:
+            await commit(decide(stored.value, message, moment(delivery)), delivery, stored)
+
+    consume = partial(router.consume, workers=workers)
+    consume(JobPrepared, failed=abandon)(on_job_message)
+    consume(PreparationFailed, failed=abandon)(on_job_message)
+    consume(TaskScored, failed=abandon)(on_job_message)
+    consume(TaskFailed, failed=abandon)(on_job_message)
+    consume(CancelJob, failed=abandon)(on_job_message)
+    consume(ExpireJob, failed=abandon)(on_job_message)
+    consume(AbandonJob)(on_job_message)
+
+    @router.consume(BatchStarted, workers=workers)
+    async def on_batch_started(event: BatchStarted, delivery: Delivery[BatchStarted]) -> None:
+        for tenant, job_id in sorted({(member.tenant, member.job_id) for member in event.members}):
+            await note_started(jobs, tenant, job_id, event, moment(delivery))
+
+    return Parts(routers=(router,))
+
+
+async def note_started(jobs: Records[JobRecord], tenant: str, job_id: str, event: BatchStarted, moment: Moment) -> None:
+    """Note on one job's record that its batch runs; nothing is said, so the record is written alone."""
+    stored = await jobs.get(tenant, job_id)
+    change = decide(stored.value, event, moment) if stored else NOTHING
+    if stored is not None and change.record is not None:
+        await jobs.put(jobs.write(tenant, job_id, change.record, stored.revision))
+
+
+def abandon(message: JobMessage, _: Meta, fault: Fault) -> Sequence[Value]:
+    """A message about a job could not be handled: the job must still end."""
+    return [AbandonJob(job_id=message.job_id, tenant=message.tenant, fault=fault)]
+
+
+def submission_failed(command: SubmitJob, _: Meta, fault: Fault) -> Sequence[Value]:
+    """A submission that could not be taken is answered all the same."""
+    return [
+        JobRejected(
+            job_id=command.job_id,
+            tenant=command.tenant,
+            code=fault.code,
+            reason=fault.reason,
+            next_step=fault.next_step,
+        )
+    ]
+
+
+def _outgoing(change: Change) -> list[Outgoing]:
+    """What a change says, in the job's own trace even where its cause came by another one (a cancellation)."""
+    parent = change.record.traceparent if change.record is not None else None
+    elsewhere = parent is not None and parent.split("-")[1] != (_current_traceparent() or parent).split("-")[1]
+    return [
+        Outgoing(say.message, key=say.key, at=say.at, traceparent=parent if elsewhere else None) for say in change.says
+    ]
+
+
+def _current_traceparent() -> str | None:
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"

@@ -1,0 +1,180 @@
+"""The variational loop of an optimisation job: a sweep of start points, rounds of the optimiser, a last sampling.
+
+Each step is a function of the record and an answer; the checkpoint it writes holds all that the next one needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from quire_contracts.control import LoopAdvanced
+from quire_contracts.record import Checkpoint, evolve
+from quire_contracts.result import OptimizeResult, Quality, Round
+from quire_control_plane import spsa
+from quire_control_plane.change import Change, Moment, Say
+from quire_control_plane.ending import complete, complete_with_baseline
+from quire_control_plane.tasks import issue, matrix, numbers, planned_shots, preparation_of
+
+if TYPE_CHECKING:
+    from quire_contracts.preparation import Loop
+    from quire_contracts.record import JobRecord
+    from quire_contracts.task import TaskScored
+    from quire_contracts.value import Matrix, Phase
+
+OPTIMIZER: Final = "spsa"
+
+
+def begin(record: JobRecord, moment: Moment) -> Change:
+    """Start a prepared loop: evaluate the start points at once, or go straight to the first round if there is one."""
+    start_points = _loop(record).start_points
+    if start_points.rows > 1:
+        return _issue(record, "sweep", 0, start_points, moment)
+    return _ask(_started(record, numbers(start_points)[0]), moment)
+
+
+def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    """Take the answer of the task that the loop waited for, and go on.
+
+    Raises:
+        ValueError: if the answer lacks the values that its task asked for.
+    """
+    if answer.phase == "sweep":
+        return _after_sweep(record, answer, moment)
+    if answer.phase == "round":
+        return _after_round(record, answer, moment)
+    return finish(record, moment, answer)
+
+
+def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reason: str = "") -> Change:
+    """End the loop with the best assignment seen; with a `reason`, the job is degraded.
+
+    Without any sample yet the classical baseline is the answer.
+    """
+    checkpoint = checkpoint_of(record)
+    if record.best is None:
+        return complete_with_baseline(record, moment, reason or "no quantum sample was taken")
+    figures = answer.quality.figures if answer is not None else None
+    result = OptimizeResult(
+        best=record.best,
+        history=checkpoint.history,
+        baseline=preparation_of(record).baseline,
+        baseline_seconds=record.baseline_seconds,
+        quality=figures or Quality(),
+        parameters=checkpoint.best_parameters,
+    )
+    return complete(record, moment, result=result, reason=reason)
+
+
+def checkpoint_of(record: JobRecord) -> Checkpoint:
+    """The loop's last checkpoint.
+
+    Raises:
+        ValueError: if the job has no loop.
+    """
+    if record.checkpoint is None:
+        raise ValueError(f"job {record.job_id} has no loop")
+    return record.checkpoint
+
+
+def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    points = numbers(_loop(record).start_points)
+    energies = _energies(answer)
+    chosen = min(range(len(points)), key=lambda row: (energies[row], row))
+    return _ask(_started(record, points[chosen]), moment)
+
+
+def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    checkpoint, scale = checkpoint_of(record), _loop(record).scale
+    state = msgspec.convert(checkpoint.optimizer["state"], spsa.Spsa)
+    points, energies = spsa.ask(state), _energies(answer)
+    errors = numbers(answer.std_errors) if answer.std_errors is not None else None
+    lowest = min(range(len(points)), key=lambda row: (energies[row], row))
+    best, parameters = checkpoint.best_objective, checkpoint.best_parameters
+    if best is None or scale * energies[lowest] < scale * best:
+        best, parameters = scale * energies[lowest], points[lowest]
+    finished = Round(
+        round=checkpoint.round,
+        objective=scale * energies[0],
+        best=best,
+        std_error=errors[0][0] if errors else None,
+        target=answer.executions[0].target if answer.executions else "simulation",
+    )
+    told = evolve(
+        record,
+        checkpoint=msgspec.structs.replace(
+            checkpoint,
+            optimizer={"name": OPTIMIZER, "state": msgspec.to_builtins(spsa.tell(state, energies))},
+            best_parameters=parameters,
+            best_objective=best,
+            history=(*checkpoint.history, finished),
+        ),
+    )
+    said = LoopAdvanced(job_id=record.job_id, tenant=record.tenant, rounds=checkpoint.rounds, round=finished)
+    following = _sample_best if checkpoint.round >= checkpoint.rounds else _ask
+    change = following(told, moment)
+    return Change(change.record, (Say(said), *change.says))
+
+
+def _started(record: JobRecord, parameters: tuple[float, ...]) -> JobRecord:
+    """The record with a fresh optimiser at these parameters."""
+    checkpoint = checkpoint_of(record)
+    settings = msgspec.convert(checkpoint.optimizer, _Settings)
+    state = spsa.start(
+        parameters,
+        rounds=checkpoint.rounds,
+        perturbation=settings.perturbation,
+        learning_rate=settings.learning_rate,
+        seed=record.seed,
+    )
+    optimizer: dict[str, object] = {"name": OPTIMIZER, "state": msgspec.to_builtins(state)}
+    return evolve(
+        record, checkpoint=msgspec.structs.replace(checkpoint, optimizer=optimizer, best_parameters=parameters)
+    )
+
+
+def _ask(record: JobRecord, moment: Moment) -> Change:
+    """The next round's points as one task."""
+    checkpoint = checkpoint_of(record)
+    state = msgspec.convert(checkpoint.optimizer["state"], spsa.Spsa)
+    round_ = checkpoint.round + 1
+    asked = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="round", round=round_))
+    return _issue(asked, "round", round_, matrix(spsa.ask(state)), moment)
+
+
+def _sample_best(record: JobRecord, moment: Moment) -> Change:
+    """The last sampling, at the best parameters seen."""
+    checkpoint = checkpoint_of(record)
+    last = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="final"))
+    return _issue(last, "final", checkpoint.rounds + 1, matrix([checkpoint.best_parameters]), moment)
+
+
+def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, moment: Moment) -> Change:
+    """Send a task on its way unless the budget forbids it; then the loop ends with what it has."""
+    shots = record.shots + planned_shots(record, parameters.rows)
+    if record.max_shots is not None and shots > record.max_shots:
+        return finish(record, moment, None, reason=f"the budget of {record.max_shots} shots ends the loop")
+    if record.max_usd is not None and record.cost_usd > record.max_usd:
+        return finish(record, moment, None, reason=f"the budget of {record.max_usd} USD ends the loop")
+    return issue(record, phase, round_, parameters, moment)
+
+
+def _loop(record: JobRecord) -> Loop:
+    loop = preparation_of(record).loop
+    if loop is None:
+        raise ValueError(f"job {record.job_id} was prepared without a loop")
+    return loop
+
+
+def _energies(answer: TaskScored) -> tuple[float, ...]:
+    if answer.values is None:
+        raise ValueError(f"task {answer.task_id} has no values")
+    return tuple(row[0] for row in numbers(answer.values))
+
+
+class _Settings(msgspec.Struct, frozen=True):
+    """What the document said of the optimiser."""
+
+    perturbation: float
+    learning_rate: float | None = None

@@ -1,0 +1,25 @@
+"""The routing rules in force, from the file that the settings name or the ones that ship with quire-policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from quire_policy import Facts, Route, default_rules, load_rules, route
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Routing = Callable[[Facts], Route]
+"""Where work should run, and why: pure."""
+
+
+def load_routing(rules_file: Path | None) -> Routing:
+    """Routing by the rules of a TOML file, or by the default rules.
+
+    Raises:
+        RulesError: with every fault of the file, by rule and field.
+    """
+    rules = default_rules() if rules_file is None else load_rules(rules_file)
+    return partial(route, rules)

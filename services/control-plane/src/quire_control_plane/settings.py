@@ -1,0 +1,16 @@
+"""What the control plane can be told from outside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quire_service import Field, ServiceSettings
+
+
+class Settings(ServiceSettings):
+    """Settings of `QUIRE_CONTROL_PLANE_*`."""
+
+    rules_file: Path | None = Field(
+        default=None, description="Routing rules (TOML); without it, the rules that ship with quire-policy."
+    )
+    workers: int = Field(default=16, ge=1, le=256, description="Messages of one kind that are decided at a time.")
