@@ -93,7 +93,7 @@ def _sample_row(
     circuit: Structure, values: NDArray[np.float64], shots: int, generator: np.random.Generator
 ) -> PackedCounts:
     """Counts of one circuit run: the state is followed up to the final measurements, which are sampled at once."""
-    head = withoutfinal_measurements(circuit).operations
+    head = without_final_measurements(circuit).operations
     final = final_measurements(circuit)
     branches: list[tuple[int, int, NDArray[np.complex128]]] = [(0, shots, _ground(circuit.num_qubits))]
     for operation in head:
