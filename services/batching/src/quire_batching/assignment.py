@@ -1,0 +1,27 @@
+"""The record that a task attempt was put into a batch: created once, it is what makes a repeated RunTask harmless."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from quire_contracts.task import Task
+from quire_contracts.value import Key
+
+KIND: Final = "assignment"
+
+
+class Assignment(msgspec.Struct, frozen=True):
+    """Which batches run a task attempt: one, or several where it was cut."""
+
+    task_id: Key
+    attempt: int
+    batch_ids: tuple[Key, ...]
+    assigned_at: datetime
+
+
+def assignment_id(task: Task) -> str:
+    """The id of a task attempt's assignment record, within its tenant."""
+    return f"{task.task_id}-{task.attempt}"

@@ -1,0 +1,116 @@
+"""Keys, cuts, seeds and names of batches."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quire_batching.cutting import cut_matrix, piece, whole
+from quire_batching.grouping import MAX_SLICES, Load, batch_id, cut, form_batch, group_key, load_of, slice_seed
+from quire_contracts.batch import ExecuteBatch, SimulateBatch
+from quire_contracts.value import Matrix
+from quire_resilience.errors import Permanent
+
+NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
+LIMITS = Load(members=256, rows=4_096, shots=10_000_000, size_bytes=96 * 1024)
+
+
+def test_tasks_of_different_jobs_and_tenants_share_a_key(make_task):
+    one, other = make_task("one"), make_task("other", rows=7, tenant="umbrella", seed=5, phase="round")
+    assert group_key(one) == group_key(other)
+    assert group_key(one) != group_key(make_task("third", structure="qubit[2] q;"))
+
+
+@given(rows=st.integers(1, 100_000), shots=st.none() | st.integers(1, 1_000_000))
+def test_cut_covers_every_row_once_and_holds_the_limits(rows, shots):
+    parts = cut(rows, shots, LIMITS)
+    assert [row for part in parts for row in part] == list(range(rows))
+    sizes = {len(part) for part in parts}
+    assert max(sizes) - min(sizes) <= 1
+    assert len(parts) <= MAX_SLICES
+    if len(parts) < min(MAX_SLICES, rows):
+        assert max(sizes) <= LIMITS.rows
+        assert max(sizes) * (shots or 0) <= LIMITS.shots
+
+
+def test_small_task_stays_whole():
+    assert cut(4_096, 1_024, LIMITS) == (range(4_096),)
+
+
+def test_slices_of_a_seeded_task_have_seeds_of_their_own():
+    seeds = [slice_seed(7, first) for first in range(0, 1_000, 10)]
+    assert seeds[0] == 7
+    assert len(set(seeds)) == len(seeds)
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert slice_seed(7, 10) == seeds[1]
+    assert slice_seed(8, 10) != seeds[1]
+    assert slice_seed(None, 10) is None
+
+
+def test_batch_id_names_the_set_of_its_members(make_task):
+    one, other = (whole(make_task(name), NOW, None) for name in ("one", "other"))
+    assert batch_id([one, other]) == batch_id([other, one])
+    assert batch_id([one]) != batch_id([one, other])
+    assert batch_id([one]) != batch_id([msgspec.structs.replace(one, attempt=2)])
+    assert batch_id([one]) != batch_id([msgspec.structs.replace(one, first=10)])
+    assert uuid.UUID(batch_id([one])).version == 5
+
+
+@pytest.mark.parametrize(
+    ("target", "command"),
+    [("simulation", SimulateBatch), ("qiskit:aer", ExecuteBatch), ("braket:local_dm", ExecuteBatch)],
+)
+def test_target_decides_the_plane(make_task, target, command):
+    task = make_task(target=target)
+    formed = form_batch(task, [whole(task, NOW, None)], "age", NOW, [None])
+    assert type(formed) is command
+    assert formed.batch.target == target
+
+
+def test_equal_sets_of_members_give_equal_batches(make_task):
+    tasks = [make_task(name) for name in ("one", "two", "three")]
+    members = [whole(task, NOW, None) for task in tasks]
+    there = form_batch(tasks[0], members, "age", NOW, [None] * 3)
+    back = form_batch(tasks[2], members[::-1], "age", NOW, [None] * 3)
+    assert there == back
+    assert [member.task_id for member in there.batch.members] == ["one", "three", "two"]
+
+
+def test_batch_is_wanted_until_the_last_members_deadline(make_task):
+    tasks = [make_task(name) for name in ("one", "two")]
+    members = [whole(task, NOW, None) for task in tasks]
+    soon, later = NOW + timedelta(seconds=1), NOW + timedelta(seconds=9)
+    assert form_batch(tasks[0], members, "age", NOW, [later, soon]).batch.deadline_at == later
+    assert form_batch(tasks[0], members, "age", NOW, [soon, None]).batch.deadline_at is None
+
+
+def test_load_counts_rows_shots_and_the_bytes_on_the_wire(make_task):
+    member = whole(make_task(rows=3), NOW, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    load = load_of(member, 100)
+    assert (load.members, load.rows, load.shots) == (1, 3, 300)
+    two = form_batch(make_task(rows=3), [member, msgspec.structs.replace(member, first=3)], "age", NOW, [None, None])
+    one = form_batch(make_task(rows=3), [member], "age", NOW, [None])
+    assert len(msgspec.json.encode(two)) - len(msgspec.json.encode(one)) == load.size_bytes
+    assert load_of(member, None).shots == 0
+
+
+def test_pieces_hold_their_own_rows_and_nothing_else(make_task):
+    task = make_task(rows=10, seed=3)
+    rows = (range(5), range(5, 10))
+    cuts = cut_matrix(task.parameters, task.parameters.data.inline, rows)
+    assert b"".join(cuts) == task.parameters.data.inline
+    assert len(cuts[0]) == 5 * 8
+    second = piece(task, Matrix(5, 1, task.parameters.data), 5, NOW, None)
+    assert (second.first, second.total_rows, second.seed) == (5, 10, slice_seed(3, 5))
+    assert second.task_id == task.task_id
+
+
+def test_parameters_of_another_shape_are_refused(make_task):
+    task = make_task(rows=3)
+    with pytest.raises(Permanent, match="16 bytes, not 3 x 1 numbers"):
+        cut_matrix(task.parameters, b"\0" * 16, [range(3)])
