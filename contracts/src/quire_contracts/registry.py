@@ -80,9 +80,7 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(preparation.PrepareJob, "cmd", "job", "prepare", "job_id", ("job_id",)),
     Entry(preparation.JobPrepared, "evt", "job", "prepared", "job_id", ("job_id",)),
     Entry(preparation.PreparationFailed, "evt", "preparation", "failed", "job_id", ("job_id",)),
-    Entry(
-        task.RunTask, "cmd", "task", "run", "task.job_id", ("task.task_id", "task.attempt"), tenant="task.tenant"
-    ),
+    Entry(task.RunTask, "cmd", "task", "run", "task.job_id", ("task.task_id", "task.attempt"), tenant="task.tenant"),
     Entry(batch.ExecuteBatch, "cmd", "batch", "execute", "batch.batch_id", ("batch.batch_id",), tenant=None),
     Entry(batch.SimulateBatch, "cmd", "batch", "simulate", "batch.batch_id", ("batch.batch_id",), tenant=None),
     Entry(batch.BatchStarted, "evt", "batch", "started", "batch_id", ("batch_id",), tenant=None),
