@@ -1,0 +1,73 @@
+"""The database behind a URL: SQLite or PostgreSQL, opened with the settings that make a commit mean something."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import event, insert, make_url, select
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from quire_ledger.tables import MARKS, METADATA, SHAPE
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+_DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+class ShapeError(RuntimeError):
+    """The tables in the database are of another release; they must be rebuilt before this one can use them."""
+
+
+def open_engine(url: str) -> AsyncEngine:
+    """An engine for `sqlite:///path` or `postgresql://user:password@host/database`; nothing is connected yet.
+
+    Raises:
+        ValueError: for a URL of any other kind of database.
+    """
+    parsed = make_url(url)
+    driver = _DRIVERS.get(parsed.get_backend_name())
+    if driver is None:
+        raise ValueError(f"the ledger keeps its rows in sqlite or postgresql, not in {parsed.get_backend_name()}")
+    parsed = parsed.set(drivername=driver)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_async_engine(parsed)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        return engine
+    return create_async_engine(parsed, pool_size=4, max_overflow=4, pool_pre_ping=True)
+
+
+async def create(engine: AsyncEngine) -> None:
+    """Make the tables that are missing. Doing it again, or in two replicas at once, changes nothing.
+
+    Raises:
+        ShapeError: if the database holds tables of another shape.
+    """
+    async with engine.begin() as connection:
+        await _one_at_a_time(connection)
+        await connection.run_sync(METADATA.create_all)
+        found = await mark(connection, "shape")
+        if found is None:
+            await connection.execute(insert(MARKS).values(name="shape", value=SHAPE))
+        elif found != SHAPE:
+            detail = f"the ledger's tables are of shape {found}, this release needs {SHAPE}"
+            raise ShapeError(f"{detail}: run python -m quire_ledger.rebuild")
+
+
+async def mark(connection: AsyncConnection, name: str) -> int | None:
+    """The value of a mark, or None where there is none."""
+    return (await connection.execute(select(MARKS.c.value).where(MARKS.c.name == name))).scalar_one_or_none()
+
+
+async def _one_at_a_time(connection: AsyncConnection) -> None:
+    """PostgreSQL's CREATE TABLE IF NOT EXISTS can fail when two sessions do it at once; SQLite locks by itself."""
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7182818284)")
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # Readers go on beside the writer, and what is acknowledged to the broker must survive a power cut.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

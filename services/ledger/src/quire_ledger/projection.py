@@ -1,0 +1,215 @@
+"""What an event says about the ledger's rows: a pure function from events to changes.
+
+Every change may be made twice and in any order. A plain change states columns that one event alone states (an
+acceptance, a preparation, a round, a task's execution), so repeating it changes nothing. A ranked change loses against
+a higher rank that the row already has: the later word on a job that goes on, the first word on how it ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from sqlalchemy import Table
+
+from quire_contracts.batch import BatchStarted
+from quire_contracts.control import LoopAdvanced
+from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected
+from quire_contracts.preparation import JobPrepared
+from quire_contracts.result import OptimizeResult
+from quire_contracts.task import TaskFailed, TaskScored
+from quire_ledger.tables import EXECUTIONS, JOBS, QUALITY, ROUNDS, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from quire_contracts.record import JobState
+    from quire_contracts.value import Execution
+    from quire_ledger.event import Event
+
+_ENDED: Final = 2**62
+"""Above every sequence: an end outranks everything else said of a job, and an earlier end a later one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Make the row `key` of `table` have these `values`; without a row, make one.
+
+    rank: None always writes; otherwise the row's own rank must be lower, and becomes this one.
+    """
+
+    table: Table
+    key: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    rank: int | None = None
+
+
+def changes_of(event: Event) -> tuple[Change, ...]:
+    """The changes that an event makes; none where no projection takes an interest in it, or it is not understood."""
+    message = event.message
+    changes: tuple[Change, ...] = ()
+    match message:
+        case JobAccepted():
+            changes = _accepted(event, message)
+        case JobPrepared():
+            changes = _prepared(event, message)
+        case BatchStarted():
+            changes = tuple(_reached(event, member.tenant, member.job_id, "running") for member in message.members)
+        case TaskScored():
+            changes = _scored(event, message)
+        case TaskFailed():
+            changes = (_failed_task(event, message),)
+        case LoopAdvanced():
+            changes = _advanced(event, message)
+        case JobCompleted():
+            changes = _completed(event, message)
+        case JobFailed(fault=fault):
+            how = {"reason": fault.reason, "fault_kind": fault.kind, "fault_code": fault.code}
+            changes = (_ended(event, message.tenant, message.job_id, "failed", how),)
+        case JobCancelled():
+            changes = (_ended(event, message.tenant, message.job_id, "cancelled", {"reason": message.reason}),)
+        case JobRejected():
+            how = {"reason": message.reason, "fault_kind": "invalid", "fault_code": message.code}
+            changes = (_ended(event, message.tenant, message.job_id, "rejected", how),)
+    return changes
+
+
+def _job(tenant: str, job_id: str) -> dict[str, Any]:
+    return {"tenant": tenant, "job_id": job_id}
+
+
+def _reached(event: Event, tenant: str, job_id: str, state: JobState) -> Change:
+    values = {"state": state, "updated_at": event.time}
+    return Change(JOBS, _job(tenant, job_id), values, rank=event.sequence)
+
+
+def _ended(event: Event, tenant: str, job_id: str, state: JobState, how: Mapping[str, Any]) -> Change:
+    # An end states every ranked column, so that nothing of an outranked one is left behind.
+    values = {
+        "state": state,
+        "updated_at": event.time,
+        "ended_at": event.time,
+        "degraded": False,
+        "reason": "",
+        "fault_kind": None,
+        "fault_code": None,
+        "shots": None,
+        "cost_usd": None,
+    }
+    return Change(JOBS, _job(tenant, job_id), {**values, **how}, rank=_ENDED - event.sequence)
+
+
+def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
+    if message.repeated or event.key != message.job_id:
+        return ()  # The same acceptance, said again to another submitter.
+    values = {
+        "kind": message.kind,
+        "name": message.name,
+        "project": message.project,
+        "priority": message.priority,
+        "content_sha256": message.content_sha256,
+        "targets": _json(message.targets),
+        "tags": _json(message.tags),
+        "accepted_at": message.accepted_at,
+        "deadline_at": message.deadline_at,
+    }
+    job = _job(message.tenant, message.job_id)
+    return Change(JOBS, job, values), _reached(event, message.tenant, message.job_id, "queued")
+
+
+def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:
+    reached = _reached(event, message.tenant, message.job_id, "validated")
+    baseline = message.preparation.baseline
+    if baseline is None:
+        return (reached,)
+    values = {
+        "baseline_method": baseline.method,
+        "baseline_value": baseline.value,
+        "baseline_exact": baseline.exact,
+        "baseline_worst": baseline.worst,
+        "baseline_seconds": message.baseline_seconds,
+    }
+    return reached, Change(QUALITY, _job(message.tenant, message.job_id), values)
+
+
+def _scored(event: Event, message: TaskScored) -> tuple[Change, ...]:
+    state: JobState = "scored" if message.phase in ("main", "final") else "running"
+    task = {**_job(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
+    values = {
+        "phase": message.phase,
+        "round": message.round,
+        "outcome": "scored",
+        "target": message.executions[0].target if message.executions else None,
+        "shots": message.quality.shots,
+        "fault_kind": None,
+        "fault_code": None,
+        "reason": None,
+        "ended_at": event.time,
+    }
+    return (
+        _reached(event, message.tenant, message.job_id, state),
+        Change(TASKS, task, values, rank=event.sequence),
+        *_executions(task, message.phase, message.executions),
+    )
+
+
+def _executions(task: Mapping[str, Any], phase: str, executions: Iterable[Execution]) -> Iterable[Change]:
+    for number, execution in enumerate(executions):
+        stated = {name: getattr(execution, name) for name in execution.__struct_fields__ if name in EXECUTIONS.c}
+        for name in ("transpiler", "mitigation", "provider_metadata"):
+            stated[name] = _json(stated[name])
+        values = {**stated, "phase": phase}
+        yield Change(EXECUTIONS, {**task, "number": number}, {k: v for k, v in values.items() if k not in task})
+
+
+def _failed_task(event: Event, message: TaskFailed) -> Change:
+    task = {**_job(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
+    values = {
+        "phase": None,
+        "round": None,
+        "outcome": "failed",
+        "target": message.target,
+        "shots": 0,
+        "fault_kind": message.fault.kind,
+        "fault_code": message.fault.code,
+        "reason": message.fault.reason,
+        "ended_at": event.time,
+    }
+    return Change(TASKS, task, values, rank=event.sequence)
+
+
+def _advanced(event: Event, message: LoopAdvanced) -> tuple[Change, ...]:
+    step = message.round
+    values = {
+        "rounds": message.rounds,
+        "objective": step.objective,
+        "best": step.best,
+        "std_error": step.std_error,
+        "target": step.target,
+    }
+    row = Change(ROUNDS, {**_job(message.tenant, message.job_id), "round": step.round}, values)
+    return _reached(event, message.tenant, message.job_id, "running"), row
+
+
+def _completed(event: Event, message: JobCompleted) -> tuple[Change, ...]:
+    how = {
+        "degraded": message.degraded,
+        "reason": message.reason,
+        "shots": message.shots,
+        "cost_usd": message.cost_usd,
+    }
+    ended = _ended(event, message.tenant, message.job_id, "completed", how)
+    if not isinstance(message.result, OptimizeResult):
+        return (ended,)
+    figures = msgspec.structs.asdict(message.result.quality)
+    values = {
+        **{name: figure for name, figure in figures.items() if name in QUALITY.c},
+        "value": message.result.best.value,
+        "source": message.result.source,
+    }
+    return ended, Change(QUALITY, _job(message.tenant, message.job_id), values)
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value, order="deterministic").decode()

@@ -1,0 +1,77 @@
+"""What can be asked of the ledger, answered from its rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import msgspec
+from sqlalchemy import func, select
+
+from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
+from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, TASKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+ANSWER_BYTES: Final = 200 * 1024
+"""An answer is cut here, below the limit of a message: whoever asked pages on."""
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
+    """A tenant's jobs, newest first.
+
+    Shots and cost of a job that ended without an answer, or has not ended, are those of its tasks so far.
+    """
+    shots = func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0).label("shots")
+    cost = func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0).label("cost_usd")
+    wanted = [JOBS.c[name] for name in JobSummary.__struct_fields__ if name not in ("shots", "cost_usd")]
+    query = select(*wanted, shots, cost).where(JOBS.c.tenant == question.tenant, JOBS.c.accepted_at.is_not(None))
+    if question.state is not None:
+        query = query.where(JOBS.c.state == question.state)
+    if question.project is not None:
+        query = query.where(JOBS.c.project == question.project)
+    if question.before is not None:
+        query = query.where(JOBS.c.accepted_at < question.before)
+    query = query.order_by(JOBS.c.accepted_at.desc(), JOBS.c.job_id.desc()).limit(question.limit)
+    async with engine.connect() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    texts = ({**row, "degraded": bool(row["degraded"]), "reason": row["reason"] or ""} for row in rows)
+    return JobList(jobs=_fitting(JobSummary(**row) for row in texts))
+
+
+async def find_events(engine: AsyncEngine, question: FindEvents) -> EventList:
+    """One job's recorded life, in log order."""
+    wanted = [EVENTS.c[name] for name in LoggedEvent.__struct_fields__]
+    query = (
+        select(*wanted)
+        .where(EVENTS.c.tenant == question.tenant, EVENTS.c.key == question.job_id, EVENTS.c.sequence > question.after)
+        .order_by(EVENTS.c.sequence)
+        .limit(question.limit)
+    )
+    async with engine.connect() as connection:
+        rows = (await connection.execute(query)).mappings().all()
+    return EventList(events=_fitting(LoggedEvent(**row) for row in rows))
+
+
+def _fitting(found: Iterable[T]) -> tuple[T, ...]:
+    """The first of `found` that fit an answer together, at least one where there is one."""
+    kept: list[T] = []
+    size = 0
+    for each in found:
+        size += len(msgspec.json.encode(each))
+        if kept and size > ANSWER_BYTES:
+            break
+        kept.append(each)
+    return tuple(kept)
+
+
+def _spent(column: ColumnElement[float]) -> ColumnElement[float]:
+    """The sum of a column over a job's rows."""
+    table = TASKS if column.table is TASKS else EXECUTIONS
+    query = select(func.sum(column)).where(table.c.tenant == JOBS.c.tenant, table.c.job_id == JOBS.c.job_id)
+    return query.scalar_subquery()

@@ -1,0 +1,195 @@
+"""The ledger's tables: the log itself, and what can be read off it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+)
+
+if TYPE_CHECKING:
+    from sqlalchemy import Dialect
+
+SHAPE: Final = 1
+"""Version of these tables. A ledger of another shape is not touched but rebuilt: `python -m quire_ledger.rebuild`."""
+
+
+class Moment(TypeDecorator[datetime]):
+    """A point in time, aware and in UTC on both sides; SQLite, which knows no time zones, stores it without one."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Towards the database."""
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From the database."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def _text(name: str, **options: Any) -> Column[str]:
+    return Column(name, Text, **options)
+
+
+def _required(name: str) -> Column[str]:
+    return Column(name, Text, nullable=False)
+
+
+def _job_key() -> list[Column[Any]]:
+    return [_text("tenant", primary_key=True), _text("job_id", primary_key=True)]
+
+
+METADATA: Final = MetaData()
+
+EVENTS: Final = Table(
+    "events",
+    METADATA,
+    Column("sequence", BigInteger, primary_key=True, autoincrement=False),
+    _required("id"),
+    _required("type"),
+    _required("tenant"),
+    _required("key"),
+    _required("correlation_id"),
+    _text("causation_id"),
+    _required("source"),
+    Column("time", Moment, nullable=False),
+    _required("data"),
+    Index("events_of_a_job", "tenant", "key", "sequence"),
+)
+
+JOBS: Final = Table(
+    "jobs",
+    METADATA,
+    *_job_key(),
+    _text("kind"),
+    _text("name"),
+    _text("project"),
+    _text("priority"),
+    _text("content_sha256"),
+    _text("targets"),
+    _text("tags"),
+    Column("accepted_at", Moment),
+    Column("deadline_at", Moment),
+    # From here on the highest rank writes: see `projection.Change`.
+    Column("rank", BigInteger),
+    _text("state"),
+    Column("updated_at", Moment),
+    Column("ended_at", Moment),
+    Column("degraded", Boolean),
+    _text("reason"),
+    _text("fault_kind"),
+    _text("fault_code"),
+    Column("shots", BigInteger),
+    Column("cost_usd", Float),
+    Index("jobs_of_a_tenant", "tenant", "accepted_at"),
+)
+
+TASKS: Final = Table(
+    "tasks",
+    METADATA,
+    *_job_key(),
+    _text("task_id", primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("rank", BigInteger),
+    _text("phase"),
+    Column("round", Integer),
+    _text("outcome"),
+    _text("target"),
+    Column("shots", BigInteger),
+    _text("fault_kind"),
+    _text("fault_code"),
+    _text("reason"),
+    Column("ended_at", Moment),
+)
+
+EXECUTIONS: Final = Table(
+    "executions",
+    METADATA,
+    *_job_key(),
+    _text("task_id", primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    _text("phase"),
+    _text("batch_id"),
+    _text("target"),
+    _text("provider"),
+    _text("backend"),
+    _text("region"),
+    _text("calibration_id"),
+    _text("circuit_sha256"),
+    _text("provider_job_id"),
+    Column("shots", BigInteger),
+    Column("parameter_sets", Integer),
+    Column("started_at", Moment),
+    Column("queue_seconds", Float),
+    Column("compile_seconds", Float),
+    Column("execute_seconds", Float),
+    Column("simulator", Boolean),
+    Column("compile_cached", Boolean),
+    Column("compiled_depth", Integer),
+    Column("two_qubit_gates", Integer),
+    Column("cost_usd", Float),
+    _text("transpiler"),
+    _text("mitigation"),
+    _text("provider_metadata"),
+)
+
+ROUNDS: Final = Table(
+    "rounds",
+    METADATA,
+    *_job_key(),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("rounds", Integer),
+    Column("objective", Float),
+    Column("best", Float),
+    Column("std_error", Float),
+    _text("target"),
+)
+
+QUALITY: Final = Table(
+    "quality",
+    METADATA,
+    *_job_key(),
+    _text("baseline_method"),
+    Column("baseline_value", Float),
+    Column("baseline_exact", Boolean),
+    Column("baseline_worst", Float),
+    Column("baseline_seconds", Float),
+    Column("value", Float),
+    _text("source"),
+    Column("approximation_ratio", Float),
+    Column("gap", Float),
+    Column("optimal", Boolean),
+    Column("success_probability", Float),
+    Column("mean_objective", Float),
+)
+
+PROJECTIONS: Final = (JOBS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
+"""What is read off the events; every row of them can be made again."""
+
+MARKS: Final = Table(
+    "marks",
+    METADATA,
+    _text("name", primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+"""`position`: the highest sequence applied; `shape`: the version of these tables."""

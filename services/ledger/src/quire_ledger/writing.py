@@ -1,0 +1,68 @@
+"""Events into rows: one transaction for a batch, its changes and the position together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func
+from sqlalchemy.dialects import postgresql, sqlite
+
+from quire_ledger.projection import Change, changes_of
+from quire_ledger.tables import EVENTS, MARKS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Table
+    from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+    from quire_ledger.event import Event
+
+    Upsert = postgresql.Insert | sqlite.Insert
+
+
+async def store(engine: AsyncEngine, events: Sequence[Event], *, position: int | None = None) -> None:
+    """Keep `events`, make their changes and raise the position, all or nothing.
+
+    events: at least one, in any order; those that were stored before change nothing.
+    position: the sequence up to which all is now stored, or None where that is not known.
+    """
+    async with engine.begin() as connection:
+        rows = [{name: getattr(event, name) for name in EVENTS.c.keys()} for event in events]  # noqa: SIM118 - columns
+        await connection.execute(_upsert(connection, EVENTS).on_conflict_do_nothing(), rows)
+        await project(connection, events)
+        if position is not None:
+            raised = Change(MARKS, {"name": "position"}, {"value": position})
+            await _write(connection, MARKS, ranked="value", changes=[raised])
+
+
+async def project(connection: AsyncConnection, events: Iterable[Event]) -> None:
+    """Make the changes of `events`, which are stored already, inside the caller's transaction."""
+    # Changes commute, so they can be gathered by the shape of their statement and written many at a time.
+    gathered: dict[tuple[str, tuple[str, ...], bool], list[Change]] = defaultdict(list)
+    for event in events:
+        for change in changes_of(event):
+            gathered[change.table.name, tuple(change.values), change.rank is not None].append(change)
+    for (_, _, ranked), changes in gathered.items():
+        await _write(connection, changes[0].table, ranked="rank" if ranked else None, changes=changes)
+
+
+async def _write(connection: AsyncConnection, table: Table, *, ranked: str | None, changes: Sequence[Change]) -> None:
+    """Insert or update one row for each change; all name the same columns.
+
+    ranked: the column that must be lower than the new one for an existing row to be updated.
+    """
+    rows: list[dict[str, Any]] = []
+    for change in changes:
+        rank = {"rank": change.rank} if change.rank is not None else {}
+        rows.append({**change.key, **change.values, **rank})
+    statement = _upsert(connection, table)
+    new = {name: statement.excluded[name] for name in rows[0] if name not in changes[0].key}
+    higher = None if ranked is None else statement.excluded[ranked] > func.coalesce(table.c[ranked], -1)
+    statement = statement.on_conflict_do_update(index_elements=list(changes[0].key), set_=new, where=higher)
+    await connection.execute(statement, rows)
+
+
+def _upsert(connection: AsyncConnection, table: Table) -> Upsert:
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
