@@ -1,0 +1,15 @@
+"""What the two execution planes share: from a batch to work, through an executor, to one answer for each member.
+
+slices     batch members to `Work`, outcomes to `SliceResult`s; pure
+admission  whether an executor can take the work, in words for its sender; pure
+tracing    the batch's span, and each member's share of it in its own job's trace
+lanes      a few threads for each target, so that a slow one takes none from the others
+run        one batch from its message to its answer: blobs, remarks, spans
+"""
+
+from quire_plane.admission import admit
+from quire_plane.lanes import Lanes
+from quire_plane.run import Perform, Plane, with_wait
+from quire_plane.slices import batch_failed
+
+__all__ = ["Lanes", "Perform", "Plane", "admit", "batch_failed", "with_wait"]
