@@ -40,6 +40,9 @@ EXECUTIONS_KEPT: Final = 50
 REROUTED: Final = frozenset({"capacity", "offline", "calibration", "spend", "invalid"})
 """Faults after which the same target would answer the same: the task goes on to the next one."""
 
+UNSUPPORTED: Final = "unsupported-"
+"""How the code of a fault begins that is invalid at one target only; any other invalid work is invalid everywhere."""
+
 DEADLINE_EXCEEDED: Final = Fault(
     kind="capacity",
     code="deadline_exceeded",
@@ -148,7 +151,8 @@ def _failed(record: JobRecord, message: TaskFailed, moment: Moment) -> Change:
         return NOTHING
     fault, task = message.fault, pending.task
     again = fault.retryable and fault.kind not in REROUTED and pending.tried.count(task.target) < 2  # noqa: PLR2004
-    target = task.target if again else next_target(pending)
+    hopeless = fault.kind == "invalid" and not fault.code.startswith(UNSUPPORTED)
+    target = None if hopeless else task.target if again else next_target(pending)
     if target is None or task.attempt >= ATTEMPTS_PER_TASK:
         return _no_target_left(settled(record, task.task_id), moment, fault)
     task = msgspec.structs.replace(task, target=target, attempt=task.attempt + 1)
