@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from quire_bus.errors import BlobCorrupt, BlobMissing, Conflict
 from quire_bus.store import Part
@@ -20,8 +20,12 @@ from quire_contracts.topology import OBJECTS
 from quire_contracts.value import BlobRef
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterable
+
     from quire_bus.store import Store
     from quire_resilience.clock import Clock
+
+R = TypeVar("R")
 
 BLOB_STREAM: Final = "QUIRE_BLOBS"
 BLOB_SUBJECTS: Final = "quire.blob.>"
@@ -114,8 +118,14 @@ class Blobs:
             self._cached -= len(dropped)
 
 
-async def _all(coroutines):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    return await asyncio.gather(*coroutines)
+async def _all(coroutines: Iterable[Coroutine[Any, Any, R]]) -> list[R]:
+    """The results in order; the first failure cancels the rest."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
+    try:
+        return await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _subject(sha256: str, index: int) -> str:

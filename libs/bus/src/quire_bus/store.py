@@ -24,6 +24,8 @@ from quire_contracts.topology import STREAM
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from nats.aio.msg import Msg
+
     from quire_bus.connection import Connection
 
 BATCH_PARTS: Final = 1_000
@@ -175,6 +177,25 @@ class Store:
             time=datetime.fromisoformat(found["Nats-Time-Stamp"][:26].rstrip("Z")).replace(tzinfo=UTC),
         )
 
+    async def at(self, sequence: int, *, stream: str, or_later: bool = False) -> Kept | None:
+        """The message at a sequence, or with `or_later` the first one from there on; None if there is none."""
+        body = msgspec.json.encode({"seq": sequence} | ({"next_by_subj": ">"} if or_later else {}))
+        return await self._managed(body, stream)
+
+    async def delete(self, sequence: int, *, stream: str) -> bool:
+        """Delete the message at a sequence; whether it was there."""
+        body = msgspec.json.encode({"seq": sequence, "no_erase": True})
+        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.MSG.DELETE.{stream}", body)).data)
+        return bool(answer.get("success"))
+
+    async def subjects(self, filter_: str, *, stream: str) -> tuple[str, ...]:
+        """The subjects under a filter that hold a message, at most 100,000, in no order."""
+        body = msgspec.json.encode({"subjects_filter": filter_})
+        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.INFO.{stream}", body)).data)
+        if "error" in answer:
+            raise NotStored(f"{stream} cannot be read: {answer['error'].get('description')}")
+        return tuple(answer.get("state", {}).get("subjects") or ())
+
     async def _send(self, parts: Sequence[Part]) -> Acked:
         *early, final = parts
         headers = final.headers
@@ -203,7 +224,7 @@ class Store:
         except nats.errors.Error as error:
             raise Unknown(f"the connection does not take messages: {error}") from error
 
-    async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
         try:
             return await self._client.request(subject, body, timeout=self._timeout, headers=headers)
         except nats.errors.NoRespondersError:
@@ -235,7 +256,9 @@ class Store:
 
     async def _newest(self, subject: str, stream: str) -> Kept | None:
         """As `last`, but from the leader: a follower could still show the state before our own write."""
-        body = msgspec.json.encode({"last_by_subj": subject})
+        return await self._managed(msgspec.json.encode({"last_by_subj": subject}), stream)
+
+    async def _managed(self, body: bytes, stream: str) -> Kept | None:
         answer = _RAW.decode((await self._request(f"$JS.API.STREAM.MSG.GET.{stream}", body)).data)
         if answer.message is None:
             return None

@@ -1,0 +1,105 @@
+"""Reading a durable in log order and in batches, acknowledged when the reader has committed: the ledger's way in."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import TYPE_CHECKING, Final
+
+import nats.errors
+
+from quire_bus import codec
+from quire_bus.delivery import Logged
+from quire_bus.errors import DecodeError, fault_of
+from quire_bus.process import arrived_of
+from quire_bus.pull import Puller
+from quire_resilience.backoff import Backoff
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from quire_bus.connection import Connection
+    from quire_bus.router import Following
+
+_LOG = logging.getLogger("quire.bus")
+_BACKOFF: Final = Backoff(base=0.1, cap=10.0)
+
+
+class Follower:
+    """Feeds one `Following`; runs until stopped."""
+
+    def __init__(self, connection: Connection, following: Following) -> None:
+        self._following = following
+        self._waiting: dict[int, tuple[Msg, asyncio.Event]] = {}
+        self._arrived = asyncio.Event()
+        self.puller = Puller(connection, following.consumer, following.batch, self._take)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._tasks = [asyncio.create_task(self.puller.run()), asyncio.create_task(self._feed())]
+
+    async def stop(self, seconds: float) -> None:
+        """Stop pulling and wait up to `seconds` for the batch in the reader's hands; the rest comes again later."""
+        await self.puller.stop()
+        for message, settled in self._waiting.values():
+            with contextlib.suppress(nats.errors.Error):
+                await message.nak()
+            settled.set()
+        self._waiting.clear()
+        if self._tasks:
+            await asyncio.wait(self._tasks[:1], timeout=seconds)
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _take(self, message: Msg) -> None:
+        """Hold a message (the puller keeps it alive) until the feed has settled it."""
+        settled = asyncio.Event()
+        self._waiting[message.metadata.sequence.stream] = (message, settled)
+        self._arrived.set()
+        await settled.wait()
+
+    async def _feed(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._waiting:
+                batch = [self._waiting.pop(sequence) for sequence in sorted(self._waiting)[: self._following.batch]]
+                await self._hand_over([message for message, _ in batch])
+                for message, settled in batch:
+                    with contextlib.suppress(nats.errors.Error):
+                        await message.ack()
+                    settled.set()
+
+    async def _hand_over(self, messages: list[Msg]) -> None:
+        """Until the reader has taken the batch: the log goes on for nobody who has not committed what came before."""
+        entries = [entry for message in messages if (entry := _logged(message)) is not None]
+        attempt = 0
+        while entries:
+            try:
+                await self._following.handler(entries)
+            except Exception:
+                attempt += 1
+                durable = self._following.consumer.durable
+                _LOG.exception("%s: the reader failed on a batch, attempt %d", durable, attempt)
+                await asyncio.sleep(_BACKOFF.delay(attempt, random.random))
+            else:
+                return
+
+
+def _logged(message: Msg) -> Logged | None:
+    """The entry, or None for what has no readable envelope: no projection can say anything of it."""
+    arrived = arrived_of(message)
+    try:
+        opened = codec.open_envelope(arrived)
+    except DecodeError as error:
+        _LOG.error("message %d of the log has no readable envelope: %s", arrived.stream_sequence, error)  # noqa: TRY400
+        return None
+    try:
+        return Logged(opened.meta, codec.decode_any(opened), opened.body)
+    except DecodeError as error:
+        return Logged(opened.meta, None, opened.body, fault_of(error))
