@@ -1,0 +1,41 @@
+"""A preparation before its large parts are put away: the values that the ideas make."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from quire_contracts.preparation import Estimate
+from quire_contracts.value import Observable
+from quire_quantum.structure import Structure
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What `Preparation` says, with plain values in place of blobs; the fields of the same name mean the same.
+
+    parameters: float64 [sets, structure parameters], or None where a loop finds them.
+    start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
+    """
+
+    structure: Structure
+    parameters: NDArray[np.float64] | None
+    observables: tuple[Observable, ...] | None
+    shots: int | None
+    estimate: Estimate
+    start_points: NDArray[np.float64] | None = None
+    scale: Literal[1, -1] = 1
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What is refused because of its size. The settings of the same names say why each is what it is."""
+
+    max_variables: int = 24
+    max_angles: int = 8_000_000
+    max_sampled_terms: int = 4_000
+    max_total_shots: int = 1_000_000_000

@@ -1,0 +1,56 @@
+"""Optimisation: a problem over binary variables as a variational loop."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from quire_contracts.document import OptimizeJob
+from quire_preprocessing.ansatz import qaoa
+from quire_preprocessing.draft import Bounds, Draft
+from quire_preprocessing.feasibility import estimate
+from quire_preprocessing.ising import Energy, energy_of, variables_of
+from quire_preprocessing.refusal import refuse
+from quire_preprocessing.start_points import start_points
+
+CANDIDATES: Final = 2
+"""Parameter sets that the optimiser (SPSA) asks for in each round, at least."""
+
+
+def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, Energy]:
+    """The loop that the document asks for, and the energy it minimises.
+
+    The angles of `initial`, where given, are the only start point. The estimate counts the start points, two
+    parameter sets for each round and the last sampling, each with the document's shots.
+
+    Raises:
+        Refused: a problem with more variables than `bounds.max_variables`, with weights that are no numbers, or with
+            nothing to decide.
+    """
+    problem, algorithm = document.problem, document.algorithm
+    if variables_of(problem) > bounds.max_variables:
+        raise refuse(
+            "problem-too-wide",
+            "/problem",
+            f"the problem has {variables_of(problem)} variables, and each one needs a qubit",
+            limit=f"at most {bounds.max_variables} variables",
+            hint="fix or merge variables, or solve the problem in parts",
+        )
+    energy = energy_of(problem)
+    structure = qaoa(energy, algorithm.layers)
+    if not np.isfinite(algorithm.initial).all():
+        raise refuse("angle-not-finite", "/algorithm/initial", "an angle is not finite", hint="correct the angle")
+    given = np.array([algorithm.initial], np.float64)
+    points = given if algorithm.initial else start_points(energy, algorithm.layers, algorithm.sweep, seed)
+    runs = (len(points) if len(points) > 1 else 0) + CANDIDATES * algorithm.optimizer.rounds + 1
+    draft = Draft(
+        structure=structure,
+        parameters=None,
+        observables=(energy.observable(),),
+        shots=document.shots,
+        estimate=estimate(structure, runs, 1, document.shots),
+        start_points=points,
+        scale=energy.scale,
+    )
+    return draft, energy
