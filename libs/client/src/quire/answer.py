@@ -1,0 +1,143 @@
+"""A job as its user sees it: the state, and once it is over the answer with everything that explains it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from quire.counts import unpack_counts
+from quire.errors import JobCancelledError, JobFailedError, JobRejectedError, ServerError
+from quire_contracts.document import JobKind
+from quire_contracts.preparation import Baseline
+from quire_contracts.record import TERMINAL, JobState
+from quire_contracts.result import Best, EstimateResult, JobResult, OptimizeResult, Quality, SampleResult
+from quire_contracts.value import Execution, Fault, Problem, Timing, Value
+
+
+class Cost(Value, frozen=True):
+    """What a job has used so far: US dollars billed by providers, and shots."""
+
+    usd: float = 0.0
+    shots: int = 0
+
+
+class JobView(Value, frozen=True):
+    """A job at one moment. While it runs, `result` is None and the lists hold what is known so far."""
+
+    job_id: str
+    tenant: str
+    state: JobState
+    kind: JobKind | None = None
+    name: str = ""
+    project: str = "default"
+    tags: dict[str, str] = msgspec.field(default_factory=dict)
+    degraded: bool = False
+    reason: str = ""
+    fault: Fault | None = None
+    problems: tuple[Problem, ...] = ()
+    result: JobResult | None = None
+    baseline: Baseline | None = None
+    baseline_seconds: float = 0.0
+    quality: Quality | None = None
+    executions: tuple[Execution, ...] = ()
+    timings: tuple[Timing, ...] = ()
+    shots: int = 0
+    cost_usd: float = 0.0
+    trace_id: str = ""
+    round: int | None = None
+    rounds: int | None = None
+    accepted_at: datetime | None = None
+    updated_at: datetime | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the job has ended; an ended job changes no more."""
+        return self.state in TERMINAL
+
+    @property
+    def cost(self) -> Cost:
+        """What the job has used."""
+        return Cost(usd=self.cost_usd, shots=self.shots)
+
+    @property
+    def counts(self) -> tuple[dict[str, int], ...]:
+        """For a sampling job: one object of counts for each parameter set; the right-most bit is qubit 0.
+
+        Raises:
+            ServerError: for a job of another kind, or without an answer.
+        """
+        match self.result:
+            case SampleResult(counts=tuple() as counts):
+                return counts
+            case SampleResult(table=table) if table is not None:
+                return unpack_counts(table)
+        raise self._no("counts")
+
+    @property
+    def values(self) -> tuple[tuple[float, ...], ...]:
+        """For an estimation job: expectation values of shape [parameter sets, observables].
+
+        Raises:
+            ServerError: for a job of another kind, or without an answer.
+        """
+        return self._estimate("values").values
+
+    @property
+    def std_errors(self) -> tuple[tuple[float, ...], ...]:
+        """For an estimation job: standard errors of `values`, of the same shape; 0 where the value is exact.
+
+        Raises:
+            ServerError: for a job of another kind, or without an answer.
+        """
+        return self._estimate("standard errors").std_errors
+
+    @property
+    def best(self) -> Best:
+        """For an optimisation job: the best assignment, one 0 or 1 for each variable, and its value.
+
+        Raises:
+            ServerError: for a job of another kind, or without an answer.
+        """
+        if isinstance(self.result, OptimizeResult):
+            return self.result.best
+        raise self._no("best assignment")
+
+    def report(self) -> dict[str, Any]:
+        """The answer as plain JSON values: exactly the fields that `quire run --json` prints."""
+        whole = msgspec.to_builtins(self)
+        if isinstance(self.result, SampleResult) and self.result.table is not None:
+            whole["result"] = {"kind": "sample", "counts": list(self.counts)}
+        return {**{name: whole[name] for name in _REPORTED}, "cost": msgspec.to_builtins(self.cost)} | {
+            "trace_id": self.trace_id
+        }
+
+    def answered(self) -> JobView:
+        """This view, if the job ended with an answer.
+
+        Raises:
+            JobFailedError, JobCancelledError, JobRejectedError: if it ended otherwise.
+        """
+        match self.state:
+            case "failed":
+                raise JobFailedError(self.job_id, self.fault.reason if self.fault else self.reason, self.fault)
+            case "cancelled":
+                raise JobCancelledError(self.job_id, self.reason)
+            case "rejected":
+                next_step = self.fault.next_step if self.fault else ""
+                reason = self.reason or (self.fault.reason if self.fault else "the document cannot become a result")
+                raise JobRejectedError(self.job_id, reason, self.problems, next_step=next_step)
+            case _:
+                return self
+
+    def _estimate(self, what: str) -> EstimateResult:
+        if isinstance(self.result, EstimateResult):
+            return self.result
+        raise self._no(what)
+
+    def _no(self, what: str) -> ServerError:
+        return ServerError(f"job {self.job_id} ({self.kind or 'of unknown kind'}, {self.state}) has no {what}")
+
+
+_REPORTED = ("job_id", "state", "degraded", "reason", "result", "baseline", "quality", "executions", "timings")

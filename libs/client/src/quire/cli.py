@@ -1,0 +1,278 @@
+"""The command line. Data goes to stdout, progress to stderr; `--json` gives one JSON value on one line.
+
+Exit codes: 0 done, 1 the job failed, 2 wrong usage, 3 invalid input, 6 time-out (the job goes on), 7 cannot connect,
+130 interrupted (the job goes on). Imports are late, so that `quire --help` answers at once.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from quire import DEFAULT_URL
+from quire.console import INTERRUPTED, Commands, print_json, say
+
+if TYPE_CHECKING:
+    from quire.client import Client, Job
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    help="Quire: run hybrid quantum-classical jobs, watch them, and always get an answer.",
+    pretty_exceptions_show_locals=False,
+)
+dead_app = typer.Typer(help="Messages that nobody could handle: list them, put them back, drop them.")
+app.add_typer(dead_app, name="dead")
+
+Url = Annotated[str, typer.Option("--url", envvar="QUIRE_URL", help="Address of the API.")]
+Tenant = Annotated[str, typer.Option("--tenant", envvar="QUIRE_TENANT", help="Whose job it is.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+Timeout = Annotated[
+    float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit 6. The job goes on.")
+]
+File = Annotated[str, typer.Argument(metavar="FILE", help="A job document, JSON or YAML; - reads standard input.")]
+JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the log and the ledger are kept.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the services' logs.")]
+
+
+@app.command()
+def up(
+    *,
+    data_dir: DataDir = None,
+    nats_port: Annotated[int, typer.Option(min=-1, max=65535, help="Port of the broker; -1 takes any.")] = 4222,
+    http_port: Annotated[int, typer.Option(min=-1, max=65535, help="Port of the API; -1 takes any.")] = 8080,
+    processes: Annotated[bool, typer.Option("--processes", help="One process for each service.")] = False,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a whole Quire on this machine, until it is interrupted."""
+    from quire.embedded import Embedded
+
+    where = data_dir or Path.home() / ".quire"
+    quire = Embedded(data_dir=where, nats_port=nats_port, http_port=http_port, processes=processes, verbose=verbose)
+    with quire as ready:
+        if as_json:
+            print_json({"http": ready.http, "nats": ready.nats, "data_dir": str(where), "pid": quire.pid})
+        else:
+            say(f"Quire is up. API {ready.http}   broker {ready.nats}   data {where}")
+            say(f"Try: quire run examples/bell.json{'' if ready.http == DEFAULT_URL else f' --url {ready.http}'}")
+        raise typer.Exit(quire.wait())
+
+
+@app.command()
+def demo(
+    *,
+    url: Annotated[str | None, typer.Option("--url", help="Use this running Quire instead of one of its own.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Another seed than the committed one.")] = None,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Solve MaxCut on the Florentine families' marriage network, through every service."""
+    from quire.demo import run_demo
+
+    raise typer.Exit(run_demo(url=url, seed=seed, verbose=verbose, as_json=as_json))
+
+
+@app.command()
+def run(
+    file: File,
+    *,
+    local: Annotated[bool, typer.Option("--local", help="Start a Quire of its own for this one job.")] = False,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    timeout: Timeout = None,
+    data_dir: Annotated[Path | None, typer.Option("--data-dir", help="With --local: keep its data here.")] = None,
+    verbose: Verbose = False,
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job, wait for its end, and show its answer."""
+    from quire.client import Client
+    from quire.documents import checked, read
+
+    body = read(file)
+    checked(body)
+    if not local:
+        with Client(url, tenant=tenant) as client:
+            job = client.submit(body)
+            _follow(job, timeout, as_json=as_json, again=f"quire watch {job.id}{_again(url, tenant)}")
+        return
+    from quire.embedded import Embedded
+
+    with Embedded(data_dir=data_dir, verbose=verbose) as ready, Client(ready.http, tenant=tenant) as client:
+        job = client.submit(body)
+        try:
+            _follow(job, timeout, as_json=as_json, again="")
+        except (KeyboardInterrupt, typer.Exit) as error:
+            if not job.status().is_over:
+                ready.keep_data()
+                say(f"The job rests in {ready.data_dir}. It goes on with:  quire up --data-dir {ready.data_dir}")
+                say(f"and is seen with:  quire watch {job.id}")
+            if isinstance(error, KeyboardInterrupt):
+                raise typer.Exit(INTERRUPTED) from None
+            raise
+
+
+@app.command()
+def submit(
+    file: File,
+    *,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    key: Annotated[str, typer.Option("--key", help="Idempotency key: the same key gives the same job.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Submit a job and print its id."""
+    from quire.documents import checked, read
+
+    body = read(file)
+    checked(body)
+    with _client(url, tenant) as client:
+        job = client.submit(body, idempotency_key=key)
+    print_json({"job_id": job.id, "tenant": job.tenant}) if as_json else typer.echo(job.id)
+    say(f"watch it with:  quire watch {job.id}{_again(url, job.tenant)}")
+
+
+@app.command()
+def job(job_id: JobId, *, url: Url = DEFAULT_URL, tenant: Tenant = "default", as_json: AsJson = False) -> None:
+    """Show a job as it is now."""
+    with _client(url, tenant) as client:
+        view = client.job(job_id).status()
+    if as_json:
+        print_json(view.report())
+        return
+    from quire.tables import show
+
+    show(view)
+
+
+@app.command()
+def watch(
+    job_id: JobId,
+    *,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    timeout: Timeout = None,
+    as_json: AsJson = False,
+) -> None:
+    """Follow a job to its end and show its answer. With --json: one line for each event, then the answer."""
+    with _client(url, tenant) as client:
+        again = f"quire watch {job_id}{_again(url, tenant)}"
+        _follow(client.job(job_id), timeout, as_json=as_json, again=again, events=True)
+
+
+@app.command()
+def cancel(
+    job_id: JobId,
+    *,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    reason: Annotated[str, typer.Option(help="Why; it stands in the job's record.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Stop a job; what already ran stays recorded."""
+    with _client(url, tenant) as client:
+        handle = client.job(job_id)
+        handle.cancel(reason)
+        view = handle.status(wait=5.0)
+    print_json({"job_id": view.job_id, "state": view.state}) if as_json else typer.echo(view.state)
+
+
+@app.command()
+def jobs(
+    *,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List the newest jobs."""
+    import msgspec
+
+    with _client(url, tenant) as client:
+        found = client.jobs(limit=limit)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    from quire.tables import show_jobs
+
+    show_jobs(found)
+
+
+@dead_app.callback(invoke_without_command=True)
+def dead(
+    ctx: typer.Context,
+    *,
+    url: Url = DEFAULT_URL,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages that nobody could handle."""
+    ctx.obj = url
+    if ctx.invoked_subcommand is not None:
+        return
+    with _client(url, "default") as client:
+        letters = client.dead_letters(limit=limit)
+    if as_json:
+        print_json(letters)
+        return
+    from quire.tables import show_dead
+
+    show_dead(letters)
+
+
+@dead_app.command()
+def replay(ctx: typer.Context, sequence: Annotated[int, typer.Argument(help="The letter's number.")]) -> None:
+    """Put a message back where it came from."""
+    with _client(ctx.obj, "default") as client:
+        client.replay(sequence)
+    say(f"dead letter {sequence} is on its way again")
+
+
+@dead_app.command()
+def drop(ctx: typer.Context, sequence: Annotated[int, typer.Argument(help="The letter's number.")]) -> None:
+    """Delete a dead letter for good."""
+    with _client(ctx.obj, "default") as client:
+        client.drop(sequence)
+    say(f"dead letter {sequence} is gone")
+
+
+def _client(url: str, tenant: str) -> Client:
+    from quire.client import Client
+
+    return Client(url, tenant=tenant)
+
+
+def _again(url: str, tenant: str) -> str:
+    """The options that a later command needs to find the same job."""
+    return (f" --url {url}" if url != DEFAULT_URL else "") + (f" --tenant {tenant}" if tenant != "default" else "")
+
+
+def _follow(job: Job, timeout: float | None, *, as_json: bool, again: str, events: bool = False) -> None:
+    """Watch a job to its end on stderr and print its answer; interrupting lets go of it, no more."""
+    from quire.tables import show
+    from quire.watching import follow
+
+    try:
+        view = follow(job, timeout=timeout, lines=as_json and events)
+    except KeyboardInterrupt:
+        say(f"\nLet go of job {job.id}; it goes on.")
+        if again:
+            say(f"See it again with:  {again}")
+        raise
+    if as_json:
+        print_json(view.report())
+    elif view.state == "completed":
+        show(view)
+    view.answered()
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,269 @@
+"""The Python client: submit documents, find jobs again, wait, watch and cancel, over HTTP."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+
+from quire import DEFAULT_URL
+from quire.answer import JobView
+from quire.errors import CannotConnectError, NotFoundError, StillRunningError
+from quire.events import Event, parse_events
+from quire.transport import Transport, decoded
+from quire_contracts.query import JobList, JobSummary
+from quire_contracts.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from os import PathLike
+
+    import httpx
+
+PATIENCE_SECONDS: Final = 30.0
+"""How long a wait outlives a broken connection: services restart, jobs go on."""
+
+_LONGEST_POLL: Final = 20.0
+_PAUSE: Final = 0.25
+
+
+class _Submitted(Value, frozen=True):
+    job_id: str
+    tenant: str = "default"
+
+
+class DeadLetters(Value, frozen=True):
+    """The answer to a question for dead letters; each is a plain object."""
+
+    dead_letters: tuple[dict[str, Any], ...]
+
+
+class Client:
+    """A Quire at an address. Safe to share between threads; close it, or use it as a context manager.
+
+    url: `http://host:port` of the API.
+    tenant: whose jobs this client speaks of.
+    patience: seconds for which waiting and watching outlive a broken connection.
+    transport: replaces the network in tests.
+    """
+
+    def __init__(
+        self,
+        url: str = DEFAULT_URL,
+        *,
+        tenant: str = "default",
+        patience: float = PATIENCE_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self.transport = Transport(url, transport=transport)
+        self.tenant = tenant
+        self.patience = patience
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection. Jobs do not notice."""
+        self.transport.close()
+
+    def submit(
+        self, document: Mapping[str, Any] | msgspec.Struct | bytes | str | PathLike[str], *, idempotency_key: str = ""
+    ) -> Job:
+        """Submit a job and return a handle to it, without waiting for anything to run.
+
+        document: an object, a `quire_contracts.document` value, JSON bytes, or the path of a JSON or YAML file.
+        idempotency_key: the same key and content give the same job again; by default a new job each time. A key in the
+            document counts instead. A broken connection is tried again under the same key, so it makes no second job.
+
+        Raises:
+            InvalidDocumentError: with every problem found.
+            ConflictError: if the key already names a job with other content.
+            CannotConnectError: if nothing answers.
+        """
+        from quire.documents import as_json
+
+        headers = {"content-type": "application/json", "idempotency-key": idempotency_key or str(uuid.uuid4())}
+        body = as_json(document)
+        # The document's own key and tenant count before the header's and the client's.
+        named = _named(body)
+        if named.get("idempotency_key"):
+            del headers["idempotency-key"]
+        params = {} if named.get("tenant") else {"tenant": self.tenant}
+        answer = self._surely(
+            lambda: self.transport.call("POST", "/v1/jobs", content=body, headers=headers, params=params)
+        )
+        made: _Submitted = decoded(answer, _Submitted)
+        return Job(self, made.job_id, made.tenant, fresh=True)
+
+    def job(self, job_id: str, *, tenant: str | None = None) -> Job:
+        """A handle to a job that was submitted before, here or elsewhere. Asks nothing yet."""
+        return Job(self, job_id, tenant or self.tenant)
+
+    def jobs(self, *, limit: int = 50) -> tuple[JobSummary, ...]:
+        """The tenant's newest jobs first.
+
+        Raises:
+            CannotConnectError: if nothing answers.
+        """
+        params = {"tenant": self.tenant, "limit": str(limit)}
+        found: JobList = decoded(self.transport.call("GET", "/v1/jobs", params=params), JobList)
+        return found.jobs
+
+    def dead_letters(self, *, limit: int = 50) -> tuple[dict[str, Any], ...]:
+        """Messages that nobody could handle, newest first, as plain objects."""
+        answer = self.transport.call("GET", "/v1/dead-letters", params={"limit": str(limit)})
+        found: DeadLetters = decoded(answer, DeadLetters)
+        return found.dead_letters
+
+    def replay(self, sequence: int) -> None:
+        """Put a dead letter's message back where it came from.
+
+        Raises:
+            NotFoundError: if there is no such dead letter.
+        """
+        self.transport.call("POST", f"/v1/dead-letters/{sequence}/replay")
+
+    def drop(self, sequence: int) -> None:
+        """Delete a dead letter for good.
+
+        Raises:
+            NotFoundError: if there is no such dead letter.
+        """
+        self.transport.call("DELETE", f"/v1/dead-letters/{sequence}")
+
+    def _surely(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+        """Ask again, for as long as patience lasts, where a Quire was reached and the answer was lost or put off."""
+        start, reached = time.monotonic(), False
+        while True:
+            try:
+                return ask()
+            except CannotConnectError as error:
+                reached = reached or error.reached
+                if not reached or time.monotonic() - start >= self.patience:
+                    raise
+                time.sleep(_PAUSE)
+
+
+class Job:
+    """A handle to one job: its id and how to ask about it. Letting go of it changes nothing for the job."""
+
+    def __init__(self, client: Client, job_id: str, tenant: str, *, fresh: bool = False) -> None:
+        self.id = job_id
+        self.tenant = tenant
+        self._client = client
+        self._heard = time.monotonic() if fresh else None
+        self._unknown_until = time.monotonic() + 10.0 if fresh else 0.0
+
+    def __repr__(self) -> str:
+        return f"Job({self.id!r}, tenant={self.tenant!r})"
+
+    def status(self, *, wait: float = 0.0) -> JobView:
+        """The job now, or as soon as it is over, at the latest after `wait` seconds (at most 30).
+
+        Raises:
+            NotFoundError: if this tenant has no such job.
+            CannotConnectError: if nothing answers.
+        """
+        params = {"tenant": self.tenant} | ({"wait": f"{wait:.3f}"} if wait > 0 else {})
+        while True:
+            try:
+                answer = self._client.transport.call("GET", f"/v1/jobs/{self.id}", params=params, seconds=wait + 10.0)
+            except NotFoundError:
+                # A job is acknowledged before its record is written.
+                if time.monotonic() >= self._unknown_until:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                view: JobView = decoded(answer, JobView)
+                self._heard = time.monotonic()
+                return view
+
+    def wait(self, timeout: float | None = None) -> JobView:
+        """The job once it is over, however it ended. A broken connection is outlived for the client's patience.
+
+        timeout: seconds; None waits for ever.
+
+        Raises:
+            StillRunningError: when the time is over; the job goes on.
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _LONGEST_POLL if end is None else min(_LONGEST_POLL, max(0.0, end - time.monotonic()))
+            try:
+                view = self.status(wait=left)
+            except CannotConnectError as error:
+                self._bear(error)
+                continue
+            if view.is_over:
+                return view
+            if end is not None and time.monotonic() >= end:
+                raise StillRunningError(self.id, view.state, timeout or 0.0)
+
+    def result(self, timeout: float | None = None) -> JobView:
+        """The job's answer, waited for.
+
+        Raises:
+            JobFailedError, JobCancelledError, JobRejectedError: if the job ended without one.
+            StillRunningError: when `timeout` seconds are over; the job goes on.
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        return self.wait(timeout).answered()
+
+    def events(self, *, after: str = "") -> Iterator[Event]:
+        """The job's life, from its beginning or from after an event's id, to the event that ends it; waits in between.
+
+        A broken connection is taken up again after the last event seen, for as long as the client's patience: stored
+        events come in order and once, live remarks may be missed.
+
+        Raises:
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        last = after
+        while True:
+            headers = {"last-event-id": last} if last else {}
+            try:
+                path, params = f"/v1/jobs/{self.id}/events", {"tenant": self.tenant}
+                with self._client.transport.lines(path, params=params, headers=headers) as lines:
+                    for event in parse_events(lines):
+                        self._heard, last = time.monotonic(), event.id or last
+                        yield event
+                        if event.is_last:
+                            return
+            except CannotConnectError as error:
+                self._bear(error)
+            except NotFoundError:
+                if time.monotonic() >= self._unknown_until:
+                    raise
+                time.sleep(_PAUSE)
+            else:
+                time.sleep(_PAUSE)
+
+    def _bear(self, error: CannotConnectError) -> None:
+        """Pause before another try, or raise: at once if Quire was never heard, else when patience is over."""
+        if self._heard is None or time.monotonic() - self._heard > self._client.patience:
+            raise error
+        time.sleep(_PAUSE)
+
+    def cancel(self, reason: str = "") -> None:
+        """Ask for the job to stop; what already ran stays recorded. Asking again, or after its end, changes nothing.
+
+        Raises:
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        params = {"tenant": self.tenant} | ({"reason": reason} if reason else {})
+        self._client.transport.call("DELETE", f"/v1/jobs/{self.id}", params=params)
+
+
+def _named(body: bytes) -> dict[str, Any]:
+    """The document's top-level fields, or nothing where it is no object: the API says what is wrong with it."""
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}

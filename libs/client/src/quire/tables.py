@@ -1,0 +1,165 @@
+"""Answers as tables for people, on stdout."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.table import Table
+
+from quire.console import out
+from quire_contracts.result import EstimateResult, OptimizeResult, SampleResult
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from quire.answer import JobView
+    from quire_contracts.query import JobSummary
+    from quire_contracts.value import Execution, Timing
+
+_MOST_ROWS: Final = 12
+_MOST_SETS: Final = 32
+
+
+def show(view: JobView) -> None:
+    """Print a job: its state, its answer if it has one, and where it ran."""
+    console = out()
+    console.print(f"[bold]{view.name or view.kind or 'job'}[/bold]  {view.job_id}  {_state(view)}")
+    if view.degraded:
+        console.print(f"[yellow]degraded:[/yellow] {view.reason}")
+    elif view.reason:
+        console.print(view.reason)
+    match view.result:
+        case SampleResult():
+            console.print(counts_table(view.counts))
+        case EstimateResult(values=values, std_errors=errors):
+            console.print(estimate_table(values, errors))
+        case OptimizeResult() as result:
+            console.print(optimum_table(view, result))
+        case None if view.round is not None:
+            console.print(f"round {view.round} of {view.rounds}")
+    if view.executions:
+        console.print(executions_table(view.executions))
+    if view.timings:
+        console.print(timings_table(view.timings))
+    console.print(f"cost {view.cost.usd:.2f} USD, {view.cost.shots} shots   trace {view.trace_id or '-'}", style="dim")
+
+
+def counts_table(counts: Sequence[dict[str, int]]) -> Table:
+    """The most frequent outcomes of each parameter set."""
+    table = _table("counts", ("set", "right"), ("outcome", "left"), ("shots", "right"), ("share", "right"))
+    for number, row in enumerate(counts[:_MOST_SETS]):
+        total = sum(row.values()) or 1
+        common = Counter(row).most_common(_MOST_ROWS)
+        for outcome, shots in common:
+            table.add_row(str(number), outcome, str(shots), f"{shots / total:.1%}")
+        if len(row) > len(common):
+            table.add_row(str(number), f"… {len(row) - len(common)} more", "", "")
+    _more(table, len(counts))
+    return table
+
+
+def estimate_table(values: Sequence[Sequence[float]], errors: Sequence[Sequence[float]]) -> Table:
+    """One row for each parameter set, one column for each observable."""
+    wide = max((len(row) for row in values), default=0)
+    table = _table("expectation values", ("set", "right"), *((f"observable {k}", "right") for k in range(min(wide, 8))))
+    for number, (row, error) in enumerate(zip(values[:_MOST_SETS], errors, strict=False)):
+        cells = (f"{value:.6f}" + (f" ± {e:.6f}" if e else "") for value, e in zip(row[:8], error, strict=False))
+        table.add_row(str(number), *cells)
+    _more(table, len(values))
+    return table
+
+
+def optimum_table(view: JobView, result: OptimizeResult) -> Table:
+    """The best answer beside the classical one."""
+    table = Table(
+        "", "quantum loop" if result.source == "quantum" else "answer (classical)", "classical baseline", title="best"
+    )
+    baseline, quality, best = result.baseline, result.quality, result.best
+    proven = "-" if baseline is None else "proven optimum" if baseline.exact else "no proof"
+    table.add_row("value", f"{best.value:g}", "-" if baseline is None else f"{baseline.value:g} ({proven})")
+    if len(best.assignment) <= 64:  # noqa: PLR2004 - what fits a line
+        theirs = "-" if baseline is None else "".join(map(str, baseline.assignment))
+        table.add_row("assignment (variable 0 first)", "".join(map(str, best.assignment)), theirs)
+    if quality.approximation_ratio is not None:
+        table.add_row("approximation ratio", f"{quality.approximation_ratio:.4f}", "")
+    if quality.success_probability is not None:
+        table.add_row("share of final shots at the best", f"{quality.success_probability:.2%}", "")
+    method = "-" if baseline is None else f"{baseline.method}, {view.baseline_seconds:.3f} s"
+    table.add_row("how", f"{len(result.history)} rounds", method)
+    return table
+
+
+def executions_table(executions: Iterable[Execution]) -> Table:
+    """Executions summed by target."""
+    groups: dict[tuple[str, str], list[Execution]] = defaultdict(list)
+    for execution in executions:
+        groups[execution.target, execution.backend].append(execution)
+    columns = (("backend", "left"), ("runs", "right"), ("sets", "right"), ("shots", "right"))
+    table = _table("where it ran", ("target", "left"), *columns, ("compile s", "right"), ("execute s", "right"))
+    for (target, backend), runs in groups.items():
+        shots = sum((run.shots or 0) * run.parameter_sets for run in runs)
+        compiled, executed = sum(run.compile_seconds for run in runs), sum(run.execute_seconds for run in runs)
+        sets = sum(run.parameter_sets for run in runs)
+        cells = (
+            backend,
+            str(len(runs)),
+            str(sets),
+            str(shots) if shots else "exact",
+            f"{compiled:.3f}",
+            f"{executed:.3f}",
+        )
+        table.add_row(target, *cells)
+    return table
+
+
+def timings_table(timings: Iterable[Timing]) -> Table:
+    """Time summed by stage and resource."""
+    sums: dict[tuple[str, str], float] = defaultdict(float)
+    times: Counter[tuple[str, str]] = Counter()
+    for timing in timings:
+        sums[timing.stage, timing.resource] += timing.seconds
+        times[timing.stage, timing.resource] += 1
+    table = _table(
+        "where the time went", ("stage", "left"), ("resource", "left"), ("times", "right"), ("seconds", "right")
+    )
+    for (stage, resource), seconds in sums.items():
+        table.add_row(stage, resource, str(times[stage, resource]), f"{seconds:.3f}")
+    return table
+
+
+def show_jobs(jobs: Iterable[JobSummary]) -> None:
+    """Print a list of jobs."""
+    table = _table("", ("id", "left"), ("kind", "left"), ("name", "left"), ("state", "left"), ("accepted", "left"))
+    for job in jobs:
+        state = f"{job.state} (degraded)" if job.degraded else job.state
+        table.add_row(job.job_id, job.kind, job.name, state, f"{job.accepted_at:%Y-%m-%d %H:%M:%S}")
+    out().print(table)
+
+
+def show_dead(letters: Sequence[dict[str, Any]]) -> None:
+    """Print a list of dead letters."""
+    if not letters:
+        out().print("no dead letters")
+        return
+    table = _table("", ("number", "right"), ("service", "left"), ("type", "left"), ("key", "left"), ("reason", "left"))
+    for letter in letters:
+        table.add_row(*(str(letter.get(name, "")) for name in ("sequence", "service", "type", "key", "reason")))
+    out().print(table)
+
+
+def _state(view: JobView) -> str:
+    colour = {"completed": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}.get(view.state, "cyan")
+    return f"[{colour}]{view.state}[/{colour}]"
+
+
+def _table(title: str, *columns: tuple[str, str]) -> Table:
+    table = Table(title=title or None, title_justify="left")
+    for name, justify in columns:
+        table.add_column(name, justify="right" if justify == "right" else "left")
+    return table
+
+
+def _more(table: Table, rows: int) -> None:
+    if rows > _MOST_SETS:
+        table.caption = f"{rows - _MOST_SETS} more parameter sets; --json prints all"
