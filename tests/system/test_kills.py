@@ -1,0 +1,107 @@
+"""Services and the broker killed with -9 in the middle of a job: it ends with the result it would have had."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from outcome import essence
+
+from quire.client import Client
+from quire.embedded import Embedded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SERVICES = (
+    "ledger",
+    "api",
+    "preprocessing",
+    "gpu_simulation",
+    "control_plane",
+    "batching",
+    "quantum_gateway",
+    "aggregation",
+)
+SECONDS_AFTER_THE_LAST_KILL = 15
+
+
+@pytest.fixture(scope="module")
+def quire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
+    """A Quire with one process for each service."""
+    with Embedded(data_dir=tmp_path_factory.mktemp("quire"), processes=True) as running:
+        yield running
+
+
+def pids(quire: Embedded, word: str) -> list[int]:
+    """Processes below the supervisor whose command line holds a word."""
+    parents, commands = {}, {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+                commands[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                parents[int(entry.name)] = int(status[1])
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+
+    def below(pid: int) -> bool:
+        while pid in parents:
+            if pid == quire.pid:
+                return True
+            pid = parents[pid]
+        return False
+
+    return [pid for pid, command in commands.items() if word in command and pid != quire.pid and below(pid)]
+
+
+def rounds_of(client: Client, job_id: str) -> int:
+    return client.job(job_id).status().round or 0
+
+
+def until(condition: object, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if condition():  # type: ignore[operator]
+            return
+        time.sleep(0.02)
+    pytest.fail(f"not within {seconds} s")
+
+
+def test_each_service_killed_in_turn(quire: Embedded, loop_job: dict[str, object]) -> None:
+    """Each kill waits until the loop has moved on since the last one, so that all of them hit the same job."""
+    with Client(quire.http) as client:
+        clean = client.submit(loop_job).wait(100)
+        assert clean.state == "completed", clean
+        job, reached, last_kill, killed = client.submit(loop_job), 0, 0.0, []
+        for service in SERVICES:
+            until(lambda: rounds_of(client, job.id) > reached, 30)
+            reached = rounds_of(client, job.id)
+            victims = pids(quire, f"quire_{service}")
+            assert victims, service
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+            last_kill = time.monotonic()
+            killed.append((service, reached))
+        ended = job.wait(60)
+        took = time.monotonic() - last_kill
+    assert essence(ended) == essence(clean)
+    assert took < SECONDS_AFTER_THE_LAST_KILL
+    assert killed[-1][1] < 20, killed
+
+
+def test_the_broker_killed_mid_job(quire: Embedded, loop_job: dict[str, object]) -> None:
+    with Client(quire.http) as client:
+        clean = client.submit(loop_job).wait(100)
+        before = {service: pids(quire, f"quire_{service}") for service in SERVICES}
+        job = client.submit(loop_job)
+        until(lambda: rounds_of(client, job.id) >= 5, 30)
+        (broker,) = pids(quire, "nats-server")
+        os.kill(broker, signal.SIGKILL)
+        ended = job.wait(60)
+        assert essence(ended) == essence(clean)
+        assert {service: pids(quire, f"quire_{service}") for service in SERVICES} == before

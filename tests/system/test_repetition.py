@@ -1,0 +1,108 @@
+"""Everything said twice and out of order: the record is the same, and nothing runs a second time."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import nats
+import pytest
+from outcome import essence
+
+from quire.client import Client
+from quire.embedded import Embedded
+from quire_testing.otlp_sink import OtlpSink
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from nats.aio.msg import Msg
+
+AGAIN = "x-said-again"
+BROKERS_OWN = ("Nats-Msg-Id", "Nats-Batch", "Nats-Expected", "Nats-Schedule", "Nats-TTL")
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[OtlpSink]:
+    with OtlpSink() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def quire(tmp_path_factory: pytest.TempPathFactory, sink: OtlpSink) -> Iterator[Embedded]:
+    """A Quire whose spans can be counted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
+        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
+            yield running
+
+
+@asynccontextmanager
+async def everything_said_twice(url: str, seed: int) -> AsyncIterator[list[str]]:
+    """Say each command and event of the log again, a little later and in another order, under its own id."""
+    connection = await nats.connect(url)
+    order = random.Random(seed)
+    waiting: list[Msg] = []
+    repeated: list[str] = []
+
+    async def hear(message: Msg) -> None:
+        if message.headers and AGAIN not in message.headers:
+            waiting.append(message)
+
+    async def repeat() -> None:
+        while True:
+            await asyncio.sleep(0.05)
+            batch, waiting[:] = list(waiting), []
+            order.shuffle(batch)
+            for message in batch:
+                kept = {k: v for k, v in (message.headers or {}).items() if not k.startswith(BROKERS_OWN)}
+                await connection.publish(message.subject, message.data, headers=kept | {AGAIN: "1"})
+                repeated.append(kept["ce-id"])
+
+    for subject in ("quire.cmd.>", "quire.evt.>"):
+        await connection.subscribe(subject, cb=hear)
+    repeating = asyncio.create_task(repeat())
+    try:
+        yield repeated
+    finally:
+        repeating.cancel()
+        await connection.close()
+
+
+async def test_repeated_and_reordered_messages_change_nothing(
+    quire: Embedded, sink: OtlpSink, loop_job: dict[str, object]
+) -> None:
+    with Client(quire.http) as client:
+        clean = await asyncio.to_thread(client.submit(loop_job).wait, 100)
+        async with everything_said_twice(quire.nats, seed=3) as repeated:
+            job = await asyncio.to_thread(client.submit, loop_job)
+            noisy = await asyncio.to_thread(job.wait, 100)
+            await asyncio.sleep(0.3)
+        after = await asyncio.to_thread(job.status)
+    assert clean.state == "completed", clean
+    assert essence(noisy) == essence(clean)
+    assert essence(after) == essence(clean)
+    assert len(repeated) > 100
+
+    runs = await asyncio.to_thread(sink.settled_spans, "quire.batch.execute")
+    batches = [span.attributes["quire.batch.id"] for span in runs]
+    assert len(batches) == len(set(batches)) == len(clean.executions) + len(noisy.executions)
+
+
+async def test_one_key_is_one_job_and_other_content_is_refused(quire: Embedded, loop_job: dict[str, object]) -> None:
+    from quire.errors import ConflictError
+
+    def twice() -> None:
+        with Client(quire.http) as client:
+            first = client.submit(loop_job, idempotency_key="order-7")
+            second = client.submit(loop_job, idempotency_key="order-7")
+            assert first.id == second.id
+            ended = first.wait(100)
+            third = client.submit(loop_job, idempotency_key="order-7")
+            assert essence(third.wait(5)) == essence(ended)
+            with pytest.raises(ConflictError):
+                client.submit({**loop_job, "shots": 257}, idempotency_key="order-7")
+
+    await asyncio.to_thread(twice)
