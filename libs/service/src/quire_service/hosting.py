@@ -31,6 +31,9 @@ from quire_service.telemetry import tracing
 SLACK_SECONDS = 6.0
 """What a stop may take beyond `graceful_seconds`: cancelled tasks, closing what was opened, flushing spans."""
 
+CONNECT_SECONDS = 5.0
+"""One attempt to connect; there are as many as fit into `start_seconds`."""
+
 _START = Backoff(base=0.1, cap=5.0)
 
 T = TypeVar("T")
@@ -143,7 +146,7 @@ class Running(Generic[SettingsT]):
         begun = self._clock.monotonic()
         await self._open_health(stack)
         tracer = await self._open_tracing(stack)
-        bus = await self._patiently(lambda: self._connect(stack, tracer))
+        bus = await self._patiently(lambda: self._connect(stack))
         lifetime = await stack.enter_async_context(AsyncExitStack())
         parts = await self._build(bus, tracer, lifetime)
         for router in parts.routers:
@@ -186,17 +189,16 @@ class Running(Generic[SettingsT]):
             )
         )
 
-    async def _connect(self, stack: AsyncExitStack, tracer: Tracer) -> Bus:
+    async def _connect(self, stack: AsyncExitStack) -> Bus:
         settings = BusSettings(
             url=self._settings.nats_url,
             name=self.name,
             nkeys_seed=self._settings.nats_nkeys_seed_path,
             tls_ca=self._settings.nats_tls_ca_path,
+            connect_seconds=min(self._settings.start_seconds, CONNECT_SECONDS),
             graceful_seconds=self._settings.graceful_seconds,
         )
-        connection = Bus.connect(
-            settings, tracer=tracer, around=_ids_of, on_fatal=lambda reason: self.end(Exit.BROKER, reason)
-        )
+        connection = Bus.connect(settings, clock=self._clock, on_fatal=lambda reason: self.end(Exit.BROKER, reason))
         return await stack.enter_async_context(connection)
 
     async def _build(self, bus: Bus, tracer: Tracer, lifetime: AsyncExitStack) -> Parts:
