@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.observables import expectation, group, normalise
@@ -23,6 +24,7 @@ from quire_quantum.structure import Angle, Operation, Structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
     from quire_contracts.value import Observable
     from quire_quantum.executor import Executor, Outcome
 
@@ -117,7 +119,7 @@ class ExecutorSuite:
         np.testing.assert_allclose(values[:, 0], np.cos([0.7, 1.9]), atol=1e-6)
 
     def test_terms_that_do_not_commute_are_estimated_within_their_errors(self, executor: Executor) -> None:
-        """cos ry|00>, cx gives <ZZ> = 1, <IZ> = cos, <XX> = sin, <YY> = -sin: two or more bases are needed."""
+        """Cos ry|00>, cx gives <ZZ> = 1, <IZ> = cos, <XX> = sin, <YY> = -sin: two or more bases are needed."""
         angles = np.array([0.4, 1.2, 2.5])
         observables = (normalise({"ZZ": 0.5, "IZ": 1.0, "XX": -0.7}, 2), normalise({"YY": 1.0, "II": 3.0}, 2))
         exact = np.stack([0.5 + np.cos(angles) - 0.7 * np.sin(angles), 3 - np.sin(angles)], axis=1)
@@ -137,7 +139,7 @@ class ExecutorSuite:
         counts = executor.execute(work).members[0].counts
         assert counts is not None
         values, errors = expectation(counts, observables, group(observables))
-        assert 0.6 < values.std(ddof=1) / errors.mean() < 1.6  # noqa: PLR2004  (40 repetitions: 4 sigma)
+        assert 0.6 < values.std(ddof=1) / errors.mean() < 1.6
 
     def test_the_execution_says_what_ran(self, executor: Executor) -> None:
         """Target, circuit, shots and parameter sets are reported as they were."""

@@ -1,0 +1,115 @@
+"""A probe on the log: records every message stored on some subjects, in log order.
+
+It reads the stream, not the wire: a core subscription would also see the parts of an atomic batch that was refused,
+and would not see what the broker's scheduler stores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import nats
+import nats.errors
+from nats.js.api import AckPolicy, ConsumerConfig
+
+from quire_bus.codec import Opened, decode_any, open_envelope
+from quire_bus.errors import DecodeError
+from quire_bus.process import arrived_of
+from quire_testing.eventually import eventually
+
+if TYPE_CHECKING:
+    from nats.aio.client import Client
+    from nats.aio.msg import Msg
+
+    from quire_bus.envelope import Meta
+    from quire_contracts.value import Value
+
+M = TypeVar("M")
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A stored message; `meta` and `message` are None where it has no envelope or no registered type."""
+
+    sequence: int
+    subject: str
+    headers: dict[str, str]
+    body: bytes
+    meta: Meta | None
+    message: Value | None
+
+
+class Probe:
+    """Records what is stored on `subjects` of `stream`, from the beginning of the log."""
+
+    def __init__(self, url: str, subjects: Sequence[str], stream: str = "QUIRE") -> None:
+        self.recorded: list[Recorded] = []
+        self._url = url
+        self._subjects = list(subjects)
+        self._stream = stream
+        self._client: Client | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to record."""
+        self._client = await nats.connect(self._url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
+        config = ConsumerConfig(filter_subjects=self._subjects, ack_policy=AckPolicy.EXPLICIT, inactive_threshold=300)
+        self._task = asyncio.create_task(self._record(config))
+
+    async def stop(self) -> None:
+        """Stop recording and close the connection."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+        if self._client is not None:
+            await self._client.close()
+
+    @property
+    def subjects(self) -> list[str]:
+        """The subjects of what was recorded."""
+        return [one.subject for one in self.recorded]
+
+    def of(self, type_: type[M]) -> list[M]:
+        """The recorded messages of one class."""
+        return [one.message for one in self.recorded if isinstance(one.message, type_)]
+
+    async def wait(self, type_: type[M], count: int = 1, *, within: float = 10.0) -> list[M]:
+        """The recorded messages of one class, once there are `count` of them.
+
+        Raises:
+            AssertionError: if there are fewer within `within` seconds, with the subjects that were recorded.
+        """
+
+        def enough() -> list[M]:
+            found = self.of(type_)
+            assert len(found) >= count, f"{len(found)} of {count} {type_.__name__}; recorded: {self.subjects}"
+            return found
+
+        return await eventually(enough, within=within)
+
+    async def _record(self, config: ConsumerConfig) -> None:
+        assert self._client is not None
+        js = self._client.jetstream()
+        subscription = await js.pull_subscribe("", stream=self._stream, config=config)
+        while True:
+            with contextlib.suppress(nats.errors.Error, TimeoutError):
+                for message in await subscription.fetch(64, timeout=1.0):
+                    self.recorded.append(_recorded(message))
+                    await message.ack()
+                continue
+            await asyncio.sleep(0.02)
+
+
+def _recorded(message: Msg) -> Recorded:
+    meta: Meta | None = None
+    decoded: Value | None = None
+    with contextlib.suppress(DecodeError):
+        opened: Opened = open_envelope(arrived_of(message))
+        meta = opened.meta
+        decoded = decode_any(opened)
+    sequence = message.metadata.sequence.stream
+    return Recorded(sequence, message.subject, dict(message.headers or {}), message.data, meta, decoded)
