@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 MAX_CELLS: Final = 32_000_000
 """Parameter sets times parameters of one matrix; 256 MB of float64."""
 
-MAX_DEPTH: Final = 128
+MAX_DEPTH: Final = 100
+MAX_SIZE: Final = 1_000
+"""Functions in one expression, counted as a tree: shared parts count each time they are used."""
+
+MAX_EVALUATIONS: Final = 200_000_000
+"""Parameter sets times functions and terms of all expressions: about a second."""
 
 
 class Linear(NamedTuple):
@@ -36,6 +41,7 @@ class Call(NamedTuple):
     function: str
     arguments: tuple[Expression, ...]
     depth: int
+    size: int
 
 
 Expression = float | Linear | Call
@@ -91,6 +97,15 @@ def scale(expression: Expression, factor: float) -> Expression:
     return expression * factor
 
 
+def divide(expression: Expression, divisor: float) -> Expression:
+    """An expression divided by a number that is not zero."""
+    if isinstance(expression, Call):
+        return call("div", expression, divisor)
+    if isinstance(expression, Linear):
+        return _linear({index: part / divisor for index, part in expression.terms}, expression.offset / divisor)
+    return call("div", expression, divisor)
+
+
 def multiply(left: Expression, right: Expression) -> Expression:
     """Product of two expressions."""
     if isinstance(left, float):
@@ -113,13 +128,21 @@ def call(function: str, *arguments: Expression) -> Expression:
         if not math.isfinite(value):
             raise ProgramRejected("angle-not-finite", "an angle has no finite value", hint="check divisions and roots")
         return value
-    depth = 1 + max(argument.depth for argument in (*arguments, _LEAF) if isinstance(argument, Call))
-    if depth > MAX_DEPTH:
-        raise ProgramRejected("angle-too-deep", "an angle's expression is nested too deeply", limit=f"{MAX_DEPTH} levels")
-    return Call(function, arguments, depth)
+    nested = [argument for argument in arguments if isinstance(argument, Call)]
+    depth = 1 + max((argument.depth for argument in nested), default=0)
+    size = 1 + sum(map(size_of, arguments))
+    if depth > MAX_DEPTH or size > MAX_SIZE:
+        raise ProgramRejected(
+            "angle-too-large", "an angle's expression is too large", limit=f"{MAX_SIZE} operations, {MAX_DEPTH} deep"
+        )
+    return Call(function, arguments, depth, size)
 
 
-_LEAF: Final = Call("leaf", (), 0)
+def size_of(expression: Expression) -> int:
+    """How many functions and terms it takes to work an expression out."""
+    if isinstance(expression, Call):
+        return expression.size
+    return len(expression.terms) if isinstance(expression, Linear) else 0
 
 
 def substitute(expression: Expression, values: tuple[Expression, ...]) -> Expression:
@@ -145,6 +168,8 @@ def rebuild(function: str, arguments: tuple[Expression, ...]) -> Expression:
 
 def _linear(terms: dict[int, float], offset: float) -> Expression:
     kept = tuple(sorted((index, factor) for index, factor in terms.items() if factor != 0.0))
+    if not math.isfinite(offset) or not all(math.isfinite(factor) for _, factor in kept):
+        raise ProgramRejected("angle-not-finite", "an angle has no finite value")
     return Linear(kept, offset) if kept else offset
 
 
@@ -182,6 +207,13 @@ class AngleProgram:
                 "parameters-too-many",
                 f"{sets} parameter sets of {len(self.columns)} angles are too many for one job",
                 limit=f"{MAX_CELLS} angles",
+                hint="split the parameter sets over several jobs",
+            )
+        if sets * sum(map(size_of, self.columns)) > MAX_EVALUATIONS:
+            raise ProgramRejected(
+                "parameters-too-many",
+                "the angles' expressions are too large for this many parameter sets",
+                limit=f"{MAX_EVALUATIONS} operations",
                 hint="split the parameter sets over several jobs",
             )
         matrix = np.empty((sets, len(self.columns)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 from quire_quantum.angles import AngleProgram, Expression, Linear
+from quire_quantum.rejection import ProgramRejected
 from quire_quantum.structure import Angle, Operation, Structure
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def lift(steps: Iterable[Step], *, num_qubits: int, num_bits: int, inputs: Seque
             ((index, factor),) = expression.terms
             return Angle(parameter(Linear(((index, 1.0),), 0.0)), factor, expression.offset)
         if isinstance(expression, float):
+            if not math.isfinite(expression):
+                raise ProgramRejected("angle-not-finite", "an angle is not finite")
             columns.append(expression)
             return Angle(len(columns) - 1)
         return Angle(parameter(expression))

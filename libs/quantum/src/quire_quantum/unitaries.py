@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
+
+    from quire_quantum.lift import Step
 
     Matrices = NDArray[np.complex128]
     Angles = NDArray[np.float64]
@@ -102,6 +104,18 @@ def gate_matrices(name: str, angles: NDArray[np.float64]) -> NDArray[np.complex1
     else:
         return _controlled(gate_matrices(name.removeprefix("c"), angles))
     return np.broadcast_to(matrix, (len(angles), *matrix.shape))
+
+
+def circuit_unitary(steps: Iterable[Step], num_qubits: int) -> Matrices:
+    """The unitary complex128 [2**n, 2**n] of gates whose angles are numbers, in Qiskit's order."""
+    state = np.eye(2**num_qubits, dtype=np.complex128).reshape((2,) * num_qubits + (-1,))
+    for name, qubits, angles, _ in steps:
+        matrix = gate_matrices(name, np.array([angles], dtype=np.float64))[0]
+        axes = [num_qubits - 1 - qubit for qubit in reversed(qubits)]
+        tensor = matrix.reshape((2,) * (2 * len(qubits)))
+        turned = np.tensordot(tensor, state, (range(len(qubits), 2 * len(qubits)), axes))
+        state = np.moveaxis(turned, range(len(qubits)), axes)
+    return state.reshape(2**num_qubits, 2**num_qubits)
 
 
 def _controlled(matrices: Matrices) -> Matrices:

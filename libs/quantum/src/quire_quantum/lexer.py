@@ -1,0 +1,79 @@
+"""Source text to tokens: one regular expression, linear in the text."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from quire_quantum import limits
+from quire_quantum.rejection import ProgramRejected
+
+_TOKEN: Final = re.compile(
+    r"""
+      (?P<skip> [ \t\r\f]+ | //[^\n]* )
+    | (?P<line> \n )
+    | (?P<comment> /\* )
+    | (?P<pragma> \#[^\n]* )
+    | (?P<float> (?: [0-9][0-9_]*\.[0-9_]* | \.[0-9][0-9_]* ) (?: [eE][+-]?[0-9]+ )? | [0-9][0-9_]*[eE][+-]?[0-9]+ )
+    | (?P<int> 0[xX][0-9a-fA-F_]+ | 0[bB][01_]+ | 0[oO][0-7_]+ | [0-9][0-9_]* )
+    | (?P<name> [^\W\d]\w* )
+    | (?P<text> "[^"\n]*" | '[^'\n]*' )
+    | (?P<physical> \$[0-9]+ )
+    | (?P<sign> -> | \*\* | \+\+ | == | != | <= | >= | << | >> | && | \|\| | [-+*/%^]= | [-+*/%^~!&|<>=@;:,.(){}\[\]] )
+    """,
+    re.VERBOSE,
+)
+
+
+class Token(NamedTuple):
+    """`kind` is name, int, float, text, pragma, physical, sign or end; `line` counts from 1."""
+
+    kind: str
+    text: str
+    line: int
+
+
+def tokenize(source: str) -> list[Token]:
+    """All tokens, with an `end` token after the last.
+
+    Raises:
+        ProgramRejected: `syntax` for a character or comment that is none, `too-many-tokens`, `literal-too-long`.
+    """
+    tokens: list[Token] = []
+    append = tokens.append
+    line, at, end = 1, 0, len(source)
+    match = _TOKEN.match
+    while at < end:
+        found = match(source, at)
+        if found is None:
+            raise ProgramRejected("syntax", "a character that no program has here", line=line)
+        kind = found.lastgroup or ""
+        at = found.end()
+        if kind == "skip":
+            continue
+        if kind == "line":
+            line += 1
+            continue
+        if kind == "comment":
+            closing = source.find("*/", at)
+            if closing < 0:
+                raise ProgramRejected("syntax", "a comment is not closed", line=line)
+            line += source.count("\n", at, closing)
+            at = closing + 2
+            continue
+        text = found.group()
+        if kind in ("int", "float") and len(text) > limits.LITERAL_CHARACTERS:
+            raise ProgramRejected(
+                "literal-too-long", "a number has too many digits", limit=f"{limits.LITERAL_CHARACTERS}", line=line
+            )
+        append(Token(kind, text, line))
+        if len(tokens) > limits.TOKENS:
+            raise ProgramRejected(
+                "too-many-tokens",
+                "the program is too long",
+                limit=f"{limits.TOKENS} tokens",
+                hint="use loops and gate definitions for repeated parts",
+                line=line,
+            )
+    append(Token("end", "", line))
+    return tokens
