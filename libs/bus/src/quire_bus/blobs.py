@@ -50,8 +50,10 @@ class Blobs:
         self._cached = 0
         self._cache_bytes = cache_bytes
 
-    async def put(self, data: bytes, media_type: str) -> BlobRef:
-        """Store `data` and give its reference; content of up to 16 KiB is not stored but travels inside it.
+    async def put(self, data: bytes, media_type: str, inline_limit: int = INLINE_BYTES) -> BlobRef:
+        """Store `data` and give its reference; content of up to `inline_limit` bytes travels inside it instead.
+
+        inline_limit: at most 16 KiB; lower it where many references share one message. 0 stores everything.
 
         Idempotent: the same content is one object, and putting it again keeps it from ageing away. Returns only when
         the broker has stored all of it.
@@ -60,7 +62,7 @@ class Blobs:
             NotStored, Unknown: as for a message; repeating is safe.
         """
         sha256 = hashlib.sha256(data).hexdigest()
-        if len(data) <= INLINE_BYTES:
+        if len(data) <= min(inline_limit, INLINE_BYTES):
             return BlobRef(sha256=sha256, size=len(data), media_type=media_type, inline=bytes(data))
         gate = asyncio.Semaphore(_AT_ONCE)
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import functools
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -26,6 +25,8 @@ from quire_contracts.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents"
@@ -74,13 +75,18 @@ class _Structured(msgspec.Struct):
 
 
 _STRUCTURED = msgspec.json.Decoder(_Structured)
+_JSON_DECODERS: dict[
+    type, msgspec.json.Decoder[Any]
+] = {}  # made once for each type: making one costs more than using it
+_MSGPACK_DECODERS: dict[type, msgspec.msgpack.Decoder[Any]] = {}
 
 
 def open_envelope(arrived: Arrived) -> Opened:
     """Understand what travels beside the body.
 
     Only `ce-id`, `ce-source`, `ce-type` and `ce-specversion` are needed. A missing correlation id is the key of the
-    subject, a missing time the broker's, a missing content type JSON; a malformed trace context is ignored, as W3C asks.
+    subject, a missing time the broker's, a missing content type JSON. A malformed trace context is
+    ignored, as W3C asks.
 
     Raises:
         DecodeError: for a message above 256 KiB, a subject that is not ours, a missing or malformed attribute.
@@ -152,14 +158,14 @@ def raw_message(entry: Entry, tenant: str, key: str, body: bytes, media_type: st
     return entry.message(**values)
 
 
-def decode_as(type_: type[Any], body: bytes, content_type: str = JSON) -> Any:  # noqa: ANN401 - what `type_` says
+def decode_as(type_: type[S], body: bytes, content_type: str = JSON) -> S:
     """`body` as a `type_`.
 
     Raises:
         DecodeError: for any other content; with the path that msgspec names, never with the content itself.
     """
     if content_type == JSON or content_type.endswith("+json"):
-        decoder: msgspec.json.Decoder[Any] | msgspec.msgpack.Decoder[Any] = _json(type_)
+        decoder: msgspec.json.Decoder[S] | msgspec.msgpack.Decoder[S] = _json(type_)
     elif content_type in _MSGPACK:
         decoder = _msgpack(type_)
     else:
@@ -214,14 +220,16 @@ def tokens_of(subject: str) -> tuple[str, str]:
     return match[1], match[2]
 
 
-@functools.cache
-def _json(type_: type[Any]) -> msgspec.json.Decoder[Any]:
-    return msgspec.json.Decoder(type_)
+def _json(type_: type[S]) -> msgspec.json.Decoder[S]:
+    if type_ not in _JSON_DECODERS:
+        _JSON_DECODERS[type_] = msgspec.json.Decoder(type_)
+    return _JSON_DECODERS[type_]
 
 
-@functools.cache
-def _msgpack(type_: type[Any]) -> msgspec.msgpack.Decoder[Any]:
-    return msgspec.msgpack.Decoder(type_)
+def _msgpack(type_: type[S]) -> msgspec.msgpack.Decoder[S]:
+    if type_ not in _MSGPACK_DECODERS:
+        _MSGPACK_DECODERS[type_] = msgspec.msgpack.Decoder(type_)
+    return _MSGPACK_DECODERS[type_]
 
 
 def _unwrapped(attributes: dict[str, str], body: bytes) -> tuple[dict[str, str], bytes]:

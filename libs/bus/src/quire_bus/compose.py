@@ -17,12 +17,23 @@ from quire_contracts.registry import entry_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
 
+    from quire_bus.store import Store
     from quire_contracts.registry import Entry
     from quire_contracts.value import Value
+    from quire_resilience.clock import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who says something: the store, the messages' source, the clock of their times, the tracer of their spans."""
+
+    store: Store
+    source: str
+    clock: Clock
+    tracer: Tracer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +47,8 @@ class Composed:
 
 def compose(
     outgoing: Outgoing,
+    sender: Sender,
     *,
-    source: str,
-    now: datetime,
     cause: Meta | None = None,
     correlation_id: str | None = None,
     id_: str | None = None,
@@ -60,15 +70,15 @@ def compose(
     inherited = cause.correlation_id if cause is not None and cause.tenant == tenant else None
     meta = Meta(
         id=id_ or _id(entry, message, outgoing, cause, body),
-        source=source,
+        source=sender.source,
         type=entry.type,
-        time=now,
+        time=sender.clock.now(),
         tenant=tenant,
         key=key,
         correlation_id=correlation_id or inherited or key,
         causation_id=cause.id if cause is not None else None,
     )
-    span = tracing.sending(entry, meta, outgoing.traceparent)
+    span = tracing.sending(sender.tracer, entry, meta, outgoing.traceparent)
     traceparent, tracestate = tracing.headers_of(span)
     headers = codec.envelope_headers(replace(meta, traceparent=traceparent, tracestate=tracestate), content_type)
     if outgoing.at is not None:
@@ -93,10 +103,7 @@ def sent(composed: Sequence[Composed]) -> Iterator[None]:
 
 
 def _id(entry: Entry, message: Value, outgoing: Outgoing, cause: Meta | None, body: bytes) -> str:
-    if cause is not None:
-        cause_id = cause.id
-    else:
-        cause_id = hashlib.sha256(body).hexdigest() if entry.raw else ""
+    cause_id = cause.id if cause is not None else hashlib.sha256(body).hexdigest() if entry.raw else ""
     return message_id(entry.type, entry.identity_of(message), cause_id=cause_id, attempt=outgoing.attempt)
 
 

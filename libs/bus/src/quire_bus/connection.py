@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from quire_resilience.backoff import Uniform
+
 _LOG = logging.getLogger("quire.bus")
 
 EXIT_CONNECTION_LOST: Final = 69
@@ -86,32 +88,35 @@ class Connection:
             await self.client.close()
 
 
-async def connect(settings: BusSettings, on_fatal: Callable[[str], None] = end_process) -> Connection:
+async def connect(
+    settings: BusSettings, on_fatal: Callable[[str], None] = end_process, *, uniform: Uniform = random.random
+) -> Connection:
     """Connect to the broker.
 
     on_fatal: called with the reason when the connection is closed for good or the broker forbids something.
+    uniform: the source of this client's jitter.
 
     Raises:
         Transient: if there is no connection within `connect_seconds`.
     """
     holder: list[Connection] = []
 
-    async def on_error(error: Exception) -> None:  # noqa: RUF029 - nats-py wants coroutines
+    async def on_error(error: Exception) -> None:
         if "permissions violation" in str(error).lower():
             on_fatal(f"the broker forbids what {settings.name} does: {error}")
         else:
-            _LOG.warning("broker connection: %s", error or type(error).__name__)
+            _LOG.warning("broker connection: %s", repr(error))
 
-    async def on_closed() -> None:  # noqa: RUF029
+    async def on_closed() -> None:
         if holder and not holder[0].closing:
             on_fatal(f"the connection to the broker is closed: {holder[0].client.last_error}")
 
-    async def on_reconnected() -> None:  # noqa: RUF029
+    async def on_reconnected() -> None:
         _LOG.warning("connected to the broker again")
         for callback in tuple(holder[0].reconnected) if holder else ():
             callback()
 
-    async def on_disconnected() -> None:  # noqa: RUF029
+    async def on_disconnected() -> None:
         if holder and not holder[0].closing:
             _LOG.warning("the connection to the broker is lost; reconnecting")
 
@@ -124,7 +129,7 @@ async def connect(settings: BusSettings, on_fatal: Callable[[str], None] = end_p
         disconnected_cb=on_disconnected,
         max_reconnect_attempts=-1,
         # Not the same for every client, or a restarted broker is stormed in step.
-        reconnect_time_wait=random.uniform(0.05, 0.25),  # noqa: S311 - jitter, not a secret
+        reconnect_time_wait=0.05 + 0.2 * uniform(),
         ping_interval=2,  # with two unanswered pings allowed a dead link is noticed after about six seconds
         max_outstanding_pings=2,
         inbox_prefix=f"_INBOX.{settings.name}".encode(),
@@ -133,7 +138,9 @@ async def connect(settings: BusSettings, on_fatal: Callable[[str], None] = end_p
     try:
         client = await asyncio.wait_for(connecting, settings.connect_seconds)
     except TimeoutError:
-        raise Transient(f"no broker at {settings.url} within {settings.connect_seconds:g} s", code="no-broker") from None
+        raise Transient(
+            f"no broker at {settings.url} within {settings.connect_seconds:g} s", code="no-broker"
+        ) from None
     except (nats.errors.Error, OSError) as error:
         raise Transient(f"cannot connect to {settings.url}: {error}", code="no-broker") from error
     holder.append(Connection(client, settings))

@@ -48,10 +48,10 @@ class SharedConnectionBroker(NatsBroker):
         self.config.connect(self._shared)
         return self._shared
 
-    async def stop(self, *_: object) -> None:
-        """Stop the subscribers; the connection stays."""
-        for subscriber in self.subscribers:
-            await subscriber.stop()
+    async def stop_within(self, seconds: float) -> None:
+        """Stop all subscribers together, each waiting up to `seconds` for its handlers; the connection stays."""
+        self.config.broker_config.graceful_timeout = seconds
+        await asyncio.gather(*(subscriber.stop() for subscriber in self.subscribers))
         self.running = False
 
 
@@ -98,7 +98,11 @@ def mount(
             _outer_config=broker.config,  # type: ignore[arg-type]
             calls=calls,
             specification_config=NatsSubscriberSpecificationConfig(
-                subject=subject, queue=None, filter_subjects=list(consumer.filters), title_=None, description_=None,
+                subject=subject,
+                queue=None,
+                filter_subjects=list(consumer.filters),
+                title_=None,
+                description_=None,
                 include_in_schema=False,
             ),
         ),
@@ -114,5 +118,5 @@ def mount(
     return subscriber
 
 
-async def _as_it_is(message: StreamMessage[Msg]) -> Msg:  # noqa: RUF029 - FastStream wants a coroutine
+async def _as_it_is(message: StreamMessage[Msg]) -> Msg:
     return message.raw_message

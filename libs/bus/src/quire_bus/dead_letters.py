@@ -133,7 +133,9 @@ class DeadLetters:
         letter = await self.read(sequence)
         if letter is None or not letter.subject or not letter.headers:
             raise LookupError(f"there is no dead letter {sequence} whose message is still known")
-        headers = {name: value for name, value in letter.headers.items() if not name.lower().startswith(("nats-", _ERROR))}
+        headers = {
+            name: value for name, value in letter.headers.items() if not name.lower().startswith(("nats-", _ERROR))
+        }
         normal = h.normalised(headers)
         old_id = normal.get("ce-id", str(letter.stream_sequence))
         new_id = message_id(letter.type, old_id, cause_id="replay", attempt=sequence)

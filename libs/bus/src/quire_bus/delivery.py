@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from quire_bus.compose import compose, sent
+from quire_bus.compose import Sender, compose, sent
 from quire_bus.envelope import Meta, Outgoing, outgoing
 from quire_bus.errors import AlreadyDone, Conflict
 from quire_bus.store import Part
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quire_bus.records import RecordWrite
-    from quire_bus.store import Store
     from quire_contracts.value import Fault
-    from quire_resilience.clock import Clock
 
 M = TypeVar("M", bound=Value)
 
@@ -47,15 +45,6 @@ class Committed:
     revisions: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """Who commits: the store, the source of the messages, and the clock of their times."""
-
-    store: Store
-    source: str
-    clock: Clock
-
-
 class Delivery(Generic[M]):
     """One delivery of a message of type M.
 
@@ -80,10 +69,13 @@ class Delivery(Generic[M]):
         messages: sent in this order; ids are deterministic in this delivery's id, so a repetition emits the same.
         records: each is a compare-and-swap.
         together: other deliveries of the same consumer that this commit answers too (a window of tasks that became
-            one batch); their marks are in the same batch, and their handlers may then simply return.
+            one batch); their marks are in the same batch, and their handlers may then simply return. Without an inbox
+            they are only marked as committed.
 
-        Order of effects in a handler: write large data to the blobs, commit, return. Calling it twice in one handler
-        is an error: a second commit would not be part of the first one's atom.
+        Order of effects in a handler: write large data to the blobs, commit, return. A second commit after one that
+        succeeded is an error, for it would not be part of the first one's atom; after one that raised Conflict it is
+        the way to try again with a fresh reading. The producer spans are children of the span that is current when
+        this is called, unless a message names another parent.
 
         Raises:
             Conflict: a record's revision is stale; nothing was stored. Left uncaught, the handler runs again.
@@ -97,8 +89,7 @@ class Delivery(Generic[M]):
             raise ValueError("a delivery is committed once; put everything into one commit")
         marks = [delivery.mark for delivery in deliveries if delivery.mark is not None]
         sender = self._sender
-        now = sender.clock.now()
-        composed = [compose(outgoing(item), source=sender.source, now=now, cause=self.meta) for item in messages]
+        composed = [compose(outgoing(item), sender, cause=self.meta) for item in messages]
         guards = [Part(mark, b"", expected=0, ttl_seconds=INBOX_SECONDS) for mark in marks]
         writes = [record.part() for record in records]
         parts = [*guards, *writes, *(item.part for item in composed)]

@@ -20,6 +20,7 @@ from quire_resilience.backoff import Backoff
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
+    from quire_bus.codec import Opened
     from quire_bus.connection import Connection
     from quire_bus.router import Following
 
@@ -77,12 +78,12 @@ class Follower:
 
     async def _hand_over(self, messages: list[Msg]) -> None:
         """Until the reader has taken the batch: the log goes on for nobody who has not committed what came before."""
-        entries = [entry for message in messages if (entry := _logged(message)) is not None]
+        entries = [entry for message in messages if (entry := logged(message)) is not None]
         attempt = 0
         while entries:
             try:
                 await self._following.handler(entries)
-            except Exception:
+            except Exception:  # noqa: BLE001 - whatever it is, the log must not go on past it
                 attempt += 1
                 durable = self._following.consumer.durable
                 _LOG.exception("%s: the reader failed on a batch, attempt %d", durable, attempt)
@@ -91,15 +92,20 @@ class Follower:
                 return
 
 
-def _logged(message: Msg) -> Logged | None:
+def logged_of(opened: Opened) -> Logged:
+    """The entry of a message of any type; one that this release does not know has no message but a fault."""
+    try:
+        return Logged(opened.meta, codec.decode_any(opened), opened.body)
+    except DecodeError as error:
+        return Logged(opened.meta, None, opened.body, fault_of(error))
+
+
+def logged(message: Msg) -> Logged | None:
     """The entry, or None for what has no readable envelope: no projection can say anything of it."""
     arrived = arrived_of(message)
     try:
         opened = codec.open_envelope(arrived)
     except DecodeError as error:
-        _LOG.error("message %d of the log has no readable envelope: %s", arrived.stream_sequence, error)  # noqa: TRY400
+        _LOG.error("message %d of the log has no readable envelope: %s", arrived.stream_sequence, error)
         return None
-    try:
-        return Logged(opened.meta, codec.decode_any(opened), opened.body)
-    except DecodeError as error:
-        return Logged(opened.meta, None, opened.body, fault_of(error))
+    return logged_of(opened)

@@ -22,7 +22,9 @@ MSG_ID: Final = "Nats-Msg-Id"
 EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 TTL: Final = "Nats-TTL"
 
-_PLAIN = re.compile(r"[!#$&-~]*", re.ASCII)  # printable ASCII but for the space, the quotation mark and the percent sign
+_PLAIN = re.compile(
+    r"[!#$&-~]*", re.ASCII
+)  # printable ASCII but for the space, the quotation mark and the percent sign
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _ATTRIBUTE_CHARACTERS = 1_024
 _LINE_BYTES = len("NATS/1.0\r\n") + len("\r\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,7 +13,8 @@ import nats.errors
 
 from quire_bus import codec, tracing
 from quire_bus.codec import Arrived
-from quire_bus.delivery import Delivery, Sender
+from quire_bus.compose import Sender
+from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta, message_id
 from quire_bus.errors import AlreadyDone, Conflict, DecodeError, fault_of
 from quire_contracts.value import Fault
@@ -20,6 +22,9 @@ from quire_resilience.backoff import Backoff
 from quire_resilience.errors import Permanent, Transient
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
     from nats.aio.msg import Msg
 
     from quire_bus.dead_letters import DeadLetters
@@ -37,11 +42,15 @@ _REASON_CHARACTERS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Handles the deliveries of one consumption; `__call__` never raises and settles every message it is given."""
+    """Handles the deliveries of one consumption; `__call__` never raises and settles every message it is given.
+
+    around: a context for each run of the handler, so that what it logs carries the message's ids.
+    """
 
     consumption: Consumption
     sender: Sender
     dead_letters: DeadLetters
+    around: Callable[[Meta], AbstractContextManager[object]] = nullcontext
 
     async def __call__(self, message: Msg) -> None:
         """Process and settle one delivery: acknowledged, or to be delivered again after a delay."""
@@ -69,12 +78,14 @@ class Processor:
         except DecodeError as error:
             await self._undecodable(arrived, error)
             return None
-        with tracing.processing(row.entry, opened.meta, self._durable) as span:
+        with tracing.processing(self.sender.tracer, row.entry, opened.meta, self._durable) as span:
             delivery = self._delivery(opened.meta, message)
             if await delivery.is_marked():
                 return None
             if arrived.attempt > row.attempts:
-                await self._give_up(arrived, delivery, _given_up(arrived.attempt - 1), "it ended every process that tried")
+                await self._give_up(
+                    arrived, delivery, _given_up(arrived.attempt - 1), "it ended every process that tried"
+                )
                 return None
             try:
                 await self._run(delivery)
@@ -87,7 +98,8 @@ class Processor:
         """The handler, again at once while a record changes under it; then the mark, if it left that to us."""
         for remaining in range(_CONFLICT_RUNS - 1, -1, -1):
             try:
-                await self.consumption.handler(delivery.message, delivery)
+                with self.around(delivery.meta):
+                    await self.consumption.handler(delivery.message, delivery)
                 if not delivery.committed:
                     await delivery.commit()
             except Conflict:
@@ -196,5 +208,3 @@ def _given_up(attempts: int) -> Fault:
         next_step="Report this with the job's id; the dead letter holds the message.",
         retryable=False,
     )
-
-

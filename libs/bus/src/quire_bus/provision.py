@@ -1,14 +1,13 @@
 """Making what the topology names: streams, consumers, buckets; idempotent, and loud where the broker differs.
 
-Run once at deployment (`python -m quire_bus.provision`, the broker's address in QUIRE_NATS_URL) by the only identity
-that may: no service creates or changes anything on the broker.
+Run once at deployment (`python -m quire_bus.provision`, see `quire_bus.settings` for its environment) by the only
+identity that may: no service creates or changes anything on the broker.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import sys
 from typing import TYPE_CHECKING, Final
@@ -19,7 +18,8 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy,
 
 from quire_bus.blobs import BLOB_STREAM, BLOB_SUBJECTS
 from quire_bus.buckets import bucket_stream
-from quire_bus.connection import BusSettings, connect
+from quire_bus.connection import connect
+from quire_bus.settings import provision_settings
 from quire_contracts.topology import BUCKETS, CONSUMERS, OBJECTS, STREAMS, Bucket, Consumer, Stream
 from quire_resilience.errors import QuireError, Transient
 
@@ -142,7 +142,9 @@ async def _stream(js: JetStreamContext, config: StreamConfig) -> None:
             info = await js.update_stream(config)
             _LOG.warning("the stream %s was changed to what the topology says", config.name)
     except nats.js.errors.APIError as error:
-        raise ProvisionError(f"the stream {config.name} cannot be made as the topology says: {error.description}") from error
+        raise ProvisionError(
+            f"the stream {config.name} cannot be made as the topology says: {error.description}"
+        ) from error
     _compare(f"stream {config.name}", config, info.config)
 
 
@@ -197,12 +199,11 @@ async def _wait_ready(js: JetStreamContext) -> None:
 
 
 async def _main() -> int:
-    url = os.environ.get("QUIRE_NATS_URL", "nats://127.0.0.1:4222")
-    settings = BusSettings(url=url, name="provision", nkeys_seed=os.environ.get("QUIRE_NATS_NKEY_SEED_FILE"))
+    settings, replicas = provision_settings()
     try:
         connection = await connect(settings)
         try:
-            await provision(connection, replicas=int(os.environ.get("QUIRE_NATS_REPLICAS", "1")))
+            await provision(connection, replicas=replicas)
         finally:
             await connection.close()
     except QuireError as error:

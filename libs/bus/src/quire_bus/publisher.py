@@ -9,16 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import nats.errors
 
-from quire_bus.compose import compose, sent
+from quire_bus.compose import Sender, compose, sent
 from quire_bus.envelope import Meta, Outgoing, outgoing
 from quire_contracts.registry import progress_subject
 
 if TYPE_CHECKING:
     from quire_bus.connection import Connection
-    from quire_bus.store import Store
     from quire_contracts.control import Progress
     from quire_contracts.value import Value
-    from quire_resilience.clock import Clock
 
 _LOG = logging.getLogger("quire.bus")
 
@@ -35,11 +33,9 @@ class Published:
 class Publisher:
     """Publishes messages as one service; made by `Bus`. Inside a handler use `Delivery.commit` instead."""
 
-    def __init__(self, connection: Connection, store: Store, clock: Clock) -> None:
+    def __init__(self, connection: Connection, sender: Sender) -> None:
         self._client = connection.client
-        self._store = store
-        self._clock = clock
-        self._source = f"/quire/{connection.settings.name}"
+        self._sender = sender
 
     async def publish(
         self,
@@ -63,16 +59,9 @@ class Publisher:
             KeyError: the class is no message.
             ValueError: tenant or key cannot stand in a subject.
         """
-        composed = compose(
-            outgoing(message),
-            source=self._source,
-            now=self._clock.now(),
-            cause=cause,
-            correlation_id=correlation_id,
-            id_=id_,
-        )
+        composed = compose(outgoing(message), self._sender, cause=cause, correlation_id=correlation_id, id_=id_)
         with sent([composed]):
-            acked = await self._store.write([composed.part])
+            acked = await self._sender.store.write([composed.part])
         return Published(composed.id, acked.sequence, acked.duplicate)
 
     async def progress(self, remark: Progress) -> None:

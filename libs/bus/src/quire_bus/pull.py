@@ -103,11 +103,13 @@ class Puller:
         now = asyncio.get_running_loop().time()
         if self._refusals:
             # One request at a time while refused, so that a refusal is counted once.
-            pause = _BACKOFF.delay(self._refusals, random.random)  # noqa: S311 - jitter
+            pause = _BACKOFF.delay(self._refusals, random.random)
             await asyncio.sleep(pause + 0.01)
             self._asked = 0
         elif self._asked and now - self._heard > _SILENCE_SECONDS:
-            _LOG.warning("%s: no word from the broker for %.0f s, asking again", self.consumer.durable, now - self._heard)
+            _LOG.warning(
+                "%s: no word from the broker for %.0f s, asking again", self.consumer.durable, now - self._heard
+            )
             self._asked = 0
         room = self._capacity - len(self._running) - self._asked
         if room > 0 and not self._stopping:

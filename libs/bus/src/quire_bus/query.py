@@ -11,7 +11,6 @@ import nats.errors
 
 from quire_bus.codec import decode_as
 from quire_bus.errors import DecodeError, QueryFailed, Unanswered, fault_of
-from quire_bus.headers import wire_size
 from quire_bus.subjects import query_subject, token
 from quire_contracts.limits import MESSAGE_BYTES
 from quire_contracts.value import Fault
@@ -78,7 +77,7 @@ class Answerer:
         if self._running:
             await asyncio.wait(self._running, timeout=seconds)
 
-    async def _on_request(self, request: Msg) -> None:  # noqa: RUF029 - nats-py wants a coroutine
+    async def _on_request(self, request: Msg) -> None:
         task = asyncio.create_task(self._reply(request))
         self._running.add(task)
         task.add_done_callback(self._running.discard)
@@ -86,12 +85,10 @@ class Answerer:
     async def _reply(self, request: Msg) -> None:
         headers: dict[str, str] | None = None
         try:
-            body = msgspec.json.encode(await self._answered(request.data))
-            if wire_size(None, body) > MESSAGE_BYTES:
-                raise Permanent("answer-too-large", "the answer is too large for a message", next_step="Ask for less.")
+            body = await self._answered(request.data)
         except QuireError as error:
             headers, body = {_FAULT: "1"}, msgspec.json.encode(fault_of(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the asker is told, and the service goes on answering
             _LOG.exception("the question %s failed", self._answering.name)
             headers, body = {_FAULT: "1"}, msgspec.json.encode(fault_of(error))
         if request.reply:
@@ -100,9 +97,12 @@ class Answerer:
             except nats.errors.Error as error:
                 _LOG.warning("an answer to %s was not sent: %s", self._answering.name, error)
 
-    async def _answered(self, body: bytes) -> msgspec.Struct:
+    async def _answered(self, body: bytes) -> bytes:
         try:
             question: Any = decode_as(self._answering.question, body)
         except DecodeError as error:
             raise Permanent("bad-question", error.reason, next_step="Compare it with the question's schema.") from None
-        return await self._answering.handler(question)
+        answer = msgspec.json.encode(await self._answering.handler(question))
+        if len(answer) > MESSAGE_BYTES:
+            raise Permanent("answer-too-large", "the answer is too large for a message", next_step="Ask for less.")
+        return answer

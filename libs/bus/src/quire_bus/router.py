@@ -80,6 +80,12 @@ class Router:
     followings: list[Following] = field(default_factory=list)
     answerings: list[Answering] = field(default_factory=list)
 
+    @property
+    def consumers(self) -> tuple[Consumer, ...]:
+        """The durables that this router needs on the broker."""
+        rows: list[Consumption | Following] = [*self.consumptions, *self.followings]
+        return tuple(row.consumer for row in rows)
+
     def consume(
         self,
         message: type[M],
@@ -123,9 +129,7 @@ class Router:
 
     def follow(
         self, durable: str, *, batch: int = 256
-    ) -> Callable[
-        [Callable[[Sequence[Logged]], Awaitable[None]]], Callable[[Sequence[Logged]], Awaitable[None]]
-    ]:
+    ) -> Callable[[Callable[[Sequence[Logged]], Awaitable[None]]], Callable[[Sequence[Logged]], Awaitable[None]]]:
         """Read the durable's messages in log order by the decorated `async def (entries) -> None`.
 
         The handler gets 1 to `batch` entries in rising `stream_sequence`; they are acknowledged when it returns, so it

@@ -11,7 +11,7 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import nats.errors
@@ -182,6 +182,11 @@ class Store:
         body = msgspec.json.encode({"seq": sequence} | ({"next_by_subj": ">"} if or_later else {}))
         return await self._managed(body, stream)
 
+    async def bounds(self, stream: str) -> tuple[int, int]:
+        """The first and the last sequence of a stream."""
+        state = (await self._info(stream, {})).get("state", {})
+        return int(state.get("first_seq", 1)), int(state.get("last_seq", 0))
+
     async def delete(self, sequence: int, *, stream: str) -> bool:
         """Delete the message at a sequence; whether it was there."""
         body = msgspec.json.encode({"seq": sequence, "no_erase": True})
@@ -190,11 +195,15 @@ class Store:
 
     async def subjects(self, filter_: str, *, stream: str) -> tuple[str, ...]:
         """The subjects under a filter that hold a message, at most 100,000, in no order."""
-        body = msgspec.json.encode({"subjects_filter": filter_})
-        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.INFO.{stream}", body)).data)
+        answer = await self._info(stream, {"subjects_filter": filter_})
+        return tuple(answer.get("state", {}).get("subjects") or ())
+
+    async def _info(self, stream: str, question: dict[str, str]) -> dict[str, Any]:
+        body = msgspec.json.encode(question)
+        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.INFO.{stream}", body)).data, type=dict)
         if "error" in answer:
             raise NotStored(f"{stream} cannot be read: {answer['error'].get('description')}")
-        return tuple(answer.get("state", {}).get("subjects") or ())
+        return answer
 
     async def _send(self, parts: Sequence[Part]) -> Acked:
         *early, final = parts

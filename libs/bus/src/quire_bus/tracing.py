@@ -1,7 +1,7 @@
 """One span for each message handled and each message sent, nested as the messages are.
 
 Names and attributes follow OpenTelemetry's messaging conventions; what varies (ids) is an attribute, never part of a
-name. Source of the header: W3C Trace Context. Without an SDK the spans are inert and the incoming context is passed on.
+name. Source of the header: W3C Trace Context. With an inert tracer the incoming context is passed on as it is.
 """
 
 from __future__ import annotations
@@ -19,13 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from opentelemetry.context import Context
-    from opentelemetry.trace import Span
+    from opentelemetry.trace import Span, Tracer
     from opentelemetry.util.types import AttributeValue
 
     from quire_bus.envelope import Meta
     from quire_contracts.registry import Entry
 
-_TRACER: Final = trace.get_tracer("quire.bus")  # a proxy: it finds the provider that is set later
 _PROPAGATOR: Final = TraceContextTextMapPropagator()
 
 
@@ -47,14 +46,13 @@ def headers_of(span: Span) -> tuple[str | None, str | None]:
 
 
 @contextmanager
-def processing(entry: Entry, meta: Meta, durable: str) -> Iterator[Span]:
+def processing(tracer: Tracer, entry: Entry, meta: Meta, durable: str) -> Iterator[Span]:
     """The consumer span of one delivery, current inside; its parent is the span that sent the message.
 
     An exception that leaves it is recorded and raised on.
     """
     attributes = {
-        **_common(entry, meta.id, meta.correlation_id),
-        **_subject_ids(meta.tenant, meta.key),
+        **_attributes(entry, meta),
         "messaging.operation.type": "process",
         "messaging.operation.name": "process",
         "messaging.consumer.group.name": durable,
@@ -63,24 +61,23 @@ def processing(entry: Entry, meta: Meta, durable: str) -> Iterator[Span]:
         "cloudevents.event_source": meta.source,
     }
     context = context_of(meta.traceparent, meta.tracestate)
-    with _TRACER.start_as_current_span(
+    with tracer.start_as_current_span(
         f"process {entry.name}", context, kind=SpanKind.CONSUMER, attributes=attributes
     ) as span:
         yield span
 
 
-def sending(entry: Entry, meta: Meta, traceparent: str | None) -> Span:
+def sending(tracer: Tracer, entry: Entry, meta: Meta, traceparent: str | None) -> Span:
     """A started producer span of the message `meta`, the child of `traceparent` or else of the current span.
 
     The caller ends it when the broker has the message.
     """
     attributes = {
-        **_common(entry, meta.id, meta.correlation_id),
-        **_subject_ids(meta.tenant, meta.key),
+        **_attributes(entry, meta),
         "messaging.operation.type": "send",
         "messaging.operation.name": "publish",
     }
-    return _TRACER.start_span(
+    return tracer.start_span(
         f"send {entry.name}", context_of(traceparent), kind=SpanKind.PRODUCER, attributes=attributes
     )
 
@@ -90,17 +87,15 @@ def failed(span: Span, error: BaseException) -> None:
     span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"[:500]))
 
 
-def _common(entry: Entry, id_: str, correlation_id: str) -> dict[str, AttributeValue]:
+def _attributes(entry: Entry, meta: Meta) -> dict[str, AttributeValue]:
+    """The key is a batch's id where tenants share the message, else a job's."""
     return {
         "messaging.system": "nats",
         "messaging.destination.template": entry.template,
-        "messaging.message.id": id_,
-        "messaging.message.conversation_id": correlation_id,
-        "cloudevents.event_id": id_,
+        "messaging.message.id": meta.id,
+        "messaging.message.conversation_id": meta.correlation_id,
+        "cloudevents.event_id": meta.id,
         "cloudevents.event_type": entry.type,
+        "quire.tenant": meta.tenant,
+        "quire.batch.id" if meta.tenant == SHARED_TENANT else "quire.job.id": meta.key,
     }
-
-
-def _subject_ids(tenant: str, key: str) -> dict[str, AttributeValue]:
-    """The key is a batch's id where tenants share the message, else a job's."""
-    return {"quire.tenant": tenant, "quire.batch.id" if tenant == SHARED_TENANT else "quire.job.id": key}

@@ -13,9 +13,12 @@ import nats.errors
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from quire_bus import codec
+from quire_bus.delivery import Logged
 from quire_bus.errors import DecodeError
+from quire_bus.follow import logged
 from quire_bus.process import arrived_of
 from quire_bus.pull import Puller
+from quire_bus.store import Store
 from quire_bus.subjects import token
 from quire_contracts.control import Progress
 from quire_contracts.registry import job_life, progress_subject
@@ -57,20 +60,51 @@ async def watch_job(
             await reading.open()
             attempt = 0
             async for message in reading.messages():
-                arrived = arrived_of(message)
-                position = arrived.stream_sequence
+                position = message.metadata.sequence.stream
                 try:
-                    opened = codec.open_envelope(arrived)
+                    opened = codec.open_envelope(arrived_of(message))
                 except DecodeError as error:
                     _LOG.warning("message %d has no readable envelope: %s", position, error)
                     continue
                 yield position, opened.meta, opened.body
         except (nats.errors.Error, TimeoutError) as error:
             attempt += 1
-            _LOG.warning("watching %s: %s", subject, error or type(error).__name__)
+            _LOG.warning("watching %s: %s", subject, repr(error))
             await asyncio.sleep(_BACKOFF.delay(attempt, random.random) + 0.01)
         finally:
             await reading.close()
+
+
+async def read_log(connection: Connection, *, after: int = 0, filter_: str = "quire.evt.>") -> AsyncIterator[Logged]:
+    """Everything that is stored now under a subject filter behind stream sequence `after`, in log order; then it ends.
+
+    What is stored while it reads may or may not be among it. What has no readable envelope is left out.
+    """
+    _, last = await bounds(connection)
+    position = after
+    while position < last:
+        reading = _Reading(connection, filter_, position + 1)
+        try:
+            if not await reading.open():
+                return
+            async for message in reading.messages():
+                position = message.metadata.sequence.stream
+                entry = logged(message)
+                if entry is not None:
+                    yield entry
+                if position >= last or not message.metadata.num_pending:
+                    return
+        finally:
+            await reading.close()
+
+
+async def bounds(connection: Connection) -> tuple[int, int]:
+    """The first and the last sequence of the log; (first, first - 1) where nothing is kept.
+
+    Raises:
+        NotStored, Unknown: if the log cannot be asked.
+    """
+    return await Store(connection).bounds(STREAM.name)
 
 
 async def watch_progress(connection: Connection, tenant: str, job_id: str) -> AsyncIterator[Progress]:
@@ -110,12 +144,14 @@ class _Reading:
         self._puller: Puller | None = None
         self._task: asyncio.Task[None] | None = None
 
-    async def open(self) -> None:
-        await self._connection.client.jetstream().add_consumer(STREAM.name, self._config)
+    async def open(self) -> bool:
+        """Make the consumer and begin; whether anything waits for it already."""
+        info = await self._connection.client.jetstream().add_consumer(STREAM.name, self._config)
         name = str(self._config.name)
         self._puller = Puller(self._connection, Consumer("", name, (), STREAM.name), _AHEAD, self._queue.put)
         self._connection.reconnected.add(self._on_reconnected)
         self._task = asyncio.create_task(self._puller.run())
+        return bool(info.num_pending)
 
     async def messages(self) -> AsyncIterator[Msg]:
         """In order, without a gap; ends where a gap may follow, because nothing here is acknowledged."""

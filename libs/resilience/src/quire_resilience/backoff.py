@@ -1,7 +1,8 @@
 """Capped exponential backoff with full jitter, as a pure function.
 
-Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015: `sleep = random(0, min(cap, base·2^n))`.
-Full jitter needs the fewest calls of the variants measured there, because it spreads competing callers evenly.
+Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015:
+`sleep = random(0, min(cap, base * 2^n))`. Full jitter needs the fewest calls of the variants measured there, because it
+spreads competing callers evenly.
 """
 
 from __future__ import annotations

@@ -21,7 +21,11 @@ class TokenBucket:
 
     @classmethod
     def full(cls, *, rate: float, capacity: float, now: float) -> TokenBucket:
-        """A bucket that starts full at `now`. Raises ValueError for a rate or capacity that could never let a call in."""
+        """A bucket that starts full at `now`.
+
+        Raises:
+            ValueError: for a rate or capacity that could never let a call in.
+        """
         if rate <= 0 or capacity < 1:
             message = f"a token bucket needs rate > 0 and capacity >= 1, got rate={rate} and capacity={capacity}"
             raise ValueError(message)
@@ -37,7 +41,8 @@ class TokenBucket:
     def take(self, now: float, tokens: float = 1.0) -> tuple[TokenBucket, float]:
         """Take `tokens` at `now`: the new bucket and 0.0, or the bucket unchanged in value and the seconds to wait.
 
-        Raises ValueError when `tokens` is not in (0, capacity]: no wait would ever be enough.
+        Raises:
+            ValueError: if `tokens` is not in (0, capacity]: no wait would ever be enough.
         """
         if not 0 < tokens <= self.capacity:
             message = f"cannot take {tokens} tokens from a bucket that holds at most {self.capacity}"
