@@ -1,0 +1,190 @@
+"""What an answer must satisfy before anyone is told it: a table of checks, in the order in which they may be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from quire_aggregation.evidence import Evidence
+from quire_aggregation.scoring import is_diagonal, tolerance
+from quire_contracts.value import Fault
+from quire_quantum.counts import CountsError
+
+_FLOAT_BYTES: Final = 8
+_SLACK: Final = 1e-9
+"""Rounding allowed beyond a bound, relative to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check: its name, to which answers it applies, and what is wrong with one (None when it passes)."""
+
+    name: str
+    applies: Callable[[Evidence], bool]
+    fault: Callable[[Evidence], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The names of the checks that passed, and the fault of the one that did not."""
+
+    passed: tuple[str, ...]
+    fault: Fault | None = None
+
+
+def examine(evidence: Evidence) -> Verdict:
+    """Hold an answer against every check that applies; the first failure ends it, since later ones build on it."""
+    passed: list[str] = []
+    for check in CHECKS:
+        if not check.applies(evidence):
+            continue
+        reason = check.fault(evidence)
+        if reason is not None:
+            return Verdict(tuple(passed), _fault(check.name, reason))
+        passed.append(check.name)
+    return Verdict(tuple(passed))
+
+
+def _fault(name: str, reason: str) -> Fault:
+    """A wrong answer says nothing about the work, only about this run of it: it may be run again."""
+    return Fault(
+        kind="transient",
+        code=f"check-{name}",
+        reason=f"the answer did not pass the check '{name}': {reason}",
+        next_step="The work is run again, or at its next target; if that fails too, report it with the job's id.",
+        retryable=True,
+    )
+
+
+def _coverage(evidence: Evidence) -> str | None:
+    row = 0
+    for piece in evidence.pieces:
+        if piece.first != row:
+            return f"a slice begins at row {piece.first}, row {row} was expected"
+        row += piece.rows
+    return None if row == evidence.total_rows else f"{row} of {evidence.total_rows} parameter sets were answered"
+
+
+def _kind(evidence: Evidence) -> str | None:
+    for piece in evidence.pieces:
+        if evidence.sampled and (piece.counts is None or piece.values is not None):
+            return "counts were asked for and something else came"
+        if not evidence.sampled and (piece.values is None or piece.counts is not None):
+            return "exact values were asked for and something else came"
+    return None
+
+
+def _bit_order(evidence: Evidence) -> str | None:
+    orders = {str(piece.counts.bit_order) for piece in evidence.pieces if piece.counts is not None}
+    return None if orders <= {"little"} else f"outcomes are in the order {sorted(orders)}, only 'little' is known"
+
+
+def _shape(evidence: Evidence) -> str | None:
+    groups, columns = evidence.question.groups, len(evidence.question.observables)
+    for piece in evidence.pieces:
+        counts, values = piece.counts, piece.values
+        if counts is not None and (counts.rows, counts.groups) != (piece.rows * groups, groups):
+            return f"{counts.rows} rows in {counts.groups} groups for {piece.rows} parameter sets in {groups}"
+        if values is not None and (values.rows, values.columns) != (piece.rows, columns):
+            return f"{values.rows} x {values.columns} values for {piece.rows} parameter sets and {columns} observables"
+    return None
+
+
+def _width(evidence: Evidence) -> str | None:
+    widths = {piece.counts.bits for piece in evidence.pieces if piece.counts is not None}
+    if evidence.question.bits is not None and widths != {evidence.question.bits}:
+        return f"outcomes have {sorted(widths)} bits, {evidence.question.bits} were measured"
+    return None if len(widths) == 1 else f"slices differ in the width of their outcomes: {sorted(widths)}"
+
+
+def _layout(evidence: Evidence) -> str | None:
+    if not evidence.sampled:
+        expected = _FLOAT_BYTES * len(evidence.question.observables)
+        wrong = [piece for piece in evidence.pieces if len(piece.data) != piece.rows * expected]
+        return f"{len(wrong[0].data)} bytes for {wrong[0].rows} rows of values" if wrong else None
+    try:
+        _ = evidence.counts
+    except CountsError as error:
+        return str(error)
+    return None
+
+
+def _totals(evidence: Evidence) -> str | None:
+    shots, totals = evidence.question.shots, evidence.counts.shots
+    wrong = np.flatnonzero(totals != shots)
+    return f"row {wrong[0]} has {totals[wrong[0]]} shots, {shots} were asked for" if len(wrong) else None
+
+
+def _finite(evidence: Evidence) -> str | None:
+    values, errors = evidence.estimates or _NOTHING
+    wrong = np.argwhere(~(np.isfinite(values) & np.isfinite(errors)))
+    return f"the value at {wrong[0].tolist()} is not a finite number" if len(wrong) else None
+
+
+def _bounds(evidence: Evidence) -> str | None:
+    """No expectation value of a Pauli sum, nor its standard error, is above the sum of the absolute coefficients."""
+    values, errors = evidence.estimates or _NOTHING
+    bounds = np.array([np.abs(observable.coefficients).sum() for observable in evidence.question.observables])
+    limits = bounds * (1 + _SLACK) + _SLACK
+    wrong = np.argwhere((np.abs(values) > limits) | (errors < 0) | (errors > limits))
+    if not len(wrong):
+        return None
+    row, column = wrong[0]
+    return f"the value at [{row}, {column}] is {values[row, column]:g}, its size can be {bounds[column]:g} at most"
+
+
+def _diagonal(evidence: Evidence) -> str | None:
+    observables = evidence.question.observables
+    if len(observables) == 1 and is_diagonal(observables[0]):
+        return None
+    return "only samples of one diagonal cost have an objective"
+
+
+def _optimum(evidence: Evidence) -> str | None:
+    scoring, scored = evidence.scoring, evidence.score
+    if scoring is None or scored is None or scored.best is None or scoring.reference is None:
+        return None
+    ahead = scoring.scale * (scoring.reference - scored.best.value)
+    if ahead <= tolerance(evidence.question.observables[0]):
+        return None
+    return f"the objective {scored.best.value:g} is better than the proven optimum {scoring.reference:g}"
+
+
+def _always(_: Evidence) -> bool:
+    return True
+
+
+def _sampled(evidence: Evidence) -> bool:
+    return evidence.sampled
+
+
+def _estimated(evidence: Evidence) -> bool:
+    return evidence.question.grouping is not None
+
+
+def _scorable(evidence: Evidence) -> bool:
+    return evidence.scoring is not None
+
+
+def _proven(evidence: Evidence) -> bool:
+    return evidence.scoring is not None and evidence.scoring.reference_exact
+
+
+_NOTHING: Final = (np.zeros((0, 0)), np.zeros((0, 0)))
+
+CHECKS: Final = (
+    Check("coverage", _always, _coverage),
+    Check("kind", _always, _kind),
+    Check("bit-order", _sampled, _bit_order),
+    Check("shape", _always, _shape),
+    Check("width", _sampled, _width),
+    Check("layout", _always, _layout),
+    Check("totals", _sampled, _totals),
+    Check("finite", _estimated, _finite),
+    Check("bounds", _estimated, _bounds),
+    Check("diagonal", _scorable, _diagonal),
+    Check("optimum", _proven, _optimum),
+)
