@@ -30,9 +30,7 @@ def qaoa(energy: Energy, layers: int) -> Structure:
     return Structure(energy.variables, 0, 2 * layers, tuple(operations))
 
 
-def _layer(
-    energy: Energy, couplings: Sequence[Coupling], unit: float, *, gamma: int, beta: int
-) -> Iterator[Operation]:
+def _layer(energy: Energy, couplings: Sequence[Coupling], unit: float, *, gamma: int, beta: int) -> Iterator[Operation]:
     """rzz(t) is exp(-i t/2 ZZ) and rz, rx alike, so each angle is twice its weight."""
     for i, j, weight in couplings:
         yield Operation("rzz", (i, j), (Angle(gamma, 2 * (weight / unit)),))

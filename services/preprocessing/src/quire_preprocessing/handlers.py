@@ -1,0 +1,74 @@
+"""Preprocessing's one handler: a job's document in, its preparation or the reason why not out."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from quire_bus.router import Router
+from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
+from quire_preprocessing.draft import Bounds
+from quire_preprocessing.preparing import Preparer, refusal
+from quire_preprocessing.refusal import Refused
+from quire_quantum.sandbox import Sandbox, SandboxError
+from quire_resilience.errors import Transient
+from quire_service import Deps, Parts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from quire_bus.delivery import Delivery
+    from quire_bus.envelope import Meta
+    from quire_contracts.value import Fault
+    from quire_preprocessing.settings import Settings
+    from quire_quantum.lift import Program
+
+
+async def build(deps: Deps[Settings]) -> Parts:
+    """Consume what is to be prepared; programs are parsed in children that end with the service."""
+    settings = deps.settings
+    sandbox = deps.lifetime.enter_context(Sandbox(settings.parsers))
+
+    async def parse(source: str) -> Program:
+        try:
+            return await asyncio.to_thread(sandbox.parse, source)
+        except SandboxError as error:
+            raise Transient("the parser's process does not start", code="parser-unavailable") from error
+
+    preparer = Preparer(
+        parse=parse,
+        store=deps.bus.blobs,
+        bounds=bounds_of(settings),
+        exact_variables=settings.exact_variables,
+        tracer=deps.tracer,
+        clock=deps.clock,
+    )
+    router = Router("preprocessing")
+
+    @router.consume(PrepareJob, workers=settings.workers, failed=preparation_failed)
+    async def do_prepare_job(command: PrepareJob, delivery: Delivery[PrepareJob]) -> None:
+        outcome: JobPrepared | PreparationFailed
+        try:
+            outcome = await preparer.prepare(command, await deps.bus.blobs.get(command.document))
+            deps.log.info("job prepared", job_id=command.job_id, qubits=outcome.preparation.qubits)
+        except Refused as refused:
+            outcome = refusal(command, refused)
+            deps.log.info("job refused", job_id=command.job_id, code=refused.code)
+        await delivery.commit(outcome)
+
+    return Parts(routers=(router,))
+
+
+def bounds_of(settings: Settings) -> Bounds:
+    """The sizes that are refused, as set from outside."""
+    return Bounds(
+        max_variables=settings.max_variables,
+        max_angles=settings.max_angles,
+        max_sampled_terms=settings.max_sampled_terms,
+        max_total_shots=settings.max_total_shots,
+    )
+
+
+def preparation_failed(command: PrepareJob, _: Meta, fault: Fault) -> Sequence[PreparationFailed]:
+    """The event for a job whose preparation was given up for a reason that is not its document's."""
+    return [PreparationFailed(job_id=command.job_id, tenant=command.tenant, fault=fault)]

@@ -1,0 +1,57 @@
+"""A draft's large parts put into the content store, which makes it the preparation that messages carry."""
+
+from __future__ import annotations
+
+from typing import Final, Protocol
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from quire_contracts.preparation import Baseline, Loop, Preparation
+from quire_contracts.value import BlobRef, Matrix
+from quire_preprocessing.draft import Draft
+
+STRUCTURE: Final = "application/vnd.quire.structure+qasm"
+MATRIX: Final = "application/vnd.quire.float64"
+OBSERVABLES: Final = "application/vnd.quire.observables+json"
+
+
+class ContentStore(Protocol):
+    """What is needed of `quire_bus.blobs.Blobs`."""
+
+    async def put(self, data: bytes, media_type: str) -> BlobRef:
+        """Store content under its digest; idempotent."""
+        ...
+
+
+async def put_away(
+    draft: Draft, store: ContentStore, *, input_sha256: str, baseline: Baseline | None = None
+) -> Preparation:
+    """Store the draft's structure, matrices and observables, and refer to them.
+
+    Equal drafts give equal preparations, byte for byte; doing it again stores nothing new.
+    """
+    loop = None
+    if draft.start_points is not None:
+        loop = Loop(start_points=await _matrix(draft.start_points, store), scale=draft.scale)
+    observables = None
+    if draft.observables is not None:
+        observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
+    return Preparation(
+        structure=await store.put(draft.structure.to_text().encode(), STRUCTURE),
+        qubits=draft.structure.num_qubits,
+        parameters=None if draft.parameters is None else await _matrix(draft.parameters, store),
+        observables=observables,
+        shots=draft.shots,
+        input_sha256=input_sha256,
+        estimate=draft.estimate,
+        loop=loop,
+        baseline=baseline,
+        notes=draft.notes,
+    )
+
+
+async def _matrix(numbers: NDArray[np.float64], store: ContentStore) -> Matrix:
+    rows, columns = numbers.shape
+    return Matrix(rows=rows, columns=columns, data=await store.put(numbers.astype("<f8").tobytes(), MATRIX))

@@ -1,0 +1,73 @@
+"""An optimisation's document becomes a loop, the same one each time."""
+
+import msgspec
+import pytest
+
+from quire_contracts.document import MaxCut, OptimizeJob, Qaoa, Qubo, Spsa
+from quire_preprocessing.draft import Bounds
+from quire_preprocessing.optimisation import loop_of
+from quire_preprocessing.refusal import Refused
+
+CHAIN = MaxCut(edges=tuple((i, i + 1, 1.0) for i in range(4)))
+
+
+def loop(problem=CHAIN, seed=1, bounds=None, **algorithm):
+    return loop_of(OptimizeJob(problem=problem, algorithm=Qaoa(**algorithm)), seed, bounds or Bounds())
+
+
+def test_a_cut_is_maximised_by_minimising_its_energy():
+    draft, energy = loop(layers=3, sweep=10)
+    assert draft.scale == energy.scale == -1
+    assert draft.parameters is None
+    assert draft.start_points.shape == (10, 6)
+    assert draft.structure.num_parameters == 6
+    assert draft.observables == (energy.observable(),)
+    assert draft.shots == 1024
+
+
+def test_estimate_counts_the_whole_loop():
+    needs = loop(layers=2, sweep=16, optimizer=Spsa(rounds=5))[0].estimate
+    assert (needs.qubits, needs.two_qubit_gates) == (5, 8)
+    assert needs.parameter_sets == 16 + 2 * 5 + 1
+    assert needs.shots == needs.parameter_sets * 1024
+    assert needs.depth == 1 + 2 * (2 + 1), "a chain has two colours: h, then twice two layers of rzz and one of rx"
+
+
+def test_given_angles_replace_the_sweep():
+    draft, _ = loop(layers=2, initial=(0.1, 0.2, 0.3, 0.4))
+    assert draft.start_points.tolist() == [[0.1, 0.2, 0.3, 0.4]]
+    assert draft.estimate.parameter_sets == 2 * 20 + 1
+
+
+def test_too_wide_a_problem_is_refused_with_its_limit_before_anything_is_built():
+    for problem in (MaxCut(edges=((0, 9_999, 1.0),)), Qubo(n=10_000, linear=(1.0,) * 10_000)):
+        with pytest.raises(Refused) as caught:
+            loop(problem)
+        (told,) = caught.value.problems
+        assert (caught.value.code, told.pointer, told.limit) == ("problem-too-wide", "/problem", "at most 24 variables")
+        assert "10000 variables" in told.reason
+        assert told.hint
+    assert loop(MaxCut(edges=((0, 29, 1.0),)), bounds=Bounds(max_variables=30))[0].structure.num_qubits == 30
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_given_angles_must_be_numbers(bad):
+    with pytest.raises(Refused) as caught:
+        loop(layers=1, initial=(0.1, bad))
+    assert caught.value.problems[0].pointer == "/algorithm/initial"
+
+
+def test_equal_documents_and_seeds_give_equal_loops():
+    (one, _), (two, _), (other, _) = loop(seed=1), loop(seed=1), loop(seed=2)
+    assert one.start_points.tobytes() == two.start_points.tobytes() != other.start_points.tobytes()
+    assert one.structure.sha256 == two.structure.sha256 == other.structure.sha256
+    assert msgspec.json.encode(one.observables) == msgspec.json.encode(two.observables)
+
+
+def test_a_fault_says_what_to_do():
+    with pytest.raises(Refused) as caught:
+        loop(Qubo(n=2))
+    fault = caught.value.fault
+    assert (fault.kind, fault.code, fault.retryable) == ("invalid", "problem-constant", False)
+    assert fault.reason.startswith("/problem: every assignment")
+    assert fault.next_step == caught.value.problems[0].hint
