@@ -156,6 +156,7 @@ class Running(Generic[SettingsT]):
         )
         try:
             await self._patiently(bus.start)
+            await self._patiently(bus.check)  # one round trip: what was subscribed before it is at the broker by now
             self._health.watch({"broker": bus.check, **parts.checks})
             self._health.state = "running"
             self._up.set()
@@ -193,8 +194,8 @@ class Running(Generic[SettingsT]):
         settings = BusSettings(
             url=self._settings.nats_url,
             name=self.name,
-            nkeys_seed=self._settings.nats_nkeys_seed_path,
-            tls_ca=self._settings.nats_tls_ca_path,
+            nkeys_seed=self._settings.nats_nkey_seed_file,
+            tls_ca=self._settings.nats_tls_ca_file,
             connect_seconds=min(self._settings.start_seconds, CONNECT_SECONDS),
             graceful_seconds=self._settings.graceful_seconds,
         )

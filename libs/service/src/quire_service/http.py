@@ -29,6 +29,7 @@ async def http_server(app: Any, *, host: str, port: int, graceful_seconds: float
     with contextlib.closing(_listen(host, port)) as listener:
         config = uvicorn.Config(
             app,
+            interface="asgi3",
             log_config=None,
             access_log=False,
             server_header=False,

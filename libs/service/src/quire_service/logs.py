@@ -62,6 +62,7 @@ def configure(level: str, form: Literal["auto", "json", "console"], stream: Text
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])
+    logging.getLogger("opentelemetry.exporter").setLevel(logging.ERROR)  # each retry is a warning; the loss is an error
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
 

@@ -21,6 +21,7 @@ except ImportError:  # where uvloop has no build, as on Windows
 else:
     new_event_loop = uvloop.new_event_loop
 
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
 USAGE = "usage: python -m {module} [print --redacted]"
 
 
@@ -56,19 +57,18 @@ async def _until_signalled(service: Service[Any], settings: ServiceSettings) -> 
 def on_signals(stop: Callable[[str], None], limit_seconds: float) -> None:
     """Call `stop` with the name of the first SIGTERM or SIGINT; a second one, or the time limit after it, kills."""
     loop = asyncio.get_running_loop()
-    told: list[str] = []
 
     def receive(name: str) -> None:
-        if told:
-            os._exit(Exit.CRASH)
-        told.append(name)
-        # A thread: the loop itself may be what hangs.
+        # From here on without the loop, because the loop itself may be what hangs.
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, lambda *_: os._exit(Exit.CRASH))
         watchdog = threading.Timer(limit_seconds, os._exit, (Exit.CRASH,))
         watchdog.daemon = True
         watchdog.start()
         stop(name)
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in SIGNALS:
         loop.add_signal_handler(number, receive, number.name)
 
 

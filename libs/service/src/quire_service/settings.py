@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 __all__ = ["Field", "Problem", "Secret", "ServiceSettings", "SettingsError", "Variables", "load_settings", "redacted"]
 
 HIDDEN = "********"
+HTTP = "http/protobuf"
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 
 
@@ -39,8 +40,8 @@ class ServiceSettings(BaseModel):
         pattern=r"^(nats|tls|ws|wss)://\S+$",
         description="The broker, or several by comma.",
     )
-    nats_nkeys_seed_path: str | None = Field(default=None, description="File with the service's nkey seed.")
-    nats_tls_ca_path: str | None = Field(default=None, description="File with the broker's certificate authority.")
+    nats_nkey_seed_file: str | None = Field(default=None, description="File with the service's nkey seed.")
+    nats_tls_ca_file: str | None = Field(default=None, description="File with the broker's certificate authority.")
     start_seconds: float = Field(
         default=60.0, gt=0, le=3600, description="How long to wait for the broker and what is provisioned on it."
     )
@@ -118,6 +119,8 @@ def load_settings(
                 values[name] = _decode(raw, field.annotation)
                 break
     problems += _unknown(settings, service, environ)
+    if "otlp_endpoint" in values and environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", HTTP) != HTTP:
+        problems.append(Problem("OTEL_EXPORTER_OTLP_PROTOCOL", f"only {HTTP} is spoken here"))
     try:
         made = settings.model_validate(values)
     except ValidationError as error:

@@ -33,13 +33,14 @@ async def tracing(
         }
     )
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-    if endpoint:
-        exporter = OTLPSpanExporter(endpoint=endpoint)
+    exporter = OTLPSpanExporter(endpoint=endpoint) if endpoint else None
+    if exporter:
         provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=schedule_delay_ms))
     try:
         yield provider.get_tracer("quire", version)
     finally:
-        if endpoint:
-            # Both calls block: the first for as long as the collector takes, the second for its worker thread.
-            await asyncio.to_thread(provider.force_flush, int(FLUSH_SECONDS * 1000))
-            await asyncio.to_thread(provider.shutdown)
+        flushing = asyncio.create_task(asyncio.to_thread(provider.shutdown))  # blocks for as long as a collector takes
+        _, late = await asyncio.wait({flushing}, timeout=FLUSH_SECONDS)
+        if late and exporter:
+            exporter.shutdown()  # wakes it from the pause before its next try
+        await flushing
