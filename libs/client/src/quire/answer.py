@@ -7,12 +7,11 @@ from typing import Any
 
 import msgspec
 
-from quire.counts import unpack_counts
 from quire.errors import JobCancelledError, JobFailedError, JobRejectedError, ServerError
 from quire_contracts.document import JobKind
 from quire_contracts.preparation import Baseline
 from quire_contracts.record import TERMINAL, JobState
-from quire_contracts.result import Best, EstimateResult, JobResult, OptimizeResult, Quality, SampleResult
+from quire_contracts.result import Best, EstimateResult, JobResult, OptimizeResult, Quality, Round, SampleResult
 from quire_contracts.value import Execution, Fault, Problem, Timing, Value
 
 
@@ -21,6 +20,12 @@ class Cost(Value, frozen=True):
 
     usd: float = 0.0
     shots: int = 0
+
+
+class Links(Value, frozen=True):
+    """Paths of the API; `result` is there once the job has an answer."""
+
+    result: str = ""
 
 
 class JobView(Value, frozen=True):
@@ -46,10 +51,11 @@ class JobView(Value, frozen=True):
     shots: int = 0
     cost_usd: float = 0.0
     trace_id: str = ""
-    round: int | None = None
-    rounds: int | None = None
+    rounds: tuple[Round, ...] = ()
+    rounds_planned: int | None = None
     accepted_at: datetime | None = None
     updated_at: datetime | None = None
+    links: Links = msgspec.field(default_factory=Links)
 
     @property
     def is_over(self) -> bool:
@@ -68,11 +74,8 @@ class JobView(Value, frozen=True):
         Raises:
             ServerError: for a job of another kind, or without an answer.
         """
-        match self.result:
-            case SampleResult(counts=tuple() as counts):
-                return counts
-            case SampleResult(table=table) if table is not None:
-                return unpack_counts(table)
+        if isinstance(self.result, SampleResult) and self.result.counts is not None:
+            return self.result.counts
         raise self._no("counts")
 
     @property
@@ -107,11 +110,8 @@ class JobView(Value, frozen=True):
     def report(self) -> dict[str, Any]:
         """The answer as plain JSON values: exactly the fields that `quire run --json` prints."""
         whole = msgspec.to_builtins(self)
-        if isinstance(self.result, SampleResult) and self.result.table is not None:
-            whole["result"] = {"kind": "sample", "counts": list(self.counts)}
-        return {**{name: whole[name] for name in _REPORTED}, "cost": msgspec.to_builtins(self.cost)} | {
-            "trace_id": self.trace_id
-        }
+        whole["cost"] = msgspec.to_builtins(self.cost)
+        return {name: whole[name] for name in _REPORTED}
 
     def answered(self) -> JobView:
         """This view, if the job ended with an answer.
@@ -140,4 +140,7 @@ class JobView(Value, frozen=True):
         return ServerError(f"job {self.job_id} ({self.kind or 'of unknown kind'}, {self.state}) has no {what}")
 
 
-_REPORTED = ("job_id", "state", "degraded", "reason", "result", "baseline", "quality", "executions", "timings")
+_REPORTED = (
+    *("job_id", "state", "degraded", "reason", "result", "baseline", "quality"),
+    *("executions", "timings", "cost", "trace_id"),
+)

@@ -10,10 +10,12 @@ import msgspec
 
 from quire import DEFAULT_URL
 from quire.answer import JobView
+from quire.counts import unpack_counts
 from quire.errors import CannotConnectError, NotFoundError, StillRunningError
 from quire.events import Event, parse_events
 from quire.transport import Transport, decoded
 from quire_contracts.query import JobList, JobSummary
+from quire_contracts.result import JobResult, SampleResult
 from quire_contracts.value import Value
 
 if TYPE_CHECKING:
@@ -91,12 +93,11 @@ class Client:
         body = as_json(document)
         # The document's own key and tenant count before the header's and the client's.
         named = _named(body)
+        if named and self.tenant != "default" and "tenant" not in named:
+            body = msgspec.json.encode({**named, "tenant": self.tenant})
         if named.get("idempotency_key"):
             del headers["idempotency-key"]
-        params = {} if named.get("tenant") else {"tenant": self.tenant}
-        answer = self._surely(
-            lambda: self.transport.call("POST", "/v1/jobs", content=body, headers=headers, params=params)
-        )
+        answer = self._surely(lambda: self.transport.call("POST", "/v1/jobs", content=body, headers=headers))
         made: _Submitted = decoded(answer, _Submitted)
         return Job(self, made.job_id, made.tenant, fresh=True)
 
@@ -181,7 +182,7 @@ class Job:
             else:
                 view: JobView = decoded(answer, JobView)
                 self._heard = time.monotonic()
-                return view
+                return self._whole(view)
 
     def wait(self, timeout: float | None = None) -> JobView:
         """The job once it is over, however it ended. A broken connection is outlived for the client's patience.
@@ -230,6 +231,8 @@ class Job:
             try:
                 path, params = f"/v1/jobs/{self.id}/events", {"tenant": self.tenant}
                 with self._client.transport.lines(path, params=params, headers=headers) as lines:
+                    if lines is None:
+                        return
                     for event in parse_events(lines):
                         self._heard, last = time.monotonic(), event.id or last
                         yield event
@@ -244,6 +247,20 @@ class Job:
             else:
                 time.sleep(_PAUSE)
 
+    def _whole(self, view: JobView) -> JobView:
+        """The view with its answer, fetched apart where it was too large to stand in it."""
+        if not view.links.result:
+            return view
+        match view.result:
+            case None:
+                result = decoded(self._client.transport.call("GET", view.links.result), JobResult)
+            case SampleResult(counts=None, table=table) if table is not None:
+                packed = self._client.transport.call("GET", view.links.result).content
+                result = SampleResult(counts=unpack_counts(table, packed))
+            case _:
+                return view
+        return msgspec.structs.replace(view, result=result)
+
     def _bear(self, error: CannotConnectError) -> None:
         """Pause before another try, or raise: at once if Quire was never heard, else when patience is over."""
         if self._heard is None or time.monotonic() - self._heard > self._client.patience:
@@ -251,9 +268,10 @@ class Job:
         time.sleep(_PAUSE)
 
     def cancel(self, reason: str = "") -> None:
-        """Ask for the job to stop; what already ran stays recorded. Asking again, or after its end, changes nothing.
+        """Ask for the job to stop; what already ran stays recorded. Asking again changes nothing.
 
         Raises:
+            ConflictError: if it ended already in another way.
             NotFoundError, CannotConnectError: as `status`.
         """
         params = {"tenant": self.tenant} | ({"reason": reason} if reason else {})

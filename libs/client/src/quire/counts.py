@@ -12,18 +12,16 @@ if TYPE_CHECKING:
     from quire_contracts.value import CountsTable
 
 
-def unpack_counts(table: CountsTable) -> tuple[dict[str, int], ...]:
+def unpack_counts(table: CountsTable, blob: bytes) -> tuple[dict[str, int], ...]:
     """One dictionary for each row: outcome text (right-most is bit 0) to tally, by rising outcome.
 
     A blob holds, little-endian and one after the other: uint32 offsets [rows + 1], uint32 tallies [entries], and
     outcomes of ceil(bits / 8) bytes each, every outcome one big-endian number.
 
     Raises:
-        ServerError: if the content did not come along, or does not fit its description.
+        ServerError: if the content does not fit its description.
     """
-    blob, width, rows = table.data.inline, (table.bits + 7) // 8, table.rows
-    if blob is None:
-        raise ServerError("the counts are too large for this answer", next_step="ask for fewer parameter sets or shots")
+    width, rows = (table.bits + 7) // 8, table.rows
     head = 4 * (rows + 1)
     entries, rest = divmod(len(blob) - head, 4 + width)
     if entries < 0 or rest:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 class Event:
     """One thing that happened to a job.
 
-    type: as on the bus (`io.quire.loop.advanced.v1`), or `progress` for a live remark that is not stored.
-    data: the event's JSON.
-    id: the place in the log, to resume after it; empty for remarks.
+    name: in short, as in `loop.advanced`, or `progress` for a live remark that is not stored.
+    data: what the message says, as `quire_contracts` describes it.
+    id: the place on the log, to resume after it; empty for remarks.
+    type: the CloudEvents type, as in `io.quire.loop.advanced.v1`; empty for remarks.
     """
 
-    type: str
+    name: str
     data: dict[str, Any] = field(default_factory=dict)
     id: str = ""
+    type: str = ""
 
     @property
     def is_last(self) -> bool:
@@ -38,19 +40,19 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
     Comments and events whose data is not a JSON object are passed over; an event that is cut off at the end is not
     given, so that resuming after the last id loses nothing.
     """
-    type_, id_, data = "message", "", list[str]()
+    event_name, id_, data = "message", "", list[str]()
     for line in lines:
         if not line:
-            event = _event(type_, id_, "\n".join(data))
+            event = _event(event_name, id_, "\n".join(data))
             if event is not None:
                 yield event
-            type_, id_, data = "message", "", []
+            event_name, id_, data = "message", "", []
             continue
         name, _, value = line.partition(":")
         value = value.removeprefix(" ")
         match name:
             case "event":
-                type_ = value
+                event_name = value
             case "id":
                 id_ = value
             case "data":
@@ -59,9 +61,15 @@ def parse_events(lines: Iterable[str]) -> Iterator[Event]:
                 pass
 
 
-def _event(type_: str, id_: str, text: str) -> Event | None:
+def _event(name: str, id_: str, text: str) -> Event | None:
+    """A remark is its own data; a stored event is a CloudEvent in structured form around its data."""
     try:
-        data = msgspec.json.decode(text)
+        content = msgspec.json.decode(text)
     except msgspec.DecodeError:
         return None
-    return Event(type_, data, id_) if isinstance(data, dict) else None
+    if not isinstance(content, dict):
+        return None
+    if "specversion" not in content:
+        return Event(name, content, id_)
+    data = content.get("data")
+    return Event(name, data if isinstance(data, dict) else {}, id_, str(content.get("type", "")))

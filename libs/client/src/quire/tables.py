@@ -36,8 +36,11 @@ def show(view: JobView) -> None:
             console.print(estimate_table(values, errors))
         case OptimizeResult() as result:
             console.print(optimum_table(view, result))
-        case None if view.round is not None:
-            console.print(f"round {view.round} of {view.rounds}")
+        case None if view.rounds:
+            last = view.rounds[-1]
+            console.print(
+                f"round {last.round} of {view.rounds_planned}: objective {last.objective:.4f} on {last.target}"
+            )
     if view.executions:
         console.print(executions_table(view.executions))
     if view.timings:
@@ -133,7 +136,7 @@ def show_jobs(jobs: Iterable[JobSummary]) -> None:
     table = _table("", ("id", "left"), ("kind", "left"), ("name", "left"), ("state", "left"), ("accepted", "left"))
     for job in jobs:
         state = f"{job.state} (degraded)" if job.degraded else job.state
-        table.add_row(job.job_id, job.kind, job.name, state, f"{job.accepted_at:%Y-%m-%d %H:%M:%S}")
+        table.add_row(job.job_id, job.kind or "-", job.name, state, f"{job.accepted_at:%Y-%m-%d %H:%M:%S}")
     out().print(table)
 
 
@@ -142,9 +145,11 @@ def show_dead(letters: Sequence[dict[str, Any]]) -> None:
     if not letters:
         out().print("no dead letters")
         return
-    table = _table("", ("number", "right"), ("service", "left"), ("type", "left"), ("key", "left"), ("reason", "left"))
+    table = _table(
+        "", ("number", "right"), ("service", "left"), ("type", "left"), ("attempts", "right"), ("reason", "left")
+    )
     for letter in letters:
-        table.add_row(*(str(letter.get(name, "")) for name in ("sequence", "service", "type", "key", "reason")))
+        table.add_row(*(str(letter.get(name, "")) for name in ("sequence", "service", "type", "attempts", "reason")))
     out().print(table)
 
 

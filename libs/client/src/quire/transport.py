@@ -21,7 +21,7 @@ from quire_contracts.value import Problem, Value
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-UNAVAILABLE: Final = frozenset({502, 503, 504})
+UNAVAILABLE: Final = frozenset({429, 502, 503, 504})
 """Answers of a Quire that is there but cannot work now; asking again later may help."""
 
 _CONNECT_SECONDS: Final = 5.0
@@ -78,8 +78,12 @@ class Transport:
         raise refusal(answer.status_code, answer.content)
 
     @contextmanager
-    def lines(self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]) -> Iterator[Iterator[str]]:
-        """The lines of an event stream, while the block lasts. Silence of a minute counts as a broken connection.
+    def lines(
+        self, path: str, *, params: Mapping[str, str], headers: Mapping[str, str]
+    ) -> Iterator[Iterator[str] | None]:
+        """The lines of an event stream, while the block lasts, or None where there is nothing more to come.
+
+        Silence of a minute counts as a broken connection.
 
         Raises:
             QuireError: as `translate` and `refusal` say.
@@ -92,7 +96,7 @@ class Transport:
         ):
             if not answer.is_success:
                 raise refusal(answer.status_code, answer.read())
-            yield answer.iter_lines()
+            yield None if answer.status_code == httpx.codes.NO_CONTENT else answer.iter_lines()
 
 
 @contextmanager
@@ -125,11 +129,11 @@ def refusal(status: int, body: bytes) -> QuireError:
         said = msgspec.json.decode(body, type=Refusal)
     except (msgspec.DecodeError, UnicodeDecodeError):
         said = Refusal(detail=body[:200].decode(errors="replace").strip())
-    reason = said.detail or said.title or f"HTTP status {status}"
+    reason = ": ".join(part for part in (said.title, said.detail) if part) or f"HTTP status {status}"
     match status:
         case 400 | 413 | 415 | 422:
             return InvalidDocumentError(reason, said.problems, next_step=said.next_step)
-        case 404:
+        case 404 | 410:
             return NotFoundError(reason, next_step=said.next_step)
         case 409:
             return ConflictError(reason, next_step=said.next_step)

@@ -58,7 +58,7 @@ def _tell_all(job: Job, display: Display) -> None:
 def words(event: Event) -> str:
     """What an event says, for eyes; empty for what need not be told."""
     data: dict[str, Any] = event.data
-    match event.type.removeprefix("io.quire.").removesuffix(".v1"):
+    match event.name:
         case "progress":
             parts = (data.get("stage", ""), data.get("detail", ""), data.get("target", ""))
             return " · ".join(part for part in parts if part)
@@ -112,7 +112,7 @@ class JsonLines(Plain):
 
     def tell(self, event: Event) -> None:
         """Print one event."""
-        print_json({"id": event.id, "type": event.type, "data": event.data})
+        print_json({"id": event.id, "event": event.name, "data": event.data})
 
 
 class Terminal:
@@ -138,10 +138,10 @@ class Terminal:
         text = words(event)
         if not text:
             return
-        if event.type.endswith("loop.advanced.v1"):
+        if event.name == "loop.advanced":
             rounds, at = event.data.get("rounds"), event.data.get("round", {}).get("round", 0)
             self._progress.update(self._line, description=text, total=rounds, completed=at)
         else:
             self._progress.update(self._line, description=text)
-            if event.type != "progress":
+            if event.name != "progress":
                 self._progress.console.print(f"[dim]·[/dim] {text}", markup=True)
