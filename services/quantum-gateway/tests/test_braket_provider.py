@@ -1,0 +1,112 @@
+"""The Braket adapter: the executor's laws on both local simulators, and agreement with Aer."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quire_quantum.counts import unpack
+from quire_quantum.executor import Member, Work
+from quire_quantum.fake_executor import FakeExecutor
+from quire_quantum.observables import normalise
+from quire_quantum.structure import GATES, Angle, Operation, Structure
+from quire_quantum_gateway.providers.braket_provider import BraketProvider
+from quire_quantum_gateway.providers.port import ProviderExecutor
+from quire_resilience.clock import SystemClock
+from quire_resilience.errors import Permanent
+from quire_testing.executor_suite import TURN_MEASURED, ExecutorSuite, measure
+
+NOTHING = np.zeros((1, 0))
+PROVIDER = BraketProvider(("*",), 24, SystemClock())
+
+
+class TestStateVector(ExecutorSuite):
+    @pytest.fixture
+    def executor(self):
+        return ProviderExecutor(PROVIDER, "local")
+
+
+class TestDensityMatrix(ExecutorSuite):
+    @pytest.fixture
+    def executor(self):
+        return ProviderExecutor(PROVIDER, "local_dm")
+
+
+@pytest.mark.parametrize("backend", ["local", "local_dm"])
+@pytest.mark.parametrize("qubit", [0, 1, 2, 3])
+def test_a_qubit_stands_where_qiskit_puts_it_also_among_idle_ones(backend, qubit):
+    structure = Structure(4, 4, 0, (Operation("x", (qubit,)), *(measure(each, each) for each in range(4))))
+    outcome = ProviderExecutor(PROVIDER, backend).execute(Work(structure, (Member(NOTHING, 1),), 20))
+    assert unpack(outcome.members[0].counts) == [{"0" * (3 - qubit) + "1" + "0" * qubit: 20}]
+
+
+def test_a_circuit_without_gates_reads_zeros():
+    structure = Structure(2, 2, 0, (measure(0, 0), measure(1, 1)))
+    outcome = ProviderExecutor(PROVIDER, "local").execute(Work(structure, (Member(NOTHING, 1),), 20))
+    assert unpack(outcome.members[0].counts) == [{"00": 20}]
+
+
+def test_every_gate_means_the_same_as_its_matrix():
+    rows = np.array([[0.1, 0.2, 0.3], [1.7, 0.8, -2.9]])
+    for name, shape in GATES.items():
+        angles = tuple(Angle(index, 2.0, 0.3) for index in range(shape.angles))
+        spread = [Operation("ry", (qubit,), (Angle(0, 0.5, 0.4 + qubit),)) for qubit in range(3)]
+        turned = [Operation("h", (qubit,)) for qubit in range(3)] + [Operation("t", (1,))]
+        structure = Structure(3, 0, 3, (*turned, *spread, Operation(name, tuple(range(shape.qubits)), angles), *turned))
+        observables = tuple(normalise({label: 1.0}, 3) for label in ("IIZ", "IZI", "XII", "YXI", "ZZY"))
+        work = Work(structure, (Member(rows),), None, observables)
+        ours = ProviderExecutor(PROVIDER, "local").execute(work).members[0].values
+        np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9, err_msg=name)
+
+
+@settings(max_examples=10, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=3, unique=True))
+def test_parsing_once_gives_what_parsing_every_time_gives(qubits):
+    """The bound circuit against Braket's own way with the same program and inputs."""
+    from braket.devices import LocalSimulator
+    from braket.ir.openqasm import Program
+
+    from quire_quantum.braket_program import to_braket
+
+    operations = [Operation("ry", (qubit,), (Angle(0, 2.0, 0.1 * qubit),)) for qubit in qubits]
+    structure = Structure(3, 0, 1, tuple(operations))
+    labels = ["IIZ", "IZI", "ZII"]
+    program = to_braket(structure, labels)
+    theirs = LocalSimulator().run(Program(source=program.source, inputs={"p0": 0.7}), shots=0).result().values
+    observables = tuple(normalise({label: 1.0}, 3) for label in labels)
+    ours = ProviderExecutor(PROVIDER, "local").execute(Work(structure, (Member(np.array([[0.7]])),), None, observables))
+    np.testing.assert_allclose(ours.members[0].values[0], theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "operations",
+    [
+        (measure(0, 0), Operation("x", (0,))),
+        (Operation("reset", (0,)), measure(0, 0)),
+    ],
+)
+def test_what_braket_devices_do_not_take_is_refused(operations):
+    with pytest.raises(Permanent) as caught:
+        ProviderExecutor(PROVIDER, "local").execute(Work(Structure(1, 1, 0, operations), (Member(NOTHING),), 10))
+    assert (caught.value.kind, caught.value.code) == ("invalid", "unsupported-circuit")
+
+
+def test_a_density_matrix_is_no_wider_than_13_qubits():
+    with pytest.raises(Permanent, match="unsupported-width"):
+        ProviderExecutor(PROVIDER, "local_dm").execute(
+            Work(Structure(14, 1, 0, (measure(0, 0),)), (Member(NOTHING),), 1)
+        )
+
+
+def test_a_program_is_parsed_once_whatever_its_angles():
+    executor = ProviderExecutor(PROVIDER, "local")
+    structure = TURN_MEASURED.with_operations((Operation("s", (0,)), *TURN_MEASURED.operations))
+    first = executor.execute(Work(structure, (Member(np.array([[0.3]]), 1),), 10)).execution
+    again = executor.execute(Work(structure, (Member(np.array([[0.4], [0.5]]), 2),), 10)).execution
+    assert (first.compile_cached, again.compile_cached) == (False, True)
+    assert (again.compiled_depth, again.two_qubit_gates, again.calibration_id) == (2, 0, "none")
+
+
+def test_an_unknown_backend_is_refused():
+    with pytest.raises(Permanent, match="unsupported-target"):
+        PROVIDER.capabilities("sv1")
