@@ -9,7 +9,9 @@ import httpx
 import pytest
 import structlog
 
-from quire_service import Exit, ServiceFailed, ServiceSettings, hosted, logs
+from quire_bus.router import Router
+from quire_contracts.job import CancelJob
+from quire_service import Exit, Parts, Service, ServiceFailed, ServiceSettings, hosted, logs
 from quire_service.hosting import Running
 from quire_testing.eventually import eventually
 
@@ -90,8 +92,6 @@ async def test_a_build_that_fails_is_a_crash_with_its_reason(story, settings):
     async def build(deps):
         raise ValueError("rules.toml: no such rule")
 
-    from quire_service import Service
-
     broken = Service(name="echo", version="1", settings=ServiceSettings, build=build)
     with pytest.raises(ServiceFailed, match=r"ValueError: rules\.toml: no such rule") as caught:
         async with hosted(broken, settings()):
@@ -148,6 +148,32 @@ async def test_neighbours_in_one_process_keep_their_logs_apart(echo, story, sett
     said = {(line["service"], line["number"]) for line in logged() if line["event"] == "pinged"}
     assert said == {("first", 1), ("second", 2)}
     assert "service" not in structlog.contextvars.get_contextvars()
+
+
+async def test_a_message_in_hand_gives_its_ids_to_logs_and_spans(settings, bus, logged, otlp_sink):
+    async def build(deps):
+        router = Router("control-plane")
+
+        @router.consume(CancelJob)
+        async def do_cancel(message, delivery):
+            deps.log.info("cancelling")
+            logging.getLogger("a.library").warning("deep down")
+
+        return Parts(routers=(router,))
+
+    service = Service(name="control-plane", version="1", settings=ServiceSettings, build=build)
+    async with hosted(service, settings(otlp_endpoint=f"{otlp_sink.http_endpoint}/v1/traces")):
+        await bus.publisher.publish(CancelJob(tenant="acme", job_id="job-1"))
+        await eventually(lambda: "deep down" in {line["event"] for line in logged()})
+    ours, foreign = (line for line in logged() if line["event"] in {"cancelling", "deep down"})
+    assert (ours["tenant"], ours["job_id"], ours["service"]) == ("acme", "job-1", "control-plane")
+    assert (foreign["tenant"], foreign["job_id"], foreign["trace_id"]) == ("acme", "job-1", ours["trace_id"])
+    (span,) = [
+        span
+        for span in otlp_sink.store.trace(ours["trace_id"])["spans"]
+        if span["operationName"].startswith("process ")
+    ]
+    assert span["spanID"] == ours["span_id"]
 
 
 async def test_neighbours_in_one_process_trace_under_their_own_names(echo, story, settings, otlp_sink):

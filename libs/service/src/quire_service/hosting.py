@@ -146,7 +146,7 @@ class Running(Generic[SettingsT]):
         begun = self._clock.monotonic()
         await self._open_health(stack)
         tracer = await self._open_tracing(stack)
-        bus = await self._patiently(lambda: self._connect(stack))
+        bus = await self._patiently(lambda: self._connect(stack, tracer))
         lifetime = await stack.enter_async_context(AsyncExitStack())
         parts = await self._build(bus, tracer, lifetime)
         for router in parts.routers:
@@ -190,7 +190,7 @@ class Running(Generic[SettingsT]):
             )
         )
 
-    async def _connect(self, stack: AsyncExitStack) -> Bus:
+    async def _connect(self, stack: AsyncExitStack, tracer: Tracer) -> Bus:
         settings = BusSettings(
             url=self._settings.nats_url,
             name=self.name,
@@ -199,7 +199,13 @@ class Running(Generic[SettingsT]):
             connect_seconds=min(self._settings.start_seconds, CONNECT_SECONDS),
             graceful_seconds=self._settings.graceful_seconds,
         )
-        connection = Bus.connect(settings, clock=self._clock, on_fatal=lambda reason: self.end(Exit.BROKER, reason))
+        connection = Bus.connect(
+            settings,
+            tracer=tracer,
+            around=_ids_of,
+            clock=self._clock,
+            on_fatal=lambda reason: self.end(Exit.BROKER, reason),
+        )
         return await stack.enter_async_context(connection)
 
     async def _build(self, bus: Bus, tracer: Tracer, lifetime: AsyncExitStack) -> Parts:
