@@ -1,0 +1,1 @@
+"""One sentence: what it does."""
