@@ -18,6 +18,7 @@ class Value(msgspec.Struct, frozen=True):
 
 Tenant = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$", description="Who owns the work.")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="An id that can stand in a subject.")]
+KeyOrNone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$", description="An id, or nothing.")]
 Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in lower-case hexadecimal.")]
 Target = Annotated[
     str,
@@ -107,7 +108,7 @@ class Timing(Value, frozen=True):
     resource: Literal["cpu", "gpu", "qpu", "wait"]
     started_at: datetime
     seconds: Seconds
-    task_id: Key | Literal[""] = ""
+    task_id: KeyOrNone = ""
 
 
 class Execution(Value, frozen=True):
@@ -134,8 +135,8 @@ class Execution(Value, frozen=True):
     transpiler: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
     mitigation: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
     provider_metadata: dict[str, str | int | float | bool | None] = msgspec.field(default_factory=dict)
-    batch_id: Key | Literal[""] = ""
-    task_id: Key | Literal[""] = ""
+    batch_id: KeyOrNone = ""
+    task_id: KeyOrNone = ""
     phase: Phase | Literal[""] = ""
     attempt: int = 1
 

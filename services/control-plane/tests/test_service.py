@@ -1,0 +1,151 @@
+"""The control plane on a real broker: every message twice, and the record and its messages as one."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest_asyncio
+import structlog
+from control_plane_cases import answer, prepared
+
+from quire_bus.envelope import Outgoing
+from quire_contracts.job import (
+    BLOB_REF_MEDIA_TYPE,
+    CancelJob,
+    JobAccepted,
+    JobCancelled,
+    JobCompleted,
+    JobFailed,
+    JobRejected,
+    SubmissionRefused,
+    SubmitJob,
+)
+from quire_contracts.preparation import PrepareJob
+from quire_contracts.record import JobRecord
+from quire_contracts.task import RunTask
+from quire_control_plane.handlers import build
+from quire_control_plane.settings import Settings
+from quire_service import Deps, SystemClock
+from quire_testing import eventually
+
+if TYPE_CHECKING:
+    from quire_bus.bus import Bus
+    from quire_contracts.value import Value
+
+
+@pytest_asyncio.fixture
+async def house(make_bus, spans):
+    """The control plane's handlers on the test's broker."""
+    async with AsyncExitStack() as stack:
+        bus = await make_bus("control-plane", tracer=spans.tracer("control-plane"))
+        deps = Deps(
+            settings=Settings(),
+            bus=bus,
+            clock=SystemClock(),
+            tracer=spans.tracer("control-plane"),
+            log=structlog.get_logger(),
+            instance="test",
+            lifetime=stack,
+        )
+        for router in (await build(deps)).routers:
+            bus.include(router)
+        await bus.start()
+        yield bus
+
+
+async def tell(bus: Bus, message: Value, *, times: int = 2) -> None:
+    """Say a message several times, each under an id of its own."""
+    for attempt in range(times):
+        await bus.publisher.publish(Outgoing(message, attempt=attempt))
+
+
+async def record_of(bus: Bus, job_id: str = "job-1") -> JobRecord:
+    stored = await bus.records("job", JobRecord).get("acme", job_id)
+    assert stored is not None
+    return stored.value
+
+
+async def test_a_loop_from_submission_to_completion_with_everything_said_twice(house, probe, optimize_body) -> None:
+    seen = await probe("quire.>")
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=optimize_body))
+    await seen.wait(PrepareJob)
+    await tell(house, prepared(await record_of(house)))
+    for tasks in range(1, 7):
+        task = (await seen.wait(RunTask, tasks))[-1].task
+        await tell(house, answer(task, [-1.0 - 0.1 * row for row in range(task.parameters.rows)], best=3.0))
+    (completed,) = await seen.wait(JobCompleted)
+    assert completed.result.best.value == 3.0
+    assert len(completed.result.history) == 4
+
+    async def quiet() -> bool:
+        return (await record_of(house)).is_over
+
+    await eventually(quiet)
+    assert len(seen.of(RunTask)) == 6
+    assert len(seen.of(PrepareJob)) == 1
+    assert [one.repeated for one in seen.of(JobAccepted)] == [False, True]
+    assert len({task.task.task_id for task in seen.of(RunTask)}) == 6
+
+
+async def test_a_bad_document_is_rejected_on_the_submissions_subject(house, probe) -> None:
+    seen = await probe("quire.evt.acme.*.*.*.job-9")
+    await tell(house, SubmitJob(job_id="job-9", tenant="acme", body=b'{"kind": "sample"}'), times=1)
+    (rejected,) = await seen.wait(JobRejected)
+    assert rejected.problems[0].pointer == "/program"
+    assert await house.records("job", JobRecord).get("acme", "job-9") is None
+
+
+async def test_other_content_is_refused_and_the_job_untouched(house, probe, sample_body) -> None:
+    seen = await probe("quire.evt.>")
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=sample_body), times=1)
+    await seen.wait(JobAccepted)
+    before = await record_of(house)
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=sample_body.replace(b"100", b"200")), times=1)
+    (refused,) = await seen.wait(SubmissionRefused)
+    assert refused.code == "idempotency_conflict"
+    assert await record_of(house) == before
+
+
+async def test_a_large_document_comes_by_reference(house, probe) -> None:
+    seen = await probe("quire.evt.>")
+    rows = b", ".join([b"[" + b", ".join([b"0.25"] * 1_000) + b"]"] * 50)
+    body = b'{"kind": "sample", "program": "' + b"x" * 200_000 + b'", "parameters": [' + rows + b"]}"
+    ref = await house.blobs.put(body, "application/json")
+    command = SubmitJob(job_id="job-1", tenant="acme", body=msgspec.json.encode(ref), media_type=BLOB_REF_MEDIA_TYPE)
+    await tell(house, command)
+    await seen.wait(JobAccepted)
+    assert (await record_of(house)).document.size > 256 * 1024
+
+
+async def test_a_cancelled_job_stays_cancelled(house, probe, sample_body) -> None:
+    seen = await probe("quire.>")
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=sample_body))
+    await seen.wait(PrepareJob)
+    await tell(house, CancelJob(job_id="job-1", tenant="acme", reason="enough"))
+    await seen.wait(JobCancelled)
+    await tell(house, prepared(await record_of(house)))
+    await tell(house, SubmitJob(job_id="job-2", tenant="acme", body=sample_body), times=1)
+    await seen.wait(PrepareJob, 2)
+    record = await record_of(house)
+    assert (record.state, record.reason) == ("cancelled", "enough")
+    assert not seen.of(RunTask)
+
+
+async def test_a_deadline_ends_the_job_by_the_brokers_clock(house, probe, sample_body) -> None:
+    seen = await probe("quire.evt.>")
+    body = sample_body.replace(b'"seed"', b'"deadline_seconds": 1, "seed"')
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=body), times=1)
+    (failed,) = await seen.wait(JobFailed)
+    assert failed.fault.code == "deadline_exceeded"
+
+
+async def test_the_submission_starts_the_jobs_trace(house, probe, spans, sample_body) -> None:
+    seen = await probe("quire.>")
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=sample_body), times=1)
+    await seen.wait(PrepareJob)
+    record = await record_of(house)
+    assert record.trace_id
+    (prepare,) = [one for one in seen.recorded if isinstance(one.message, PrepareJob)]
+    assert prepare.headers["traceparent"].split("-")[1] == record.trace_id
