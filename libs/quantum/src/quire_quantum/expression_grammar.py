@@ -156,6 +156,13 @@ class ExpressionParser:
             self.expect("]")
         if self.token.text == "(":
             return Function(token.text, self.arguments(), token.line)
+        if self.token.text == "[":
+            raise ProgramRejected(
+                "control-flow",
+                "a bit or an array element is used as a number",
+                hint="the program must not decide anything while it runs",
+                line=token.line,
+            )
         return Name(token.text, token.line)
 
     def _descend(self, token: Token) -> None:

@@ -136,7 +136,7 @@ class _Child:
                 hint="simplify the program; the crash has harmed nothing else",
             ) from None
         except TimeoutError:
-            self._end()
+            self._start()
             raise _too_costly() from None
         return reply
 
