@@ -71,6 +71,7 @@ class Transport:
             QuireError: as `translate` and `refusal` say.
         """
         timeout = httpx.Timeout(seconds, connect=_CONNECT_SECONDS)
+        self._check_open()
         with translated(self.url):
             answer = self._http.request(method, path, params=params, headers=headers, content=content, timeout=timeout)
         if answer.is_success:
@@ -90,6 +91,7 @@ class Transport:
         """
         timeout = httpx.Timeout(60.0, connect=_CONNECT_SECONDS)
         accept = {"accept": "text/event-stream", **headers}
+        self._check_open()
         with (
             translated(self.url),
             self._http.stream("GET", path, params=params, headers=accept, timeout=timeout) as answer,
@@ -97,6 +99,10 @@ class Transport:
             if not answer.is_success:
                 raise refusal(answer.status_code, answer.read())
             yield None if answer.status_code == httpx.codes.NO_CONTENT else answer.iter_lines()
+
+    def _check_open(self) -> None:
+        if self._http.is_closed:
+            raise QuireError("this client is closed")
 
 
 @contextmanager

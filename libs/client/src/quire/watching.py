@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from quire.console import err, print_json, say
-from quire.errors import QuireError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -48,11 +48,10 @@ def follow(job: Job, *, timeout: float | None = None, lines: bool = False) -> Jo
 
 
 def _tell_all(job: Job, display: Display) -> None:
-    try:
+    # The answer does not hang on what is told here, and its end may close the connection under this thread.
+    with suppress(Exception):
         for event in job.events():
             display.tell(event)
-    except QuireError:
-        return
 
 
 def words(event: Event) -> str:
