@@ -45,9 +45,7 @@ def test_a_sweep_runs_in_one_pass_on_the_simulator(client: Client, examples: dic
 
 
 @pytest.mark.parametrize("name", ["bell.json", "sweep.json"])
-def test_the_same_seed_gives_the_same_answer(
-    client: Client, examples: dict[str, dict[str, object]], name: str
-) -> None:
+def test_the_same_seed_gives_the_same_answer(client: Client, examples: dict[str, dict[str, object]], name: str) -> None:
     first, second = (client.submit(examples[name]).wait(60) for _ in range(2))
     assert first.job_id != second.job_id
     assert essence(first) == essence(second)

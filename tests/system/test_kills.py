@@ -28,6 +28,7 @@ SERVICES = (
     "aggregation",
 )
 SECONDS_AFTER_THE_LAST_KILL = 15
+SECONDS_FOR_A_ROUND = 30
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +60,15 @@ def pids(quire: Embedded, word: str) -> list[int]:
     return [pid for pid, command in commands.items() if word in command and pid != quire.pid and below(pid)]
 
 
-def rounds_of(client: Client, job_id: str) -> int:
-    return client.job(job_id).status().round or 0
-
-
-def until(condition: object, seconds: float) -> None:
-    end = time.monotonic() + seconds
+def later_round(client: Client, job_id: str, reached: int) -> int:
+    """The job's round as soon as it is a later one than `reached`."""
+    end = time.monotonic() + SECONDS_FOR_A_ROUND
     while time.monotonic() < end:
-        if condition():  # type: ignore[operator]
-            return
+        now = client.job(job_id).status().round or 0
+        if now > reached:
+            return now
         time.sleep(0.02)
-    pytest.fail(f"not within {seconds} s")
+    pytest.fail(f"round {reached} did not end within {SECONDS_FOR_A_ROUND} s")
 
 
 def test_each_service_killed_in_turn(quire: Embedded, loop_job: dict[str, object]) -> None:
@@ -79,8 +78,7 @@ def test_each_service_killed_in_turn(quire: Embedded, loop_job: dict[str, object
         assert clean.state == "completed", clean
         job, reached, last_kill, killed = client.submit(loop_job), 0, 0.0, []
         for service in SERVICES:
-            until(lambda: rounds_of(client, job.id) > reached, 30)
-            reached = rounds_of(client, job.id)
+            reached = later_round(client, job.id, reached)
             victims = pids(quire, f"quire_{service}")
             assert victims, service
             for pid in victims:
@@ -99,7 +97,7 @@ def test_the_broker_killed_mid_job(quire: Embedded, loop_job: dict[str, object])
         clean = client.submit(loop_job).wait(100)
         before = {service: pids(quire, f"quire_{service}") for service in SERVICES}
         job = client.submit(loop_job)
-        until(lambda: rounds_of(client, job.id) >= 5, 30)
+        later_round(client, job.id, 4)
         (broker,) = pids(quire, "nats-server")
         os.kill(broker, signal.SIGKILL)
         ended = job.wait(60)

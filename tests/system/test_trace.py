@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from jaeger_reading import read, settled_trace
 
 from quire.client import Client
 from quire.embedded import Embedded
-from quire_testing.otlp_sink import OtlpSink
+from quire_testing.otlp_sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +28,13 @@ SERVICES = {
 
 
 @pytest.fixture(scope="module")
-def sink() -> Iterator[OtlpSink]:
-    with OtlpSink() as running:
+def sink() -> Iterator[Sink]:
+    with Sink() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def quire(tmp_path_factory: pytest.TempPathFactory, sink: OtlpSink) -> Iterator[Embedded]:
+def quire(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Embedded]:
     """A Quire that sends its spans to the sink."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
@@ -41,19 +42,13 @@ def quire(tmp_path_factory: pytest.TempPathFactory, sink: OtlpSink) -> Iterator[
             yield running
 
 
-def jaeger(sink: OtlpSink, path: str) -> list[dict[str, object]]:
-    """What a Jaeger would answer."""
-    return httpx.get(f"{sink.query_endpoint}{path}").raise_for_status().json()["data"]
-
-
-def test_one_job_is_one_trace(quire: Embedded, sink: OtlpSink, loop_job: dict[str, object]) -> None:
+def test_one_job_is_one_trace(quire: Embedded, sink: Sink, loop_job: dict[str, object]) -> None:
     with Client(quire.http) as client:
         view = client.submit(loop_job).wait(100)
     assert view.state == "completed", view
     assert view.trace_id
-    sink.settled_spans("quire.batch.execute")
 
-    (trace,) = jaeger(sink, f"/api/traces/{view.trace_id}")
+    trace = settled_trace(sink.query_url, view.trace_id)
     spans, processes = trace["spans"], trace["processes"]
     services = {processes[span["processID"]]["serviceName"] for span in spans}
     assert services == SERVICES
@@ -72,13 +67,13 @@ def test_one_job_is_one_trace(quire: Embedded, sink: OtlpSink, loop_job: dict[st
     assert len(shares) == len(view.executions)
     for share in shares:
         (forward,) = [ref for ref in share["references"] if ref["traceID"] != view.trace_id]
-        (batch,) = jaeger(sink, f"/api/traces/{forward['traceID']}")
+        (batch,) = read(sink.query_url, f"/api/traces/{forward['traceID']}")
         back = [ref for span in batch["spans"] for ref in span["references"] if ref["traceID"] == view.trace_id]
         assert back, "the batch does not link back to the job"
         assert any(span["operationName"] == "quire.batch.execute" for span in batch["spans"])
 
 
-def test_a_callers_trace_is_continued(quire: Embedded, sink: OtlpSink, examples: dict[str, dict[str, object]]) -> None:
+def test_a_callers_trace_is_continued(quire: Embedded, sink: Sink, examples: dict[str, dict[str, object]]) -> None:
     trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     headers = {"traceparent": f"00-{trace_id}-{span_id}-01"}
     answer = httpx.post(f"{quire.http}/v1/jobs", json=examples["bell.json"], headers=headers).raise_for_status()
