@@ -1,0 +1,241 @@
+"""The routes of jobs: submit, list, read, follow, cancel."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from litestar import Response, delete, get, post
+from litestar.di import NamedDependency
+from litestar.params import FromQuery, HeaderParameter, PathParameter, QueryParameter
+from litestar.response import Stream
+
+from quire_api import openapi, streaming
+from quire_api.door import Door, Request, server_span, trace_id_of
+from quire_api.problems import Refusal, not_found
+from quire_api.reading import ended_before, read_job, record_of, result_of, until_over
+from quire_api.submission import ACCEPTED, Enclosed, Submission, enclosed, owner_of, read_submission
+from quire_api.view import Accepted, Job, links_of
+from quire_contracts import limits
+from quire_contracts.intake import DocumentError
+from quire_contracts.job import BLOB_REF_MEDIA_TYPE, CancelJob, JobRejected, SubmitJob
+from quire_contracts.query import FindJobs, JobList, JobSummary
+from quire_contracts.record import TERMINAL, JobState
+from quire_contracts.result import encode_result
+
+_ENVELOPE_BYTES = 8 * 1024
+"""What a message's headers take at most; a document that leaves them no room travels by its address."""
+
+JobId = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The job's id.")]
+Tenant = Annotated[str, QueryParameter(pattern=r"^[a-z0-9-]{1,40}$", description="Whose job it is.")]
+
+
+class Jobs(msgspec.Struct, frozen=True):
+    """Jobs of a tenant, newest first; `next` is the path of the page behind this one, if there may be one."""
+
+    jobs: tuple[JobSummary, ...]
+    next: str | None = None
+
+
+@post(
+    "/v1/jobs", status_code=202, operation_class=openapi.SubmitOperation, responses=openapi.refusals(409, 413, 415, 422)
+)
+async def submit_job(request: Request, door: NamedDependency[Door]) -> Response[Accepted]:
+    """Submit a job document.
+
+    The answer comes when the submission is stored; `Location` names the job. With an `Idempotency-Key` a repetition is
+    the same job, and other content under the same key is refused.
+    """
+    door.admit(request)
+    keys = request.headers.getall("idempotency-key", [])
+    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media_type not in ACCEPTED:
+        detail = f"send one of {', '.join(ACCEPTED)}, not {media_type[:100] or 'nothing'}"
+        raise Refusal(
+            415, "media-type", "This media type is not understood", detail, headers={"Accept-Post": ", ".join(ACCEPTED)}
+        )
+    if len(keys) > 1:
+        raise Refusal(400, "bad-request", "The request cannot be understood", "there is more than one Idempotency-Key")
+    body = await door.body_of(request)
+    content, problem = Enclosed(body), None
+    try:
+        content = enclosed(body, media_type)
+    except DocumentError as error:
+        problem = error
+    with server_span(door, request, "/v1/jobs", traceparent=content.traceparent, tracestate=content.tracestate) as span:
+        trace_id = trace_id_of(span)
+        try:
+            if problem is not None:
+                raise problem
+            submission = read_submission(content, keys[0] if keys else None, door.new_id)
+        except DocumentError as error:
+            async with door.promptly():
+                raise await _rejected(door, owner_of(content.document), error, trace_id) from None
+        span.set_attributes({"quire.job.id": submission.job_id, "quire.tenant": submission.tenant})
+        async with door.promptly():
+            accepted = await _taken(door, submission, trace_id)
+        span.set_attribute("http.response.status_code", 202)
+    return Response(accepted, headers={"Location": accepted.links.self})
+
+
+@get("/v1/jobs", responses=openapi.refusals(503))
+async def list_jobs(  # noqa: PLR0917 - the framework calls it by name
+    door: NamedDependency[Door],
+    tenant: Tenant = "default",
+    in_state: Annotated[JobState | None, QueryParameter(name="state")] = None,
+    project: FromQuery[str | None] = None,
+    before: FromQuery[datetime | None] = None,
+    limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
+) -> Jobs:
+    """List a tenant's jobs, newest first, from the ledger; `before` is the acceptance time from which to go on."""
+    question = FindJobs(tenant=tenant, state=in_state, project=project, before=before, limit=limit)
+    found = (await door.bus.ask("ledger", "jobs", question, JobList, seconds=door.settings.ledger_seconds)).jobs
+    if not found:
+        return Jobs(())
+    given = {
+        "tenant": tenant,
+        "state": in_state,
+        "project": project,
+        "limit": limit,
+        "before": found[-1].accepted_at.isoformat(),
+    }
+    query = urlencode({name: value for name, value in given.items() if value is not None})
+    return Jobs(found, f"/v1/jobs?{query}")
+
+
+@get("/v1/jobs/{job_id:str}", responses=openapi.refusals(404))
+async def show_job(
+    door: NamedDependency[Door],
+    job_id: JobId,
+    tenant: Tenant = "default",
+    wait: Annotated[float, QueryParameter(ge=0, description="Seconds to wait for the end of the job, at most.")] = 0.0,
+) -> Job:
+    """Show all that is known of a job."""
+    async with door.promptly():
+        job = await read_job(door, tenant, job_id)
+    seconds = min(wait, door.settings.wait_seconds)
+    if seconds <= 0 or job.state in TERMINAL:
+        return job
+    await until_over(door, tenant, job_id, seconds)
+    async with door.promptly():
+        return await read_job(door, tenant, job_id)
+
+
+@get("/v1/jobs/{job_id:str}/result", responses=openapi.refusals(404, 410))
+async def show_result(door: NamedDependency[Door], job_id: JobId, tenant: Tenant = "default") -> Response[bytes]:
+    """Fetch a job's answer alone: JSON, or packed counts where they are too many to be written out."""
+    record = await record_of(door, tenant, job_id)
+    if record is None:
+        await read_job(door, tenant, job_id)
+    if record is None or (record.result is None and record.result_ref is None):
+        raise not_found(f"result of job {job_id} yet", "Wait for the job's end: /v1/jobs/{id}?wait=30.")
+    result = await result_of(door, record)
+    if result is None and record.result_ref is not None:
+        return Response(await door.bus.blobs.get(record.result_ref), media_type=record.result_ref.media_type)
+    table = getattr(result, "table", None)
+    if table is not None:
+        stored = getattr(record.result, "table", table).data
+        return Response(await door.bus.blobs.get(stored), media_type=stored.media_type)
+    assert result is not None  # noqa: S101 - one of the two was there
+    return Response(encode_result(result), media_type="application/json")
+
+
+@get("/v1/jobs/{job_id:str}/events", responses=openapi.refusals(404), media_type=streaming.MEDIA_TYPE)
+async def follow_job(
+    door: NamedDependency[Door],
+    job_id: JobId,
+    tenant: Tenant = "default",
+    last_event_id: Annotated[int, HeaderParameter(name="Last-Event-ID", ge=0, required=False)] = 0,
+    after: Annotated[int, QueryParameter(ge=0, description="The same, where headers cannot be set.")] = 0,
+) -> Response[Any]:
+    """Follow a job's life as server-sent events.
+
+    Each stored event has its place on the log as id and its short type as name; `progress` events are live remarks. The
+    stream ends with the job; who comes back behind the end is answered 204.
+    """
+    start = max(last_event_id, after)
+    async with door.promptly():
+        await read_job(door, tenant, job_id)
+        if start and await ended_before(door, tenant, job_id, start):
+            return Response(None, status_code=204)
+    headers = {"X-Accel-Buffering": "no"}
+    return Stream(streaming.frames(door, tenant, job_id, start), media_type=streaming.MEDIA_TYPE, headers=headers)
+
+
+@delete("/v1/jobs/{job_id:str}", status_code=202, responses=openapi.refusals(404, 409))
+async def cancel_job(
+    request: Request,
+    door: NamedDependency[Door],
+    job_id: JobId,
+    tenant: Tenant = "default",
+    reason: Annotated[str, QueryParameter(max_length=2_000)] = "",
+) -> Accepted:
+    """Ask for a job to be stopped; what already ran stays recorded. Asking again changes nothing."""
+    door.admit(request)
+    with server_span(door, request, "/v1/jobs/{job_id}") as span:
+        span.set_attributes({"quire.job.id": job_id, "quire.tenant": tenant})
+        async with door.promptly():
+            job = await read_job(door, tenant, job_id)
+        if job.state in TERMINAL and job.state != "cancelled":
+            title, detail = "The job has ended already", f"it is {job.state}"
+            raise Refusal(409, "job-over", title, detail, job_id=job_id, state=job.state)
+        if job.state != "cancelled":
+            cancel = CancelJob(job_id=job_id, tenant=tenant, reason=reason)
+            async with door.promptly():
+                await door.bus.publisher.publish(cancel, id_=door.new_id())
+        span.set_attribute("http.response.status_code", 202)
+    return Accepted(job_id, tenant, job.state, job.links, trace_id=job.trace_id)
+
+
+async def _taken(door: Door, submission: Submission, trace_id: str) -> Accepted:
+    """Store a submission, unless its key names a job that exists.
+
+    Raises:
+        Refusal: 409, if that job has other content.
+    """
+    job_id, tenant = submission.job_id, submission.tenant
+    links = links_of(tenant, job_id)
+    record = await record_of(door, tenant, job_id) if submission.keyed else None
+    if record is not None and record.content_sha256 != submission.content_sha256:
+        detail = f"job {job_id} was submitted under this key with other content"
+        title, next_step = "The key is taken", "Use a new key for new work."
+        raise Refusal(409, "key-reused", title, detail, next_step, job_id=job_id, state=record.state)
+    if record is not None:
+        return Accepted(job_id, tenant, record.state, links, trace_id=record.trace_id, repeated=True)
+    await door.bus.publisher.publish(await _message(door, submission))
+    return Accepted(job_id, tenant, "queued", links, trace_id=trace_id)
+
+
+async def _message(door: Door, submission: Submission) -> SubmitJob:
+    """The command: with the document itself, or with its address where it is too large for a message."""
+    body, media_type = submission.document, "application/json"
+    if len(body) + _ENVELOPE_BYTES > limits.MESSAGE_BYTES:
+        body = msgspec.json.encode(await door.bus.blobs.put(body, media_type))
+        media_type = BLOB_REF_MEDIA_TYPE
+    return SubmitJob(job_id=submission.job_id, tenant=submission.tenant, body=body, media_type=media_type)
+
+
+async def _rejected(door: Door, tenant: str, error: DocumentError, trace_id: str) -> Refusal:
+    """Say that a document was refused at the door, under an id of its own: a key may name a job that is well."""
+    job_id = door.new_id()
+    first = error.problems[0]
+    reason = f"{first.pointer or 'the document'}: {first.reason}"[:2_000]
+    next_step = (first.hint or "Correct the document and submit it again.")[:2_000]
+    said = JobRejected(
+        job_id=job_id,
+        tenant=tenant,
+        code="invalid-document",
+        reason=reason,
+        next_step=next_step,
+        problems=error.problems,
+    )
+    await door.bus.publisher.publish(said)
+    title = "The job document is not valid"
+    return Refusal(
+        422, "invalid-document", title, reason, next_step, error.problems, job_id, "rejected", trace_id=trace_id
+    )
+
+
+ROUTES = (submit_job, list_jobs, show_job, show_result, follow_job, cancel_job)
