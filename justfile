@@ -114,12 +114,12 @@ hooks: setup
 
 # ---- containers
 
-# Build the image of one service, or of all
+# Build the images of the services named, or of all (all-in-one is for a machine, not for a container)
 [group('containers')]
 image *services:
     #!/usr/bin/env bash
     set -euo pipefail
-    for service in ${@:-$(ls services)}; do
+    for service in ${@:-$(ls services | grep -v all-in-one)}; do
         docker build --file infra/docker/Dockerfile --build-arg SERVICE="$service" --tag "quire/$service:${QUIRE_TAG:-latest}" .
     done
 
