@@ -1,0 +1,160 @@
+"""Preparing is deterministic to the byte, timed apart, and traced stage by stage."""
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from quire_contracts.preparation import PrepareJob
+from quire_contracts.value import BlobRef, inline_blob
+from quire_preprocessing.draft import Bounds
+from quire_preprocessing.preparing import Preparer, refusal
+from quire_preprocessing.refusal import Refused
+from quire_quantum.parse import parse_program
+from quire_quantum.structure import Structure
+
+HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
+SAMPLE = {"kind": "sample", "program": HEAD + "input float a; qubit[2] q; rx(a) q[0];", "parameters": [[0.1], [0.2]]}
+ESTIMATE = {"kind": "estimate", "program": HEAD + "qubit[2] q; h q[0];", "observables": [{"ZZ": 1, "XI": 2}]}
+CUT = {"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0], [1, 2, 2.0]]}}
+WIDE = {"kind": "optimize", "problem": {"type": "ising", "n": 30, "j": [[i, i + 1, (-1.0) ** i] for i in range(29)]}}
+DOCUMENTS = [SAMPLE, ESTIMATE, {**ESTIMATE, "precision": 0.1}, CUT, WIDE]
+
+
+class MemoryStore:
+    """Keeps content by its digest, as the bus's store does."""
+
+    def __init__(self):
+        self.content = {}
+
+    async def put(self, data, media_type):
+        if len(data) <= 16 * 1024:
+            return inline_blob(data, media_type)
+        digest = inline_blob(b"", media_type).sha256
+        self.content[digest] = data
+        return BlobRef(sha256=digest, size=len(data), media_type=media_type)
+
+
+async def parse(source):
+    return parse_program(source)
+
+
+@pytest.fixture
+def preparer(spans, clock):
+    return Preparer(
+        parse=parse,
+        store=MemoryStore(),
+        bounds=Bounds(max_variables=30),
+        exact_variables=24,
+        tracer=spans.tracer("preprocessing"),
+        clock=clock,
+    )
+
+
+def command_for(document, seed=5):
+    body = json.dumps(document).encode()
+    return PrepareJob(job_id="j1", tenant="acme", document=inline_blob(body, "application/json"), seed=seed), body
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=["sample", "exact", "precise", "cut", "wide"])
+async def test_equal_documents_and_seeds_give_equal_bytes(preparer, clock, document):
+    one = await preparer.prepare(*command_for(document))
+    clock.advance(100)
+    # Order and spacing of the document's JSON say nothing about the job.
+    again, _ = command_for(document)
+    body = json.dumps(dict(reversed(document.items())), indent=2).encode()
+    two = await preparer.prepare(again, body)
+    assert msgspec.json.encode(one.preparation) == msgspec.json.encode(two.preparation)
+    assert one.timings != two.timings
+
+
+async def test_the_seed_moves_the_start_points_and_nothing_else(preparer):
+    one, other = [(await preparer.prepare(*command_for(CUT, seed))).preparation for seed in (1, 2)]
+    assert one.loop.start_points != other.loop.start_points
+    same = msgspec.structs.replace(other, loop=one.loop)
+    assert msgspec.json.encode(one) == msgspec.json.encode(same)
+
+
+async def test_a_sample_is_all_there(preparer):
+    preparation = (await preparer.prepare(*command_for(SAMPLE))).preparation
+    structure = Structure.from_text(preparation.structure.inline.decode())
+    assert structure.sha256 == preparation.structure.sha256
+    assert preparation.structure.media_type == "application/vnd.quire.structure+qasm"
+    assert (preparation.parameters.rows, preparation.parameters.columns) == (2, 1)
+    assert preparation.parameters.data.inline == b"\x9a\x99\x99\x99\x99\x99\xb9?\x9a\x99\x99\x99\x99\x99\xc9?"
+    assert (preparation.qubits, preparation.shots, preparation.observables) == (2, 1024, None)
+
+
+async def test_an_estimate_carries_its_observables(preparer):
+    preparation = (await preparer.prepare(*command_for(ESTIMATE))).preparation
+    expected = [{"labels": ["XI", "ZZ"], "coefficients": [2.0, 1.0]}]
+    assert json.loads(preparation.observables.inline) == expected
+    assert preparation.shots is None
+
+
+async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, monkeypatch, clock):
+    def slow(energy, seed, *, exact_variables):
+        clock.advance(2.5)
+        return solve(energy, seed, exact_variables=exact_variables)
+
+    from quire_preprocessing import preparing
+
+    solve = preparing.solve
+    monkeypatch.setattr(preparing, "solve", slow)
+    prepared = await preparer.prepare(*command_for(CUT))
+    assert prepared.baseline_seconds == 2.5
+    baseline = prepared.preparation.baseline
+    assert (baseline.value, baseline.worst, baseline.exact) == (3.0, 0.0, True)
+    assert baseline.assignment[1] not in (baseline.assignment[0], baseline.assignment[2])
+    assert prepared.preparation.loop.scale == -1
+    stages = [(timing.stage, timing.resource, timing.seconds) for timing in prepared.timings]
+    assert stages == [("parse", "cpu", 0.0), ("encode", "cpu", 0.0), ("baseline", "cpu", 2.5)]
+    assert prepared.timings[0].started_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def test_a_wide_problem_gets_an_annealed_baseline(preparer):
+    baseline = (await preparer.prepare(*command_for(WIDE))).preparation.baseline
+    assert (baseline.method, baseline.exact, baseline.value) == ("simulated annealing", False, -29.0)
+
+
+async def test_stages_are_spans(preparer, spans):
+    await preparer.prepare(*command_for(CUT))
+    names = [span.name for span in spans.finished]
+    assert names == ["quire.stage.parse", "quire.stage.encode", "quire.stage.baseline"]
+    assert spans.named("quire.stage.baseline")[0].attributes["quire.baseline.exact"] is True
+
+
+async def test_the_baseline_leaves_the_loop_free(preparer):
+    document = {**WIDE, "problem": {**WIDE["problem"], "n": 22, "j": WIDE["problem"]["j"][:21]}}
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    await preparer.prepare(*command_for(document))
+    ticking.cancel()
+    assert ticks > 20
+
+
+async def test_a_bad_document_is_refused_as_the_door_would(preparer):
+    command, _ = command_for(CUT)
+    for body in (b"", b"{", b"[" * 1_000, b'{"kind": "sample"}', b'{"kind": "optimize", "problem": 3}', b"\xff\xfe"):
+        with pytest.raises(Refused) as caught:
+            await preparer.prepare(command, body)
+        assert caught.value.code == "document-invalid"
+        event = refusal(command, caught.value)
+        assert (event.job_id, event.tenant, event.fault.kind) == ("j1", "acme", "invalid")
+        assert event.problems
+
+
+async def test_a_rejected_program_points_at_the_program(preparer):
+    with pytest.raises(Refused) as caught:
+        await preparer.prepare(*command_for({**SAMPLE, "program": 'include "/etc/passwd";'}))
+    (problem,) = caught.value.problems
+    assert (caught.value.code, problem.pointer) == ("include-refused", "/program")

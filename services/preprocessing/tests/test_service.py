@@ -1,0 +1,109 @@
+"""The service on a real broker: each job is answered once, whatever it holds and however often it comes."""
+
+import msgspec
+import pytest
+
+from quire_contracts.preparation import JobPrepared, PreparationFailed
+from quire_contracts.value import BlobRef
+from quire_testing import eventually
+from quire_testing.hostile_programs import HOSTILE
+
+HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
+BELL = {"kind": "sample", "program": HEAD + "qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;"}
+ENERGY = {"kind": "estimate", "program": BELL["program"], "observables": [{"ZZ": 1.0}], "precision": 0.1}
+CUT = {"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0], [1, 2, 1.0], [0, 2, 1.0]]}}
+
+
+async def answered(client, job_id, within=20.0):
+    answers = await eventually(lambda: client.answers(job_id), within=within)
+    return answers[0]
+
+
+@pytest.mark.parametrize("document", [BELL, ENERGY, CUT], ids=["sample", "estimate", "optimize"])
+async def test_a_job_is_prepared_once_though_it_comes_twice(service, client, document):
+    first = await client.send(document, id_="same", job_id="one")
+    await client.send(document, id_="same", job_id="one")
+    other = await client.send(document, job_id="other")
+    prepared, again = await answered(client, first), await answered(client, other)
+    assert isinstance(prepared, JobPrepared)
+    assert msgspec.json.encode(prepared.preparation) == msgspec.json.encode(again.preparation)
+    assert len(client.answers(first)) == 1, "the inbox knows the second delivery"
+    assert {timing.stage for timing in prepared.timings} >= {"parse", "encode"}
+    assert prepared.tenant == "acme"
+
+
+async def test_a_refused_job_is_refused_once_though_it_comes_twice(service, client):
+    document = {**BELL, "parameters": [[1.0]]}
+    job = await client.send(document, id_="same", job_id="one")
+    await client.send(document, id_="same", job_id="one")
+    await answered(client, await client.send(BELL))
+    failed = await answered(client, job)
+    assert isinstance(failed, PreparationFailed)
+    assert failed.fault.code == "parameters-shape"
+    assert failed.problems[0].pointer == "/parameters"
+    assert len(client.answers(job)) == 1
+
+
+async def test_content_that_is_not_there_ends_the_job(service, client):
+    missing = BlobRef(sha256="0" * 64, size=20_000, media_type="application/json")
+    failed = await answered(client, await client.send(missing))
+    assert isinstance(failed, PreparationFailed)
+    assert (failed.fault.code, failed.fault.retryable) == ("blob-missing", True)
+    assert failed.problems == ()
+
+
+async def test_a_large_job_travels_by_reference(service, client, bus):
+    gates = "".join(f"rx({k / 1000}) q[{k % 20}]; cx q[{k % 20}], q[{(k + 1) % 20}];\n" for k in range(3_000))
+    document = {**BELL, "program": HEAD + "qubit[20] q;\n" + gates}
+    prepared = await answered(client, await client.send(document))
+    preparation = prepared.preparation
+    assert preparation.structure.inline is None
+    assert (await bus.blobs.get(preparation.structure)).count(b"rx(") == 3_000
+    assert preparation.parameters.columns == 3_000
+    assert len(await bus.blobs.get(preparation.parameters.data)) == 3_000 * 8
+
+
+async def test_hostile_programs_end_in_refusals_and_the_service_lives(service, client):
+    programs = {name: case for name, case in HOSTILE.items() if isinstance(case[0], str)}
+    assert len(programs) > 60
+    jobs = {name: await client.send({**BELL, "program": program}) for name, (program, _) in programs.items()}
+    for name, job in jobs.items():
+        failed = await answered(client, job, within=60)
+        assert isinstance(failed, PreparationFailed), name
+        # What is no text, empty or too large does not get as far as the program's own checks.
+        assert failed.fault.code in (programs[name][1], "document-invalid"), name
+        assert (failed.fault.kind, failed.fault.retryable) == ("invalid", False), name
+        assert failed.fault.next_step, name
+        assert failed.problems[0].pointer in ("/program", ""), name
+        told = msgspec.json.encode(failed).decode()
+        assert not any(leak in told for leak in ("root:", "Traceback", "/usr", "/etc", ".py", "site-packages")), told
+    assert isinstance(await answered(client, await client.send(BELL)), JobPrepared)
+    assert service.state == "running"
+
+
+HOSTILE_PROBLEMS = {
+    "wide": ({"type": "qubo", "n": 10_000, "linear": [1.0] * 1}, "document-invalid"),
+    "too wide": ({"type": "maxcut", "edges": [[0, 9_999, 1.0]]}, "problem-too-wide"),
+    "nothing to decide": ({"type": "qubo", "n": 3}, "problem-constant"),
+    "no weight": ({"type": "maxcut", "edges": [[0, 1, 0.0]]}, "problem-constant"),
+    "huge weights": ({"type": "ising", "n": 2, "h": [1e308, 1e308]}, "weights-too-large"),
+    "itself": ({"type": "maxcut", "edges": [[1, 1, 1.0]]}, "document-invalid"),
+    "negative": ({"type": "maxcut", "edges": [[-1, 1, 1.0]]}, "document-invalid"),
+    "another type": ({"type": "sudoku"}, "document-invalid"),
+}
+
+
+async def test_hostile_problems_end_in_refusals_and_the_service_lives(service, client):
+    jobs = [
+        (await client.send({"kind": "optimize", "problem": problem}), code)
+        for problem, code in HOSTILE_PROBLEMS.values()
+    ]
+    jobs += [(await client.send(b'{"kind": "optimize", ' + b"[" * 500), "document-invalid")]
+    jobs += [(await client.send({**CUT, "shots": 0}), "document-invalid")]
+    for job, code in jobs:
+        failed = await answered(client, job)
+        assert isinstance(failed, PreparationFailed)
+        assert failed.fault.code == code
+    one = {"kind": "optimize", "problem": {"type": "qubo", "n": 1, "linear": [-1.0]}}
+    prepared = await answered(client, await client.send(one))
+    assert prepared.preparation.baseline.assignment == (1,)
