@@ -8,8 +8,7 @@ from quire_quantum.executor import Member, Work
 from quire_quantum.observables import normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 from quire_quantum_gateway.providers.port import ProviderExecutor
-from quire_quantum_gateway.providers.qiskit_machines import MachineSettings
-from quire_quantum_gateway.providers.qiskit_provider import QiskitProvider
+from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, QiskitProvider
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
 from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN_MEASURED, ExecutorSuite, measure

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from qiskit.providers import BackendV2
     from qiskit.transpiler import StagedPassManager
 
+    from quire_quantum_gateway.providers.qiskit_provider import MachineSettings
+
 IDEAL_BASIS: Final = [
     "id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p", "u", "cx", "cy", "cz",
     "swap", "rxx", "ryy", "rzz", "ccx", "cswap", "reset", "measure",
@@ -47,16 +49,6 @@ class Machine:
     runner: Any
     pass_manager: StagedPassManager
     compiling: Lock
-
-
-@dataclass(frozen=True, slots=True)
-class MachineSettings:
-    """Threads of the simulator (0: all cores), the widest circuit taken, the compiler's level (0 to 3) and its seed."""
-
-    threads: int = 0
-    max_qubits: int = 24
-    optimization_level: int = 1
-    seed_transpiler: int = 7
 
 
 def open_machine(name: str, settings: MachineSettings) -> Machine:

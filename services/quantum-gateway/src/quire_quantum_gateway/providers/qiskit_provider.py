@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from threading import Lock
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, MemberOutcome, Work
     from quire_quantum.structure import Structure
-    from quire_quantum_gateway.providers.qiskit_machines import Machine, MachineSettings
+    from quire_quantum_gateway.providers.qiskit_machines import Machine
     from quire_quantum_gateway.providers.qiskit_runs import Compiled
     from quire_resilience.clock import Clock
 
@@ -58,6 +59,16 @@ FAULTS: Final[Table] = {
     "qiskit_aer.noise.noiseerror.NoiseError": CIRCUIT,
 }
 """Every exception of Qiskit and Aer that compiling and running here can raise; a test lists them."""
+
+
+@dataclass(frozen=True, slots=True)
+class MachineSettings:
+    """Threads of the simulator (0: all cores), the widest circuit taken, the compiler's level (0 to 3) and its seed."""
+
+    threads: int = 0
+    max_qubits: int = 24
+    optimization_level: int = 1
+    seed_transpiler: int = 7
 
 
 class QiskitProvider:

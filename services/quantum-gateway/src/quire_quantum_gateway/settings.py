@@ -1,0 +1,26 @@
+"""What the gateway can be told: which targets it serves, and how much of the machine it may take."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from quire_service import Field, ServiceSettings
+
+Pattern = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}:[A-Za-z0-9_.*?-]{1,64}$")]
+
+
+class Settings(ServiceSettings):
+    """The settings of the quantum gateway, from QUIRE_QUANTUM_GATEWAY_*."""
+
+    targets: tuple[Pattern, ...] = Field(
+        default=("qiskit:aer", "qiskit:fake_*", "qiskit:generic_*", "braket:local", "braket:local_dm"),
+        min_length=1,
+        description="The targets that are served; * and ? stand for any characters of a backend's name.",
+    )
+    workers: int = Field(default=16, ge=1, le=64, description="Batches in hand at once, waiting ones included.")
+    threads_per_target: int = Field(default=1, ge=1, le=64, description="Batches of one target that run at once.")
+    threads: int = Field(default=0, ge=0, le=1024, description="Threads of one simulation; 0 is one for each core.")
+    max_qubits: int = Field(default=24, ge=1, le=40, description="The widest circuit that is simulated.")
+    optimization_level: int = Field(default=1, ge=0, le=3, description="Qiskit's, of the compiler.")
+    seed_transpiler: int = Field(default=7, ge=0, lt=2**31, description="Qiskit's, so that layouts repeat.")
+    compiled_circuits: int = Field(default=256, ge=1, le=100_000, description="Compilations kept for each provider.")
