@@ -70,7 +70,7 @@ class _Structured(msgspec.Struct):
     causationid: str | None = None
     traceparent: str | None = None
     tracestate: str | None = None
-    data: msgspec.Raw | None = None
+    data: msgspec.Raw = msgspec.Raw()
     data_base64: str | None = None
 
 
@@ -236,7 +236,7 @@ def _unwrapped(attributes: dict[str, str], body: bytes) -> tuple[dict[str, str],
     """A structured event as the attributes and the body that binary mode would have had."""
     try:
         event = _STRUCTURED.decode(body)
-        data = b"" if event.data is None else bytes(event.data)
+        data = bytes(event.data)
         if event.data_base64 is not None:
             data = base64.b64decode(event.data_base64, validate=True)
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, binascii.Error) as error:

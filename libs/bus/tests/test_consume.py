@@ -1,0 +1,312 @@
+"""What a handler may count on, on a real broker; where a message can come twice, it does."""
+
+import asyncio
+
+import pytest
+
+from quire_bus.envelope import Outgoing, message_id
+from quire_bus.records import RecordWrite
+from quire_bus.router import Router
+from quire_bus.subjects import inbox_subject
+from quire_contracts.job import CancelJob, JobRejected, SubmitJob
+from quire_contracts.topology import durable_name
+from quire_testing import eventually
+
+
+@pytest.fixture
+async def control(make_bus):
+    return await make_bus("control-plane")
+
+
+async def test_a_message_is_handled_and_its_answer_committed(control, bus, probe, cancel, rejected):
+    events = await probe("quire.evt.>")
+    router, seen = Router("control-plane"), []
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        seen.append(delivery.meta)
+        await delivery.commit(rejected(message.job_id))
+
+    control.include(router)
+    await control.start()
+    sent = await bus.publisher.publish(cancel("j1"), correlation_id="run-1")
+    assert await events.wait(JobRejected) == [rejected("j1")]
+    [meta] = seen
+    assert (meta.id, meta.source, meta.tenant, meta.key) == (sent.id, "/quire/test", "acme", "j1")
+    assert (meta.attempt, meta.stream_sequence, meta.correlation_id) == (1, sent.sequence, "run-1")
+    answer = events.recorded[0]
+    assert answer.subject == "quire.evt.acme.job.rejected.v1.j1"
+    assert answer.meta.id == message_id("io.quire.job.rejected.v1", "j1", cause_id=sent.id)
+    assert (answer.meta.causation_id, answer.meta.correlation_id) == (sent.id, "run-1")
+    assert answer.meta.source == "/quire/control-plane"
+
+
+async def test_the_same_message_twice_is_one_effect(control, bus, probe, publish_again, cancel, rejected):
+    log, runs = await probe(">"), []
+    router = Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        runs.append(message.job_id)
+        await delivery.commit(rejected(message.job_id))
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await log.wait(JobRejected)
+    await publish_again(log.recorded[0])
+    await publish_again(log.recorded[0])
+    await bus.publisher.publish(cancel("j2"))
+    await log.wait(JobRejected, 2)
+    assert runs == ["j1", "j2"]
+    assert len(log.of(CancelJob)) == 4
+
+
+async def test_a_lost_acknowledgement_is_absorbed_by_the_inbox(control, bus, probe, quick, cancel, rejected):
+    events, attempts = await probe("quire.evt.>"), []
+    router = Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        attempts.append(delivery.meta.attempt)
+        await delivery.commit(rejected(message.job_id))
+        if message.job_id == "j1":
+            raise asyncio.CancelledError  # as a process that dies after its commit and before its acknowledgement
+
+    await quick(router, ack_wait=0.5)
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await events.wait(JobRejected)
+    js = control.connection.client.jetstream()
+    durable = router.consumptions[0].consumer.durable
+
+    async def settled():
+        info = await js.consumer_info("QUIRE", durable)
+        return info.num_ack_pending == 0 and info.ack_floor.stream_seq >= 1
+
+    await eventually(settled)
+    assert attempts == [1]
+    assert len(events.recorded) == 1
+
+
+async def test_two_replicas_and_a_repeated_message_are_one_effect(make_bus, bus, probe, publish_again, cancel, rejected):
+    log = await probe(">")
+    together, runs = asyncio.Barrier(2), []
+    for _ in range(2):
+        router = Router("control-plane")
+
+        @router.consume(CancelJob)
+        async def do_cancel(message, delivery):
+            runs.append(delivery.meta.stream_sequence)
+            await together.wait()  # both have passed the inbox check before either commits
+            await delivery.commit(rejected(message.job_id))
+
+        replica = await make_bus("control-plane")
+        replica.include(router)
+        await replica.start()
+    await bus.publisher.publish(cancel("j1"))
+    await eventually(lambda: runs and log.of(CancelJob))
+    await publish_again(log.recorded[0])
+    await log.wait(JobRejected)
+    await eventually(lambda: len(runs) == 2)
+    js = bus.connection.client.jetstream()
+
+    async def settled():
+        return (await js.consumer_info("QUIRE", durable_name("control-plane", CancelJob))).num_ack_pending == 0
+
+    await eventually(settled)
+    assert len(log.of(JobRejected)) == 1
+
+
+async def test_a_handler_that_commits_nothing_is_still_run_once(control, bus, probe, publish_again, cancel):
+    log, runs = await probe(">"), []
+    router = Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        runs.append(message.job_id)
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await eventually(lambda: len(log.recorded) == 2)
+    assert log.recorded[1].subject == inbox_subject(durable_name("control-plane", CancelJob), log.recorded[0].meta)
+    assert int(log.recorded[1].headers["Nats-TTL"]) == 7 * 24 * 3600
+    await publish_again(log.recorded[0])
+    await bus.publisher.publish(cancel("j2"))
+    await eventually(lambda: "j2" in runs)
+    assert runs == ["j1", "j2"]
+
+
+async def test_without_an_inbox_each_delivery_runs(control, bus, probe, publish_again, cancel, rejected):
+    log, runs = await probe(">"), []
+    router = Router("control-plane")
+
+    @router.consume(CancelJob, once=False)
+    async def do_cancel(message, delivery):
+        runs.append(delivery.meta.id)
+        await delivery.commit(rejected(message.job_id))
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await log.wait(JobRejected)
+    await publish_again(log.recorded[0])
+    await eventually(lambda: len(runs) == 2)
+    await bus.publisher.publish(cancel("j2"))
+    await log.wait(JobRejected, 2)
+    assert runs[0] == runs[1]
+    assert len(log.of(JobRejected)) == 2  # the repetition had the same id, and the broker knew it
+    assert not [subject for subject in log.subjects if ".inbox." in subject]
+
+
+async def test_a_process_holds_no_more_than_it_has_workers(control, bus, cancel):
+    router, running, most, gate = Router("control-plane"), set(), [], asyncio.Event()
+
+    @router.consume(CancelJob, workers=3)
+    async def do_cancel(message, delivery):
+        running.add(message.job_id)
+        most.append(len(running))
+        await gate.wait()
+        running.discard(message.job_id)
+
+    for number in range(10):
+        await bus.publisher.publish(cancel(f"j{number}"))
+    control.include(router)
+    await control.start()
+    await eventually(lambda: len(running) == 3)
+    js = bus.connection.client.jetstream()
+    info = await js.consumer_info("QUIRE", durable_name("control-plane", CancelJob))
+    assert (info.num_ack_pending, info.num_pending) == (3, 7)  # nothing waits here with its clock running
+    gate.set()
+    await eventually(lambda: len(most) == 10 and not running)
+    assert max(most) == 3
+
+
+async def test_a_slow_handler_keeps_its_message(control, bus, quick, cancel):
+    router, starts = Router("control-plane"), []
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        starts.append(delivery.meta.attempt)
+        await asyncio.sleep(2.0)  # four times as long as the broker waits for a sign of life
+        starts.append("done")
+
+    await quick(router, ack_wait=0.5)
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await eventually(lambda: "done" in starts)
+    assert starts == [1, "done"]
+
+
+async def test_a_conflict_runs_the_handler_again_on_a_fresh_reading(control, bus, probe, cancel, rejected):
+    records, revisions = control.records("counter", CancelJob), []
+    router = Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        found = await records.get("acme", "c1")
+        revisions.append(found.revision if found else 0)
+        if len(revisions) == 1:  # somebody else writes between our reading and our commit
+            await records.put(RecordWrite("counter", "acme", "c1", cancel(reason="theirs"), 0))
+        write = records.write("acme", "c1", cancel(reason="ours"), revisions[-1])
+        committed = await delivery.commit(rejected("j1"), records=[write])
+        revisions.append(committed.revisions)
+
+    control.include(router)
+    await control.start()
+    events = await probe("quire.evt.>")
+    sent = await bus.publisher.publish(cancel("j1"))
+    await events.wait(JobRejected)
+    stored = await records.get("acme", "c1")
+    assert stored.value.reason == "ours"
+    assert revisions == [0, sent.sequence + 1, (stored.revision,)]
+    assert len(events.recorded) == 1
+
+
+async def test_a_window_of_messages_is_answered_by_one_commit(control, bus, probe, publish_again, cancel, rejected):
+    log, window, runs = await probe(">"), [], []
+    router, flushed = Router("control-plane"), asyncio.Event()
+
+    @router.consume(CancelJob, workers=8)
+    async def do_cancel(message, delivery):
+        runs.append(message.job_id)
+        window.append(delivery)
+        if len(window) == 3:
+            await delivery.commit(rejected("together"), together=window[:2])
+            flushed.set()
+        await flushed.wait()
+
+    control.include(router)
+    await control.start()
+    for number in range(3):
+        await bus.publisher.publish(cancel(f"j{number}"))
+    await log.wait(JobRejected)
+    marks = [subject for subject in log.subjects if ".inbox." in subject]
+    assert len(marks) == 3
+    for recorded in log.recorded[:3]:
+        await publish_again(recorded)
+    await bus.publisher.publish(cancel("j9"))
+    await eventually(lambda: "j9" in runs)
+    assert sorted(runs) == ["j0", "j1", "j2", "j9"]
+
+
+async def test_a_second_commit_is_refused(control, bus, cancel, rejected):
+    router, errors = Router("control-plane"), []
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        await delivery.commit(rejected("j1"))
+        try:
+            await delivery.commit(rejected("j2"))
+        except ValueError as error:
+            errors.append(str(error))
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await eventually(lambda: errors)
+    assert "committed once" in errors[0]
+
+
+async def test_an_answer_can_go_under_another_key(control, bus, probe, cancel, rejected):
+    events, router = await probe("quire.evt.>"), Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        await delivery.commit(rejected("j1"), Outgoing(rejected("j1"), key="theirs", attempt=1))
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("j1"))
+    await events.wait(JobRejected, 2)
+    assert [subject.rsplit(".", 1)[1] for subject in events.subjects] == ["j1", "theirs"]
+    assert [one.meta.correlation_id for one in events.recorded] == ["j1", "j1"]
+
+
+async def test_twelve_lines_of_another_client_are_understood(control, js):
+    """Four headers and a body, spelled as some other client spells them; the handler gets the bytes as they are."""
+    router, seen = Router("control-plane"), []
+
+    @router.consume(SubmitJob)
+    async def do_submit(message, delivery):
+        seen.append((message, delivery.meta))
+
+    control.include(router)
+    await control.start()
+    headers = {
+        "Ce-Specversion": "1.0",
+        "Ce-Id": "order 7",
+        "Ce-Source": "/shop",
+        "Ce-Type": "io.quire.job.submit.v1",
+    }
+    for _ in range(2):
+        await js.publish("quire.cmd.acme.job.submit.v1.order-7", b'{"kind":"sample"}', headers=headers)
+    await js.publish("quire.cmd.acme.job.submit.v1.order-8", b"{}", headers=headers)
+    await eventually(lambda: len(seen) == 2)
+    (message, meta), (other, _) = seen
+    assert message == SubmitJob(job_id="order-7", tenant="acme", body=b'{"kind":"sample"}')
+    assert (meta.id, meta.correlation_id, meta.causation_id) == ("order 7", "order-7", None)
+    assert other.job_id == "order-8"  # a careless constant id is not taken for a repetition of another job
