@@ -65,8 +65,10 @@ async def ask(bus, *tasks, times: int = 2, **meta) -> None:
 async def settled(bus) -> bool:
     """Whether batching has acknowledged everything that was sent to it."""
     consumer = consumer_of("batching", RunTask)
-    info = await bus.connection.client.jetstream().consumer_info(consumer.stream, consumer.durable)
-    return info.num_pending == 0 and info.num_ack_pending == 0
+    js = bus.connection.client.jetstream()
+    last = await js.get_last_msg(consumer.stream, consumer.filters[0])
+    info = await js.consumer_info(consumer.stream, consumer.durable)
+    return info.ack_floor.stream_seq >= last.seq and info.num_ack_pending == 0
 
 
 async def all_batches(bus, seen, tasks: int):
