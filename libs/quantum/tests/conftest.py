@@ -1,6 +1,7 @@
 """Fixtures of this folder."""
 
 import pytest
+
 from quire_quantum.sandbox import Sandbox
 
 

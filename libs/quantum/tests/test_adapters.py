@@ -11,6 +11,7 @@ from qiskit.circuit import Parameter
 from qiskit.circuit.library import efficient_su2
 from qiskit.circuit.random import random_circuit
 from qiskit.quantum_info import Operator, SparsePauliOp, Statevector
+
 from quire_quantum.braket_program import to_braket
 from quire_quantum.qiskit_circuit import from_circuit, to_circuit
 from quire_quantum.rejection import ProgramRejected
@@ -39,7 +40,10 @@ def every_gate(seed):
 def test_matrices_are_qiskits(name):
     shape = GATES[name]
     structure = Structure(
-        shape.qubits, 0, shape.angles, (Operation(name, tuple(range(shape.qubits)), tuple(map(Angle, range(shape.angles)))),)
+        shape.qubits,
+        0,
+        shape.angles,
+        (Operation(name, tuple(range(shape.qubits)), tuple(map(Angle, range(shape.angles)))),),
     )
     values = [0.3, -1.1, 2.2][: shape.angles]
     np.testing.assert_allclose(
@@ -174,7 +178,9 @@ def test_braket_measures_the_bits_named(braket):
 
 
 def test_brakets_source_has_no_include_and_takes_inputs():
-    structure = Structure(2, 1, 1, (Operation("crz", (0, 1), (Angle(0, 2.0, 1.0),)), Operation("measure", (1,), (), (0,))))
+    structure = Structure(
+        2, 1, 1, (Operation("crz", (0, 1), (Angle(0, 2.0, 1.0),)), Operation("measure", (1,), (), (0,)))
+    )
     assert to_braket(structure).source.splitlines() == [
         "OPENQASM 3.0;",
         "input float p0;",

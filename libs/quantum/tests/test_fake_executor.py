@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work, WorkError
 from quire_quantum.fake_executor import FakeExecutor

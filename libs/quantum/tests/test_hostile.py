@@ -4,10 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
+
 from quire_quantum.parse import parse_program
 from quire_quantum.prescan import prescan
 from quire_quantum.rejection import ProgramRejected
-
 from quire_testing.hostile_programs import HOSTILE, SECRET
 
 HARMLESS = 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;'
@@ -48,10 +48,9 @@ def test_no_word_of_an_included_file_comes_out(sandbox, tmp_path, version):
 
 
 def test_what_is_cheap_to_see_never_reaches_a_parser():
-    seen_first = {
-        "program-too-large", "not-utf8", "nul", "include-refused", "pragma-refused", "calibration-refused", "extern-refused",
-        "opaque-refused", "subroutine-refused", "timing-refused", "literal-too-long", "physical-qubit",
-    }  # fmt: skip
+    words = ["calibration", "extern", "include", "opaque", "pragma", "subroutine", "timing"]
+    seen_first = {"program-too-large", "not-utf8", "nul", "literal-too-long", "physical-qubit"}
+    seen_first |= {f"{word}-refused" for word in words}
     for source, code in HOSTILE.values():
         if code in seen_first:
             with pytest.raises(ProgramRejected):

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import SparsePauliOp
+
 from quire_quantum.counts import pack, select_rows
 from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor
@@ -46,7 +47,9 @@ def test_the_order_of_writing_does_not_matter():
     assert normalise({"ZZ": 1, "IX": 0.5}, 2).labels == ("IX", "ZZ")
 
 
-@pytest.mark.parametrize("terms", [{}, {"Z": 1.0}, {"ZQ": 1.0}, {"zz": 1.0}, {"ZZ": float("nan")}, {"ZZ": float("inf")}])
+@pytest.mark.parametrize(
+    "terms", [{}, {"Z": 1.0}, {"ZQ": 1.0}, {"zz": 1.0}, {"ZZ": float("nan")}, {"ZZ": float("inf")}]
+)
 def test_an_observable_that_does_not_fit_is_refused(terms):
     with pytest.raises(ObservableError):
         normalise(terms, 2)
@@ -79,6 +82,7 @@ def test_a_measurement_in_the_middle_cannot_be_replaced():
 @given(sums, st.lists(st.floats(-3, 3), min_size=6, max_size=6))
 def test_the_fakes_exact_values_are_qiskits(terms, values):
     from qiskit.quantum_info import Statevector
+
     from quire_quantum.qiskit_circuit import to_circuit
 
     operations = [Operation("u", (q,), (Angle(q), Angle(q + 3), Angle(q))) for q in range(3)]

@@ -7,9 +7,11 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+
 from quire_quantum.parse import parse_program
 from quire_quantum.rejection import ProgramRejected
 from quire_quantum.sandbox import Sandbox, SandboxError
@@ -107,8 +109,7 @@ def test_a_child_bounds_itself_and_sees_nothing_of_the_parent(monkeypatch):
         assert 10 <= cpu <= 15
         assert resource.prlimit(pid, resource.RLIMIT_CORE) == (0, 0)
         assert resource.prlimit(pid, resource.RLIMIT_FSIZE) == (0, 0)
-        with open(f"/proc/{pid}/environ", "rb") as environment:
-            assert b"hidden" not in environment.read()
+        assert b"hidden" not in Path(f"/proc/{pid}/environ").read_bytes()
         assert os.getsid(pid) == pid
 
 
@@ -136,7 +137,7 @@ def test_many_threads_share_two_children():
 
 async def test_the_event_loop_goes_on_while_a_program_is_parsed(sandbox):
     programs = await asyncio.gather(*(asyncio.to_thread(sandbox.parse, BELL) for _ in range(4)))
-    assert len(set(program.structure for program in programs)) == 1
+    assert len({program.structure for program in programs}) == 1
 
 
 def test_children_end_with_the_sandbox():

@@ -9,6 +9,7 @@ import qiskit.qasm3
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import Operator
+
 from quire_quantum.qiskit_circuit import to_circuit
 from quire_quantum.structure import GATES, Angle, Operation, Structure, StructureError
 
@@ -50,16 +51,21 @@ def test_a_changed_text_is_refused_or_is_another_structure(structure, data):
     changed = text[:at] + data.draw(st.sampled_from([*" \n;0123456789pq[]()*+-.ehrx", ""])) + text[at + 1 :]
     if changed != text:
         try:
-            assert Structure.from_text(changed) != structure
-        except StructureError as refused:
-            assert len(str(refused)) < 100
+            again = Structure.from_text(changed)
+        except StructureError:
+            return
+        assert again != structure
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(operations(names=GATES), min_size=1, max_size=6))
 def test_qiskit_reads_the_text_as_the_same_unitary(steps):
     modest = tuple(
-        step._replace(angles=tuple(Angle(a.parameter, math.remainder(a.scale, 4), math.remainder(a.offset, 7)) for a in step.angles))
+        step._replace(
+            angles=tuple(
+                Angle(a.parameter, math.remainder(a.scale, 4), math.remainder(a.offset, 7)) for a in step.angles
+            )
+        )
         for step in steps
     )
     structure = Structure(QUBITS, BITS, PARAMETERS, modest)

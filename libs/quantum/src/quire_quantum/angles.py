@@ -77,7 +77,7 @@ def add(left: Expression, right: Expression) -> Expression:
     if isinstance(left, Call) or isinstance(right, Call):
         return call("add", left, right)
     if not isinstance(left, Linear) and not isinstance(right, Linear):
-        return left + right
+        return _finite(left + right)
     terms: dict[int, float] = {}
     offset = 0.0
     for part in (left, right):
@@ -94,7 +94,7 @@ def scale(expression: Expression, factor: float) -> Expression:
         return call("mul", factor, expression)
     if isinstance(expression, Linear):
         return _linear({index: part * factor for index, part in expression.terms}, expression.offset * factor)
-    return expression * factor
+    return _finite(expression * factor)
 
 
 def divide(expression: Expression, divisor: float) -> Expression:
@@ -125,9 +125,7 @@ def call(function: str, *arguments: Expression) -> Expression:
     if len(numbers) == len(arguments):
         with np.errstate(all="ignore"):
             value = float(FUNCTIONS[function](*numbers))
-        if not math.isfinite(value):
-            raise ProgramRejected("angle-not-finite", "an angle has no finite value", hint="check divisions and roots")
-        return value
+        return _finite(value)
     nested = [argument for argument in arguments if isinstance(argument, Call)]
     depth = 1 + max((argument.depth for argument in nested), default=0)
     size = 1 + sum(map(size_of, arguments))
@@ -168,9 +166,15 @@ def rebuild(function: str, arguments: tuple[Expression, ...]) -> Expression:
 
 def _linear(terms: dict[int, float], offset: float) -> Expression:
     kept = tuple(sorted((index, factor) for index, factor in terms.items() if factor != 0.0))
-    if not math.isfinite(offset) or not all(math.isfinite(factor) for _, factor in kept):
-        raise ProgramRejected("angle-not-finite", "an angle has no finite value")
-    return Linear(kept, offset) if kept else offset
+    for _, factor in kept:
+        _finite(factor)
+    return Linear(kept, _finite(offset)) if kept else _finite(offset)
+
+
+def _finite(value: float) -> float:
+    if not math.isfinite(value):
+        raise ProgramRejected("angle-not-finite", "an angle has no finite value", hint="check divisions and roots")
+    return value
 
 
 @dataclass(frozen=True)

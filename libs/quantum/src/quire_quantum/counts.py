@@ -1,4 +1,4 @@
-"""Measurement counts as packed arrays: small on the wire, quick to merge, and dictionaries only for the person who asks.
+"""Measurement counts as packed arrays: small on the wire, quick to merge, dictionaries only for who asks for them.
 
 A blob holds, one after the other and little-endian: `offsets`, uint32 [rows + 1]; `tallies`, uint32 [entries]; and
 `outcomes`, uint8 [entries, ceil(bits / 8)], each outcome one big-endian number. Row r owns entries offsets[r] up to
@@ -8,6 +8,7 @@ offsets[r + 1], sorted by outcome, each outcome once and never with a tally of z
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -59,7 +60,8 @@ class PackedCounts:
     @property
     def row_of_entry(self) -> NDArray[np.int64]:
         """The row of each entry, int64 [entries]."""
-        return np.repeat(np.arange(self.rows), np.diff(self.offsets.astype(np.int64)))
+        edges = self.offsets.astype(np.int64)
+        return np.repeat(np.arange(self.rows), edges[1:] - edges[:-1])
 
     def words(self) -> NDArray[np.uint64]:
         """Outcomes as uint64 [entries, ceil(bits / 64)], at least one word; word 0 holds bits 0 to 63."""
@@ -67,7 +69,9 @@ class PackedCounts:
 
     def to_bytes(self) -> bytes:
         """The blob; `from_bytes` with the same rows and bits reads it back."""
-        return b"".join((self.offsets.astype("<u4").tobytes(), self.tallies.astype("<u4").tobytes(), self.outcomes.tobytes()))
+        return b"".join(
+            (self.offsets.astype("<u4").tobytes(), self.tallies.astype("<u4").tobytes(), self.outcomes.tobytes())
+        )
 
     @classmethod
     def from_bytes(cls, blob: bytes, *, rows: int, bits: int) -> PackedCounts:
@@ -79,22 +83,18 @@ class PackedCounts:
         width = _width(bits)
         head = 4 * (rows + 1)
         if rows < 0 or bits < 0 or len(blob) < head or (len(blob) - head) % (4 + width):
-            reason = f"{len(blob)} bytes cannot hold {rows} rows of {bits}-bit outcomes"
-            raise CountsError(reason)
+            raise CountsError(f"{len(blob)} bytes cannot hold {rows} rows of {bits}-bit outcomes")
         entries = (len(blob) - head) // (4 + width)
         offsets = np.frombuffer(blob, "<u4", rows + 1).astype(np.uint32)
         tallies = np.frombuffer(blob, "<u4", entries, head).astype(np.uint32)
         outcomes = np.frombuffer(blob, np.uint8, entries * width, head + 4 * entries).reshape(entries, width).copy()
         if offsets[0] != 0 or offsets[-1] != entries or np.any(np.diff(offsets.astype(np.int64)) < 0):
-            reason = "the offsets do not describe the entries"
-            raise CountsError(reason)
+            raise CountsError("the offsets do not describe the entries")
         if bits % 8 and entries and outcomes[:, 0].max() >> (bits % 8):
-            reason = f"an outcome has more than {bits} bits"
-            raise CountsError(reason)
+            raise CountsError(f"an outcome has more than {bits} bits")
         counts = cls(bits, offsets, tallies, outcomes)
         if not _is_canonical(counts):
-            reason = "the entries are not sorted, not unique, or have a tally of zero"
-            raise CountsError(reason)
+            raise CountsError("the entries are not sorted, not unique, or have a tally of zero")
         return counts
 
     def __eq__(self, other: object) -> bool:
@@ -120,8 +120,7 @@ def pack(rows: Sequence[Mapping[str, int]], *, bits: int, bit_order: BitOrder = 
     keys = [key.replace(" ", "") for row in rows for key in row]
     text = "".join(keys)
     if any(len(key) != bits for key in keys) or text.strip("01"):
-        reason = f"every outcome must be {bits} characters of 0 and 1"
-        raise CountsError(reason)
+        raise CountsError(f"every outcome must be {bits} characters of 0 and 1")
     digits = (np.frombuffer(text.encode(), np.uint8) - ord("0")).reshape(len(keys), bits)
     row_of_entry = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     tallies = np.array([tally for row in rows for tally in row.values()], dtype=np.int64)
@@ -138,8 +137,7 @@ def pack_samples(samples: Sequence[NDArray[np.generic]], *, bit_order: BitOrder 
     """
     widths = {array.shape[1] for array in samples}
     if len(widths) > 1:
-        reason = "rows differ in their number of bits"
-        raise CountsError(reason)
+        raise CountsError("rows differ in their number of bits")
     bits = widths.pop() if widths else 0
     digits = np.concatenate([array.astype(np.uint8) for array in samples]) if samples else np.zeros((0, 0), np.uint8)
     row_of_entry = np.repeat(np.arange(len(samples)), [len(array) for array in samples])
@@ -147,9 +145,7 @@ def pack_samples(samples: Sequence[NDArray[np.generic]], *, bit_order: BitOrder 
     return _compact(row_of_entry, _pack_digits(digits, bit_order), ones, rows=len(samples), bits=bits)
 
 
-def pack_integers(
-    rows: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]], *, bits: int
-) -> PackedCounts:
+def pack_integers(rows: Sequence[tuple[NDArray[np.integer], NDArray[np.integer]]], *, bits: int) -> PackedCounts:
     """Pack pairs of outcome numbers and tallies, one pair of equally long arrays for each row; at most 64 bits.
 
     An outcome's number has bit i of the outcome at 2**i. The same outcome may stand several times in a row.
@@ -158,13 +154,13 @@ def pack_integers(
         CountsError: for more than 64 bits, an outcome out of range or a tally outside of 0 to 2**32 - 1.
     """
     if bits > _WORD_BITS:
-        reason = f"numbers hold at most {_WORD_BITS} bits, not {bits}"
-        raise CountsError(reason)
-    outcomes = np.concatenate([np.asarray(numbers).astype(np.uint64) for numbers, _ in rows] or [np.zeros(0, np.uint64)])
+        raise CountsError(f"numbers hold at most {_WORD_BITS} bits, not {bits}")
+    outcomes = np.concatenate(
+        [np.asarray(numbers).astype(np.uint64) for numbers, _ in rows] or [np.zeros(0, np.uint64)]
+    )
     tallies = np.concatenate([np.asarray(tally).astype(np.int64) for _, tally in rows] or [np.zeros(0, np.int64)])
     if len(outcomes) != len(tallies) or (bits < _WORD_BITS and np.any(outcomes >> np.uint64(bits))):
-        reason = f"an outcome has more than {bits} bits, or lacks its tally"
-        raise CountsError(reason)
+        raise CountsError(f"an outcome has more than {bits} bits, or lacks its tally")
     row_of_entry = np.repeat(np.arange(len(rows)), [len(numbers) for numbers, _ in rows])
     octets = outcomes.astype(">u8").view(np.uint8).reshape(-1, 8)[:, 8 - _width(bits) :]
     return _compact(row_of_entry, octets, tallies, rows=len(rows), bits=bits)
@@ -174,10 +170,12 @@ def unpack(counts: PackedCounts) -> list[dict[str, int]]:
     """One dictionary for each row: outcome text in Qiskit's order to tally, by rising outcome."""
     digits = np.unpackbits(counts.outcomes, axis=1)[:, 8 * _width(counts.bits) - counts.bits :]
     text = (digits + ord("0")).tobytes().decode()
-    keys = [text[at : at + counts.bits] for at in range(0, len(text), counts.bits)] if counts.bits else [""] * len(digits)
+    keys = (
+        [text[at : at + counts.bits] for at in range(0, len(text), counts.bits)] if counts.bits else [""] * len(digits)
+    )
     pairs = list(zip(keys, counts.tallies.tolist(), strict=True))
     edges = counts.offsets.tolist()
-    return [dict(pairs[start:end]) for start, end in zip(edges, edges[1:], strict=False)]
+    return [dict(pairs[start:end]) for start, end in pairwise(edges)]
 
 
 def merge(left: PackedCounts, right: PackedCounts) -> PackedCounts:
@@ -187,8 +185,7 @@ def merge(left: PackedCounts, right: PackedCounts) -> PackedCounts:
         CountsError: when rows or bits differ, or a tally exceeds 2**32 - 1.
     """
     if left.rows != right.rows or left.bits != right.bits:
-        reason = f"cannot add {right.rows} rows of {right.bits} bits to {left.rows} rows of {left.bits} bits"
-        raise CountsError(reason)
+        raise CountsError(f"cannot add {right.rows} rows of {right.bits} bits to {left.rows} rows of {left.bits} bits")
     return _compact(
         np.concatenate((left.row_of_entry, right.row_of_entry)),
         np.concatenate((left.outcomes, right.outcomes)),
@@ -205,8 +202,7 @@ def concatenate(tables: Sequence[PackedCounts]) -> PackedCounts:
         CountsError: when the outcomes differ in width or there is no table.
     """
     if len({table.bits for table in tables}) != 1:
-        reason = "only tables of one width, at least one, can stand after each other"
-        raise CountsError(reason)
+        raise CountsError("only tables of one width, at least one, can stand after each other")
     starts = np.cumsum([0, *(len(table.tallies) for table in tables)])
     offsets = [table.offsets[:-1] + start for table, start in zip(tables, starts[:-1], strict=True)]
     return PackedCounts(
@@ -257,8 +253,7 @@ def _compact(
 ) -> PackedCounts:
     """Sort entries by row and outcome and add the tallies of equal ones."""
     if len(tallies) and tallies.min() < 0:
-        reason = "a tally is negative"
-        raise CountsError(reason)
+        raise CountsError("a tally is negative")
     kept = tallies > 0
     row_of_entry, outcomes, tallies = row_of_entry[kept], outcomes[kept], tallies[kept]
     words = _words(outcomes)
@@ -269,8 +264,7 @@ def _compact(
     starts = np.flatnonzero(first)
     sums = np.add.reduceat(tallies, starts) if len(starts) else tallies
     if len(sums) and sums.max() > _LARGEST_TALLY:
-        reason = f"a tally exceeds {_LARGEST_TALLY}"
-        raise CountsError(reason)
+        raise CountsError(f"a tally exceeds {_LARGEST_TALLY}")
     entries_per_row = np.bincount(row_of_entry[starts], minlength=rows)
     offsets = np.concatenate(([0], np.cumsum(entries_per_row))).astype(np.uint32)
     return PackedCounts(bits, offsets, sums.astype(np.uint32), np.ascontiguousarray(outcomes[starts]))

@@ -1,4 +1,4 @@
-"""Gates as base gates under controls: what makes `ctrl`, `inv` and `pow` plain arithmetic, and how it becomes canonical."""
+"""Gates as base gates under controls: `ctrl`, `inv` and `pow` become arithmetic, and the result canonical gates."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def too_many() -> ProgramRejected:
 
 def _as_turns(item: Element) -> list[Element]:
     """A base gate that is no turn yet, as commuting turns under the same controls."""
-    name, qubits, angles, controls = item
+    name, qubits, _, controls = item
     if name in _PHASES:
         return [Element("p", qubits, (_PHASES[name],), controls)]
     if name in _TURNS:
@@ -117,7 +117,9 @@ def _as_turns(item: Element) -> list[Element]:
     raise ProgramRejected("fractional-power", "a fractional power of this gate", hint="write the root as gates")
 
 
-def _lower(name: str, qubits: tuple[int, ...], angles: tuple[Expression, ...], controls: tuple[int, ...]) -> Iterator[Step]:
+def _lower(
+    name: str, qubits: tuple[int, ...], angles: tuple[Expression, ...], controls: tuple[int, ...]
+) -> Iterator[Step]:
     """Base gates under closed controls, by the identities named at each branch."""
     if not controls:
         if name != "gphase":

@@ -165,7 +165,9 @@ class Evaluator:
             return self._binary("**" if name == "pow" else "%", values[0], values[1], line)
         if name == "popcount" and len(values) == 1 and isinstance(values[0], int) and values[0] >= 0:
             return values[0].bit_count()
-        raise ProgramRejected("function-unknown", f"the function {safe_name(name)} is not known in this form", line=line)
+        raise ProgramRejected(
+            "function-unknown", f"the function {safe_name(name)} is not known in this form", line=line
+        )
 
 
 def _reals(symbol: str, x: Expression, y: Expression, line: int) -> Expression:

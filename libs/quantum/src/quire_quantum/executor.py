@@ -21,8 +21,8 @@ from quire_quantum.observables import group, with_measurements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from quire_contracts.value import Execution, Observable
 
+    from quire_contracts.value import Execution, Observable
     from quire_quantum.counts import PackedCounts
     from quire_quantum.structure import Structure
 
@@ -62,20 +62,15 @@ class Work:
         columns = self.structure.num_parameters
         for member in self.members:
             if member.parameters.ndim != 2 or member.parameters.shape[1] != columns:  # noqa: PLR2004
-                reason = f"parameters of shape {member.parameters.shape} do not fit [rows, {columns}]"
-                raise WorkError(reason)
+                raise WorkError(f"parameters of shape {member.parameters.shape} do not fit [rows, {columns}]")
             if not np.isfinite(member.parameters).all():
-                reason = "a parameter is not finite"
-                raise WorkError(reason)
+                raise WorkError("a parameter is not finite")
         if not self.members:
-            reason = "a batch needs at least one member"
-            raise WorkError(reason)
+            raise WorkError("a batch needs at least one member")
         if self.shots is None and not self.observables:
-            reason = "exact values need observables; counts need shots"
-            raise WorkError(reason)
+            raise WorkError("exact values need observables; counts need shots")
         if self.shots is not None and self.shots < 1:
-            reason = f"shots must be positive, not {self.shots}"
-            raise WorkError(reason)
+            raise WorkError(f"shots must be positive, not {self.shots}")
 
     @property
     def rows(self) -> int:

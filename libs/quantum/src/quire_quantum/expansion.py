@@ -182,7 +182,9 @@ class Gates:
         self._check_shape(use, len(syntax.parameters), len(syntax.qubits), len(qubits))
         values = dict(zip(syntax.parameters, arguments, strict=True))
         places = dict(zip(syntax.qubits, qubits, strict=True))
-        evaluator = Evaluator(lambda name: values[name.name] if name.name in values else self._lookup(name), self._version)
+        evaluator = Evaluator(
+            lambda name: values[name.name] if name.name in values else self._lookup(name), self._version
+        )
         items: list[Element] = []
         for inner in syntax.body:
             inner_arguments = tuple([evaluator.angle(node) for node in inner.arguments])
@@ -213,11 +215,11 @@ class Gates:
         use = Apply(syntax.name, syntax.parameters, (), (), syntax.line)  # type: ignore[arg-type]
         known = Gates(self._lookup, self._version)
         try:
-            before = known._unitary(known._plain(use, arguments, tuple(range(count))), count)  # noqa: SLF001
+            before = known._unitary(known._plain(use, arguments, tuple(range(count))), count)
         except ProgramRejected:
             return False
-        known._defined = self._defined | {syntax.name: definition}  # noqa: SLF001
-        after = known._unitary(known._plain(use, arguments, tuple(range(count))), count)  # noqa: SLF001
+        known._defined = self._defined | {syntax.name: definition}
+        after = known._unitary(known._plain(use, arguments, tuple(range(count))), count)
         overlap = np.vdot(before, after) / len(before)
         return bool(abs((abs(overlap) if self._version == _OLD else overlap) - 1) < 1e-9)  # noqa: PLR2004
 

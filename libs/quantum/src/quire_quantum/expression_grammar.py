@@ -1,12 +1,13 @@
-"""The parser's lower half: a cursor over tokens, and expressions with OpenQASM 3's precedence."""
+"""The parser's lower half: a cursor over tokens, operands, and expressions with OpenQASM 3's precedence."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from quire_quantum import limits
 from quire_quantum.rejection import ProgramRejected, safe_name
-from quire_quantum.syntax import Chain, Function, Name, Number, Unary
+from quire_quantum.syntax import Chain, Function, Listing, Name, Number, Operand, Range, Unary
 
 if TYPE_CHECKING:
     from quire_quantum.lexer import Token
@@ -29,7 +30,9 @@ power and binds as `**` does."""
 
 _LEVEL_OF: Final = {operator: level for level, operators in enumerate(_LEVELS) for operator in operators}
 _CASTS: Final = frozenset({"int", "uint", "float", "angle", "bool"})
-_KEYWORDS: Final = frozenset({"gate", "measure", "reset", "barrier", "for", "if", "else", "in", "let", "const", "input"})
+_KEYWORDS: Final = frozenset(
+    {"gate", "measure", "reset", "barrier", "for", "if", "else", "in", "let", "const", "input"}
+)
 
 
 class ExpressionParser:
@@ -99,6 +102,69 @@ class ExpressionParser:
                 self.expect(",")
         return tuple(found)
 
+    def designator(self) -> Node | None:
+        """`[ expression ]`, or None if there is none."""
+        if not self.accept("["):
+            return None
+        size = self.expression()
+        self.expect("]")
+        return size
+
+    def names(self, closing: str) -> tuple[str, ...]:
+        """Different names, comma separated, up to and with `closing`."""
+        names = []
+        while not self.accept(closing):
+            names.append(self.name())
+            if self.token.text != closing:
+                self.expect(",")
+        if len(set(names)) != len(names):
+            raise ProgramRejected("already-defined", "a name stands twice in one list", line=self.token.line)
+        return tuple(names)
+
+    def operands(self) -> tuple[Operand, ...]:
+        """One operand or more, comma separated."""
+        operands = [self.operand()]
+        while self.accept(","):
+            operands.append(self.operand())
+        return tuple(operands)
+
+    def operand(self) -> Operand:
+        """A name with its indices."""
+        line = self.token.line
+        name = self.name()
+        indices: list[Node | Range | Listing] = []
+        while self.accept("["):
+            indices.append(self._index())
+            self.expect("]")
+        return Operand(name, tuple(indices), line)
+
+    def _index(self) -> Node | Range | Listing:
+        if self.token.text == "{":
+            return self.listing()
+        line = self.token.line
+        first = None if self.token.text == ":" else self.expression()
+        if self.token.text != ":":
+            return first if first is not None else self.expression()
+        return self.range_of(first, line)
+
+    def range_of(self, first: Node | None, line: int) -> Range:
+        """The rest of a range whose first end has been read."""
+        self.expect(":")
+        second = None if self.token.text in ("]", ":") else self.expression()
+        if not self.accept(":"):
+            return Range(first, None, second, line)
+        return Range(first, second, None if self.token.text == "]" else self.expression(), line)
+
+    def listing(self) -> Listing:
+        """`{ expression, ... }`."""
+        line = self.advance().line
+        values = []
+        while not self.accept("}"):
+            values.append(self.expression())
+            if self.token.text != "}":
+                self.expect(",")
+        return Listing(tuple(values), line)
+
     def _binary(self, level: int) -> Node:
         """Precedence climbing: operators of at least `level`, those of one level gathered into one chain."""
         left = self._unary()
@@ -143,7 +209,7 @@ class ExpressionParser:
         if token.kind == "int":
             return Number(_integer(self.advance()))
         if token.kind == "float":
-            return Number(float(self.advance().text.replace("_", "")))
+            return Number(_real(self.advance()))
         if token.text == "(":
             return self.parenthesised()
         if token.kind != "name" or token.text in _KEYWORDS:
@@ -178,4 +244,11 @@ def _integer(token: Token) -> int:
     value = int(text, 0) if text[:2] in ("0x", "0b", "0o") else int(text)
     if value >= limits.INTEGER:
         raise ProgramRejected("integer-too-large", "an integer does not fit 64 bits", line=token.line)
+    return value
+
+
+def _real(token: Token) -> float:
+    value = float(token.text.replace("_", ""))
+    if math.isinf(value):
+        raise ProgramRejected("angle-not-finite", "a number is too large", line=token.line)
     return value

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from quire_contracts.value import Execution
 
+from quire_contracts.value import Execution
 from quire_quantum.counts import PackedCounts, concatenate, pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, Work, WorkError, row_generator
 from quire_quantum.observables import ObservableError, final_measurements, without_final_measurements
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
-    from quire_contracts.value import Observable
 
+    from quire_contracts.value import Observable
     from quire_quantum.executor import Member
     from quire_quantum.structure import Operation, Structure
 
@@ -51,8 +51,7 @@ class FakeExecutor:
             WorkError: for more qubits or bits than `capabilities` says.
         """
         if work.structure.num_qubits > _MAX_QUBITS or work.structure.num_bits > _MAX_BITS:
-            reason = f"at most {_MAX_QUBITS} qubits and {_MAX_BITS} bits"
-            raise WorkError(reason)
+            raise WorkError(f"at most {_MAX_QUBITS} qubits and {_MAX_BITS} bits")
         started_at, began = self._clock(), time.perf_counter()
         if work.shots is None:
             outcomes = tuple(
@@ -60,9 +59,7 @@ class FakeExecutor:
             )
         else:
             circuits = work.circuits()
-            outcomes = tuple(
-                MemberOutcome(counts=_sample(circuits, work.shots, member)) for member in work.members
-            )
+            outcomes = tuple(MemberOutcome(counts=_sample(circuits, work.shots, member)) for member in work.members)
         execution = Execution(
             target=self._target,
             provider="quire",
@@ -116,13 +113,10 @@ def _sample_row(
     return pack_integers([(np.concatenate(outcomes), np.concatenate(tallies))], bits=circuit.num_bits)
 
 
-def _exact(
-    structure: Structure, observables: tuple[Observable, ...], member: Member
-) -> NDArray[np.float64]:
+def _exact(structure: Structure, observables: tuple[Observable, ...], member: Member) -> NDArray[np.float64]:
     circuit = without_final_measurements(structure)
     if any(operation.name == "measure" for operation in circuit.operations):
-        reason = "a circuit that measures before its end has no exact value here"
-        raise ObservableError(reason)
+        raise ObservableError("a circuit that measures before its end has no exact value here")
     values = np.zeros((len(member.parameters), len(observables)))
     for row, angles in enumerate(member.parameters):
         ensemble = [_ground(circuit.num_qubits)]
@@ -153,9 +147,7 @@ def _ground(num_qubits: int) -> NDArray[np.complex128]:
     return state
 
 
-def _apply(
-    state: NDArray[np.complex128], operation: Operation, values: NDArray[np.float64]
-) -> NDArray[np.complex128]:
+def _apply(state: NDArray[np.complex128], operation: Operation, values: NDArray[np.float64]) -> NDArray[np.complex128]:
     if operation.name == "barrier":
         return state
     angles = np.array([[scale * values[parameter] + offset for parameter, scale, offset in operation.angles]])
@@ -173,9 +165,7 @@ def _multiply(
     return np.moveaxis(turned, range(width), axes)
 
 
-def _project(
-    state: NDArray[np.complex128], operation: Operation
-) -> list[tuple[int, NDArray[np.complex128]]]:
+def _project(state: NDArray[np.complex128], operation: Operation) -> list[tuple[int, NDArray[np.complex128]]]:
     """The state's two parts by the value of the operation's qubit; a reset leaves the qubit at zero in both."""
     axis = state.ndim - 1 - operation.qubits[0]
     parts = []

@@ -23,7 +23,6 @@ from quire_quantum.syntax import (
     Listing,
     Measure,
     Modifier,
-    Operand,
     Range,
     Register,
     Reset,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quire_quantum.lexer import Token
-    from quire_quantum.syntax import Node, Statement
+    from quire_quantum.syntax import Statement
 
 _NUMBER_TYPES: Final = frozenset({"int", "uint", "float", "angle", "bool"})
 _OLD: Final = 2
@@ -115,29 +114,22 @@ class _Parser(ExpressionParser):
 
     def _register(self) -> Register:
         token = self.advance()
-        size = self._designator()
+        size = self.designator()
         name = self.name()
         measured = None
         if token.text == "bit" and self.accept("="):
             if not self.accept("measure"):
                 raise ProgramRejected("bit-value", "bits can only be given measured values", line=token.line)
-            measured = self._operand()
+            measured = self.operand()
         self.expect(";")
         return Register(token.text, name, size, measured, token.line)
 
     def _old_register(self) -> Register:
         token = self.advance()
         name = self.name()
-        size = self._designator()
+        size = self.designator()
         self.expect(";")
         return Register("qubit" if token.text == "qreg" else "bit", name, size, None, token.line)
-
-    def _designator(self) -> Node | None:
-        if not self.accept("["):
-            return None
-        size = self.expression()
-        self.expect("]")
-        return size
 
     def _type(self) -> str:
         token = self.advance()
@@ -148,7 +140,7 @@ class _Parser(ExpressionParser):
                 hint="use int, uint, float, angle or bool",
                 line=token.line,
             )
-        self._designator()
+        self.designator()
         return token.text
 
     def _input(self) -> Input:
@@ -187,17 +179,17 @@ class _Parser(ExpressionParser):
         line = self.advance().line
         name = self.name()
         self.expect("=")
-        parts = [self._operand()]
+        parts = [self.operand()]
         while self.accept("++"):
-            parts.append(self._operand())
+            parts.append(self.operand())
         self.expect(";")
         return Alias(name, tuple(parts), line)
 
     def _definition(self) -> Define:
         line = self.advance().line
         name = self.name()
-        parameters = self._names(")") if self.accept("(") else ()
-        qubits = self._names("{")
+        parameters = self.names(")") if self.accept("(") else ()
+        qubits = self.names("{")
         body: list[Apply] = []
         while not self.accept("}"):
             if self.token.text == "barrier":
@@ -205,16 +197,6 @@ class _Parser(ExpressionParser):
             elif not self.accept(";"):
                 body.append(self._application())
         return Define(name, parameters, qubits, tuple(body), line)
-
-    def _names(self, closing: str) -> tuple[str, ...]:
-        names = []
-        while not self.accept(closing):
-            names.append(self.name())
-            if self.token.text != closing:
-                self.expect(",")
-        if len(set(names)) != len(names):
-            raise ProgramRejected("already-defined", "a name stands twice in one list", line=self.token.line)
-        return tuple(names)
 
     # -------------------------------------------------------------------------------------------------- action
 
@@ -226,10 +208,10 @@ class _Parser(ExpressionParser):
 
     def _assignment(self) -> Statement:
         line = self.token.line
-        target = self._operand()
+        target = self.operand()
         operator = self.advance()
         if operator.text == "=" and self.accept("measure"):
-            source = self._operand()
+            source = self.operand()
             self.expect(";")
             return Measure(source, target, line)
         if operator.text not in _ASSIGNMENTS or target.indices:
@@ -248,71 +230,34 @@ class _Parser(ExpressionParser):
         line = self.token.line
         name = self.name()
         arguments = self.arguments() if self.token.text == "(" else ()
-        operands = () if self.token.text == ";" else self._operands()
+        operands = () if self.token.text == ";" else self.operands()
         self.expect(";")
         return Apply(name, arguments, tuple(modifiers), operands, line)
 
-    def _operands(self) -> tuple[Operand, ...]:
-        operands = [self._operand()]
-        while self.accept(","):
-            operands.append(self._operand())
-        return tuple(operands)
-
-    def _operand(self) -> Operand:
-        line = self.token.line
-        name = self.name()
-        indices: list[Node | Range | Listing] = []
-        while self.accept("["):
-            indices.append(self._index())
-            self.expect("]")
-        return Operand(name, tuple(indices), line)
-
-    def _index(self) -> Node | Range | Listing:
-        if self.token.text == "{":
-            return self._listing()
-        line = self.token.line
-        first = None if self.token.text == ":" else self.expression()
-        if self.token.text != ":":
-            return first if first is not None else self.expression()
-        return self._range(first, line)
-
-    def _range(self, first: Node | None, line: int) -> Range:
-        self.expect(":")
-        second = None if self.token.text in ("]", ":") else self.expression()
-        if not self.accept(":"):
-            return Range(first, None, second, line)
-        return Range(first, second, None if self.token.text == "]" else self.expression(), line)
-
-    def _listing(self) -> Listing:
-        line = self.advance().line
-        values = []
-        while not self.accept("}"):
-            values.append(self.expression())
-            if self.token.text != "}":
-                self.expect(",")
-        return Listing(tuple(values), line)
-
     def _measure_arrow(self) -> Measure:
         line = self.advance().line
-        source = self._operand()
+        source = self.operand()
         if self.token.text == ";":
             raise ProgramRejected(
-                "measure-lost", "a measurement does not say where its value goes", hint="write c = measure q;", line=line
+                "measure-lost",
+                "a measurement does not say where its value goes",
+                hint="write c = measure q;",
+                line=line,
             )
         self.expect("->")
-        target = self._operand()
+        target = self.operand()
         self.expect(";")
         return Measure(source, target, line)
 
     def _reset(self) -> Reset:
         line = self.advance().line
-        operand = self._operand()
+        operand = self.operand()
         self.expect(";")
         return Reset(operand, line)
 
     def _barrier(self) -> Barrier:
         line = self.advance().line
-        operands = () if self.token.text == ";" else self._operands()
+        operands = () if self.token.text == ";" else self.operands()
         self.expect(";")
         return Barrier(operands, line)
 
@@ -326,11 +271,11 @@ class _Parser(ExpressionParser):
         self.expect("in")
         values: Range | Listing
         if self.token.text == "{":
-            values = self._listing()
+            values = self.listing()
         else:
             self.expect("[")
             start = self.expression()
-            values = self._range(start, line)
+            values = self.range_of(start, line)
             self.expect("]")
         return For(name, values, self._block(), line)
 
@@ -342,5 +287,3 @@ class _Parser(ExpressionParser):
         if self.accept("else"):
             otherwise = self._block()
         return If(condition, then, otherwise, line)
-
-

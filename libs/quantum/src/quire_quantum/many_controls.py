@@ -1,4 +1,4 @@
-"""X and phases under many controls, without spare qubits (Barenco et al., "Elementary gates", arXiv:quant-ph/9503016)."""
+"""X and phases under many controls, without spare qubits (Barenco et al., arXiv:quant-ph/9503016)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Observables: Pauli sums made regular, grouped so that few circuits measure many terms, and their values from counts."""
+"""Observables: Pauli sums made regular, grouped so that few circuits measure many terms, and valued from counts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from quire_contracts.value import Observable
 
+from quire_contracts.value import Observable
 from quire_quantum.structure import Operation, Structure
 
 if TYPE_CHECKING:
@@ -52,15 +52,14 @@ def normalise(terms: Mapping[str, float], num_qubits: int) -> Observable:
         ObservableError: no term or too many, a label of another length or alphabet, a coefficient that is not finite.
     """
     if not 0 < len(terms) <= MAX_TERMS:
-        reason = f"an observable has 1 to {MAX_TERMS} terms, not {len(terms)}"
-        raise ObservableError(reason)
+        raise ObservableError(f"an observable has 1 to {MAX_TERMS} terms, not {len(terms)}")
     for label, coefficient in terms.items():
         if len(label) != num_qubits or label.strip("IXYZ"):
-            reason = f"each label needs {num_qubits} characters of I, X, Y and Z, one for each qubit of the program"
-            raise ObservableError(reason)
+            raise ObservableError(
+                f"each label needs {num_qubits} characters of I, X, Y and Z, one for each qubit of the program"
+            )
         if isinstance(coefficient, bool) or not math.isfinite(coefficient):
-            reason = "each coefficient must be a finite number"
-            raise ObservableError(reason)
+            raise ObservableError("each coefficient must be a finite number")
     labels = tuple(sorted(terms))
     return Observable(labels=labels, coefficients=tuple(float(terms[label]) for label in labels))
 
@@ -77,8 +76,7 @@ def group(observables: Sequence[Observable]) -> Grouping:
         for label, coefficient in zip(observable.labels, observable.coefficients, strict=True):
             weights[label] = max(weights.get(label, 0.0), abs(coefficient))
     if not weights:
-        reason = "there is no observable to measure"
-        raise ObservableError(reason)
+        raise ObservableError("there is no observable to measure")
     bases: list[tuple[int, int]] = []
     group_of: dict[str, int] = {}
     for label in sorted(weights, key=lambda label: (-weights[label], label)):
@@ -105,12 +103,12 @@ def with_measurements(structure: Structure, basis: str) -> Structure:
         ObservableError: when `basis` has another width, or a measurement stands in the middle of the circuit.
     """
     if len(basis) != structure.num_qubits:
-        reason = f"the basis has {len(basis)} characters for {structure.num_qubits} qubits"
-        raise ObservableError(reason)
+        raise ObservableError(f"the basis has {len(basis)} characters for {structure.num_qubits} qubits")
     operations = list(without_final_measurements(structure).operations)
     if any(operation.name == "measure" for operation in operations):
-        reason = "a circuit that measures before its end has no expectation value here; measure only at the end"
-        raise ObservableError(reason)
+        raise ObservableError(
+            "a circuit that measures before its end has no expectation value here; measure only at the end"
+        )
     for qubit, pauli in enumerate(reversed(basis)):
         operations += [Operation(name, (qubit,)) for name in _ROTATIONS[pauli]]
     operations += [Operation("measure", (qubit,), (), (qubit,)) for qubit in range(structure.num_qubits)]
@@ -166,12 +164,12 @@ def expectation(
     """
     groups = len(grouping.bases)
     if counts.rows % groups or counts.bits != len(grouping.bases[0]):
-        reason = f"{counts.rows} rows of {counts.bits} bits do not fit {groups} groups of {len(grouping.bases[0])} qubits"
-        raise ObservableError(reason)
+        raise ObservableError(
+            f"{counts.rows} rows of {counts.bits} bits do not fit {groups} groups of {len(grouping.bases[0])} qubits"
+        )
     shots = counts.shots.astype(np.float64)
     if np.any(shots == 0):
-        reason = "a row has no shots"
-        raise ObservableError(reason)
+        raise ObservableError("a row has no shots")
     rows, words = counts.row_of_entry, counts.words()
     tallies = counts.tallies.astype(np.float64)
     values = np.zeros((counts.rows // groups, len(observables)))

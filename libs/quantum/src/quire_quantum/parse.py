@@ -21,9 +21,7 @@ def parse_program(source: str | bytes) -> Program:
     """
     try:
         unrolled = unroll(parse_source(prescan(source)))
-        return lift(
-            unrolled.steps, num_qubits=unrolled.num_qubits, num_bits=unrolled.num_bits, inputs=unrolled.inputs
-        )
+        return lift(unrolled.steps, num_qubits=unrolled.num_qubits, num_bits=unrolled.num_bits, inputs=unrolled.inputs)
     except RecursionError:
         raise ProgramRejected("nesting", "the program is nested too deeply") from None
     except StructureError as error:

@@ -53,9 +53,7 @@ def to_circuit(structure: Structure) -> QuantumCircuit:
     circuit = QuantumCircuit(structure.num_qubits, structure.num_bits)
     vector = ParameterVector("p", structure.num_parameters)
     qubits, bits = circuit.qubits, circuit.clbits
-    angles = {
-        angle: _qiskit_angle(vector, angle) for operation in structure.operations for angle in operation.angles
-    }
+    angles = {angle: _qiskit_angle(vector, angle) for operation in structure.operations for angle in operation.angles}
     fixed = {name: _CLASSES[name]() for name, shape in GATES.items() if not shape.angles}
     fixed |= {"measure": Measure(), "reset": Reset()}
     for name, operands, slots, targets in structure.operations:
@@ -124,7 +122,9 @@ class _Reader:
             self.steps.append(Step(name, qubits, angles, bits))
         elif isinstance(gate, ControlFlowOp):
             raise ProgramRejected(
-                "control-flow", "the circuit depends on measured values while it runs", hint="measure only, without `if`"
+                "control-flow",
+                "the circuit depends on measured values while it runs",
+                hint="measure only, without `if`",
             )
         elif gate.name not in _IGNORED:
             if gate.definition is None:

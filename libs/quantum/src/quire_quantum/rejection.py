@@ -10,7 +10,7 @@ from quire_contracts.value import Problem
 _SAFE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,23}")
 
 
-class ProgramRejected(ValueError):  # noqa: N818  (a verdict about the program, not an error of ours)
+class ProgramRejected(ValueError):
     """A program that is not accepted. Permanent: the same program is refused again.
 
     Attributes:

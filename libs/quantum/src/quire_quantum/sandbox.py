@@ -65,7 +65,9 @@ class Sandbox:
         """The sandbox itself; leaving the block ends its children."""
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """End the children."""
         self.close()
 
@@ -166,8 +168,7 @@ class _Child:
                 start_new_session=True,
             )
         except OSError as error:
-            reason = "the parser's process cannot be started"
-            raise SandboxError(reason) from error
+            raise SandboxError("the parser's process cannot be started") from error
         os.set_blocking(self._stdin, False)
 
     def _await_ready(self) -> None:
@@ -175,8 +176,7 @@ class _Child:
             self._read_frame(time.monotonic() + limits.CHILD_START_SECONDS)
         except (EOFError, TimeoutError) as error:
             self.stop()
-            reason = "the parser's process does not come up"
-            raise SandboxError(reason) from error
+            raise SandboxError("the parser's process does not come up") from error
         self._ready = True
 
     def _end(self) -> int | None:

@@ -47,7 +47,9 @@ DEFINITIONS: Final = {
 
 _FLOAT: Final = r"-?\d+(?:\.\d+)?(?:e[+-]\d+)?"
 _NUMBER: Final = r"(?:0|[1-9]\d*)"
-_LINE: Final = re.compile(rf"(?P<name>[a-zA-Z]+)(?:\((?P<angles>[^()]*)\))? (?P<qubits>q\[{_NUMBER}\](?:, q\[{_NUMBER}\])*);")
+_LINE: Final = re.compile(
+    rf"(?P<name>[a-zA-Z]+)(?:\((?P<angles>[^()]*)\))? (?P<qubits>q\[{_NUMBER}\](?:, q\[{_NUMBER}\])*);"
+)
 _MEASURE: Final = re.compile(rf"c\[({_NUMBER})\] = measure q\[({_NUMBER})\];")
 _ANGLE: Final = re.compile(rf"(?:({_FLOAT})\*)?p({_NUMBER})([+-]{_FLOAT})?")
 _INDEX: Final = re.compile(r"\d+")
@@ -95,11 +97,9 @@ class Structure:
     def __post_init__(self) -> None:
         """Check every operation once, so that no reader has to."""
         if not 0 < self.num_qubits <= MAX_QUBITS or not 0 <= self.num_bits <= MAX_BITS or self.num_parameters < 0:
-            reason = f"a structure has 1 to {MAX_QUBITS} qubits and at most {MAX_BITS} bits"
-            raise StructureError(reason)
+            raise StructureError(f"a structure has 1 to {MAX_QUBITS} qubits and at most {MAX_BITS} bits")
         if len(self.operations) > MAX_OPERATIONS:
-            reason = f"a structure has at most {MAX_OPERATIONS} operations"
-            raise StructureError(reason)
+            raise StructureError(f"a structure has at most {MAX_OPERATIONS} operations")
         for operation in self.operations:
             self._check(operation)
 
@@ -113,18 +113,14 @@ class Structure:
         else:
             well_formed = name == "barrier" and bool(qubits) and not angles and not bits
         if not well_formed:
-            reason = "an operation is unknown, or has a wrong number of qubits, angles or bits"
-            raise StructureError(reason)
+            raise StructureError("an operation is unknown, or has a wrong number of qubits, angles or bits")
         if len(set(qubits)) != len(qubits) or min(qubits) < 0 or max(qubits) >= self.num_qubits:
-            reason = "an operation repeats a qubit or names one that is not declared"
-            raise StructureError(reason)
+            raise StructureError("an operation repeats a qubit or names one that is not declared")
         if bits and not 0 <= bits[0] < self.num_bits:
-            reason = "a measurement names a bit that is not declared"
-            raise StructureError(reason)
+            raise StructureError("a measurement names a bit that is not declared")
         for parameter, scale, offset in angles:
             if not 0 <= parameter < self.num_parameters or not math.isfinite(scale) or not math.isfinite(offset):
-                reason = "an angle names a parameter that is not declared, or is not finite"
-                raise StructureError(reason)
+                raise StructureError("an angle names a parameter that is not declared, or is not finite")
 
     @cached_property
     def _text(self) -> str:
@@ -146,8 +142,7 @@ class Structure:
         """
         structure = _read(text)
         if structure.to_text() != text:
-            reason = "the text is not in canonical form"
-            raise StructureError(reason)
+            raise StructureError("the text is not in canonical form")
         return structure
 
     @cached_property
@@ -178,8 +173,7 @@ def _write(structure: Structure) -> str:
 def _read(text: str) -> Structure:
     lines = text.split("\n")
     if not text.startswith(_HEADER) or lines.pop() != "":
-        reason = "the text is not in canonical form: wrong header or end"
-        raise StructureError(reason)
+        raise StructureError("the text is not in canonical form: wrong header or end")
     start = 2
     while start < len(lines) and lines[start].startswith("gate "):
         start += 1
@@ -228,8 +222,7 @@ def _read_operation(line: str, number: int) -> Operation:
         return Operation("measure", (_index(measured[2]),), (), (_index(measured[1]),))
     found = _LINE.fullmatch(line)
     if not found:
-        reason = f"line {number} is not in canonical form"
-        raise StructureError(reason)
+        raise StructureError(f"line {number} is not in canonical form")
     qubits = tuple([_index(digits) for digits in _INDEX.findall(found["qubits"])])
     name = "u" if found["name"] == "U" else found["name"]
     if found["angles"] is None:
@@ -240,8 +233,7 @@ def _read_operation(line: str, number: int) -> Operation:
 def _read_angle(text: str, number: int) -> Angle:
     found = _ANGLE.fullmatch(text)
     if not found:
-        reason = f"line {number} has an angle that is not in canonical form"
-        raise StructureError(reason)
+        raise StructureError(f"line {number} has an angle that is not in canonical form")
     scale, parameter, offset = found.groups()
     return Angle(_index(parameter), float(scale or 1.0), float(offset or 0.0))
 
@@ -249,6 +241,5 @@ def _read_angle(text: str, number: int) -> Angle:
 def _index(digits: str) -> int:
     """A small index; a longer one is out of every range, and huge ones would cost quadratic time to convert."""
     if len(digits) > _MAX_DIGITS:
-        reason = "an index is out of range"
-        raise StructureError(reason)
+        raise StructureError("an index is out of range")
     return int(digits)

@@ -55,8 +55,7 @@ class ExecutorSuite:
     @pytest.fixture
     def executor(self) -> Executor:
         """The executor under test."""
-        message = "a subclass provides the executor"
-        raise LookupError(message)
+        raise LookupError("a subclass provides the executor")
 
     def test_bell_gives_equal_halves_and_nothing_else(self, executor: Executor) -> None:
         """Only 00 and 11, each near a half."""

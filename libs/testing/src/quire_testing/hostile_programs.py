@@ -5,7 +5,7 @@ from __future__ import annotations
 V2 = 'OPENQASM 2.0;\ninclude "qelib1.inc";\n'
 V3 = 'OPENQASM 3.0;\ninclude "stdgates.inc";\n'
 Q3 = V3 + "qubit[3] q;\nbit[3] c;\n"
-SECRET = "/etc/passwd"
+SECRET = "/etc/passwd"  # noqa: S105  (a path; what stands there is what must not come out)
 
 
 def doubling(levels: int, head: str = V2) -> str:
@@ -64,9 +64,14 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
         Q3 + "for int a in [0:999] { for int b in [0:999] { for int c2 in [0:999] { x q[0]; } } }",
         "loop-too-long",
     ),
-    "nested loops without a gate": (Q3 + "for int a in [0:999] { for int b in [0:999] { int x1 = 1; } }", "loop-too-long"),
+    "nested loops without a gate": (
+        Q3 + "for int a in [0:999] { for int b in [0:999] { int x1 = 1; } }",
+        "loop-too-long",
+    ),
     "a heavy body in a short loop": (Q3 + "for int a in [0:99999] {" + "x q[0];" * 100 + "}", "loop-too-long"),
     "a loop up to 2**62": (Q3 + "for int i in [0:4611686018427387904] { x q[0]; }", "loop-too-long"),
+    "a loop up to 2**63 - 1": (Q3 + "for int i in [0:9223372036854775807] { x q[0]; }", "loop-too-long"),
+    "a slice up to 2**63 - 1": (Q3 + "x q[0:9223372036854775807];", "loop-too-long"),
     "a loop with a step of zero": (Q3 + "for int i in [0:0:10] { x q[0]; }", "loop-unbounded"),
     "a loop without an end": (Q3 + "for int i in [0:] { x q[0]; }", "loop-unbounded"),
     "a loop that broadcasts": (
@@ -82,19 +87,28 @@ HOSTILE: dict[str, tuple[str | bytes, str]] = {
     "a negative register": (V3 + "qubit[-5] q;", "too-many-qubits"),
     "bits without end": (V3 + "qubit q; bit[4000000000] c;", "too-many-bits"),
     "60 doublings, version 3": (doubling(60, V3), "gate-expansion"),
-    "doublings by power": (V3 + "qubit q;" + "".join(f"gate g{i} a {{ pow(64) @ {'x' if not i else f'g{i-1}'} a; }}" for i in range(9)) + "g8 q;", "gate-expansion"),
+    "doublings by power": (
+        V3
+        + "qubit q;"
+        + "".join(f"gate g{i} a {{ pow(64) @ {'x' if not i else f'g{i - 1}'} a; }}" for i in range(9))
+        + "g8 q;",
+        "gate-expansion",
+    ),
     "a million gates from one use": (doubling(17), "too-many-gates"),
     "a gate that uses itself": (V3 + "gate g a { g a; } qubit q; g q;", "gate-recursion"),
     "gates that use each other": (V3 + "gate g a { f a; } gate f a { g a; } qubit q; g q;", "gate-unknown"),
     "definitions 100 deep": (
-        V3 + "gate g0 a { x a; }\n" + "".join(f"gate g{i} a {{ g{i - 1} a; }}\n" for i in range(1, 100)) + "qubit q; g99 q;",
+        V3
+        + "gate g0 a { x a; }\n"
+        + "".join(f"gate g{i} a {{ g{i - 1} a; }}\n" for i in range(1, 100))
+        + "qubit q; g99 q;",
         "gate-too-deep",
     ),
     "a thousand controls": (Q3 + "ctrl(1000) @ x q[0];", "modifier"),
     "negative controls": (Q3 + "ctrl(-1) @ x q[0];", "modifier"),
     "power of a million": (Q3 + "pow(1000000) @ x q[0];", "modifier"),
     "powers of powers": (Q3 + "pow(64) @ " * 4 + "h q[0];", "too-many-gates"),
-    "an infinite power": (Q3 + "pow(1e400) @ x q[0];", "modifier"),
+    "an infinite power": (Q3 + "pow(1e400) @ x q[0];", "angle-not-finite"),
     "a number of 100,000 digits": (Q3 + "rx(" + "9" * 100_000 + ") q[0];", "literal-too-long"),
     "an exponent of 100,000 digits": (Q3 + "rx(1e" + "9" * 100_000 + ") q[0];", "literal-too-long"),
     "an infinite literal": (Q3 + "rx(1e999) q[0];", "angle-not-finite"),
