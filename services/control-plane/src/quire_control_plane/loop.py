@@ -92,7 +92,7 @@ def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
     errors = numbers(answer.std_errors) if answer.std_errors is not None else None
     lowest = min(range(len(points)), key=lambda row: (energies[row], row))
     best, parameters = checkpoint.best_objective, checkpoint.best_parameters
-    if best is None or scale * energies[lowest] < scale * best:
+    if best is None or energies[lowest] < scale * best:  # best is an objective, scale * energy
         best, parameters = scale * energies[lowest], points[lowest]
     finished = Round(
         round=checkpoint.round,
