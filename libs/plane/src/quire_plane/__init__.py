@@ -4,6 +4,7 @@ slices     batch members to `Work`, outcomes to `SliceResult`s; pure
 admission  whether an executor can take the work, in words for its sender; pure
 tracing    the batch's span, and each member's share of it in its own job's trace
 lanes      a few threads for each target, so that a slow one takes none from the others
+turns      one run at a time for each batch
 run        one batch from its message to its answer: blobs, remarks, spans
 """
 
@@ -11,5 +12,6 @@ from quire_plane.admission import admit
 from quire_plane.lanes import Lanes
 from quire_plane.run import Perform, Plane, with_wait
 from quire_plane.slices import batch_failed
+from quire_plane.turns import Turns
 
-__all__ = ["Lanes", "Perform", "Plane", "admit", "batch_failed", "with_wait"]
+__all__ = ["Lanes", "Perform", "Plane", "Turns", "admit", "batch_failed", "with_wait"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
 from quire_contracts.batch import BatchExecuted
-from quire_plane import Lanes, Plane, with_wait
+from quire_plane import Lanes, Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.submissions import Submissions, Ticket
 
@@ -25,6 +25,7 @@ class Gateway:
     plane: Plane
     lanes: Lanes
     journal: Submissions
+    turns: Turns = field(default_factory=Turns)
 
     async def run(self, batch: Batch, cause: Meta) -> BatchExecuted:
         """The event that answers a batch: run now, or read from the journal if it ran before.
@@ -33,16 +34,17 @@ class Gateway:
             Permanent: nothing could run, now or before.
             Transient: the batch may run later.
         """
-        ticket = await self.journal.open(batch)
-        if isinstance(ticket, BatchExecuted):
-            return ticket
-        try:
-            executed = await self.plane.run(batch, cause, partial(self._perform, batch, ticket))
-        except Exception as error:
-            await self.journal.ended_badly(ticket, error)
-            raise
-        await self.journal.retrieved(ticket, executed)
-        return executed
+        async with self.turns.of(batch.batch_id):
+            ticket = await self.journal.open(batch)
+            if isinstance(ticket, BatchExecuted):
+                return ticket
+            try:
+                executed = await self.plane.run(batch, cause, partial(self._perform, batch, ticket))
+            except Exception as error:
+                await self.journal.ended_badly(ticket, error)
+                raise
+            await self.journal.retrieved(ticket, executed)
+            return executed
 
     async def _perform(self, batch: Batch, ticket: Ticket, work: Work) -> Outcome:
         """Give the work to its provider, write down the job, and wait for it."""
