@@ -143,6 +143,18 @@ def test_the_objective_is_in_the_problems_own_units() -> None:
     assert checkpoint.best_objective == pytest.approx(-lowest)
 
 
+def test_the_best_objective_of_a_maximised_problem_only_rises_and_is_the_best_point_asked() -> None:
+    changes = walk(submitted(OPTIMIZE))
+    tasks = [run_task(change) for change in changes[:-1]]
+    asked = [-energy for task in tasks if task.phase == "round" for energy in energies(task) or []]
+    checkpoint = record_of(changes[-1]).checkpoint
+    assert checkpoint is not None
+    bests = [round_.best for round_ in checkpoint.history]
+    assert bests == sorted(bests)
+    assert len(set(bests)) > 1
+    assert checkpoint.best_objective == pytest.approx(max(asked))
+
+
 def test_two_walks_give_the_same_end() -> None:
     assert walk(submitted(OPTIMIZE)) == walk(submitted(OPTIMIZE))
 
