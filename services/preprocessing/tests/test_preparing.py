@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
@@ -37,15 +38,18 @@ class MemoryStore:
         return BlobRef(sha256=digest, size=len(data), media_type=media_type)
 
 
-async def parse(source):
-    return parse_program(source)
+@pytest.fixture
+def executor():
+    with ThreadPoolExecutor(2) as threads:
+        yield threads
 
 
 @pytest.fixture
-def preparer(spans, clock):
+def preparer(spans, clock, executor):
     return Preparer(
-        parse=parse,
+        parse=parse_program,
         store=MemoryStore(),
+        executor=executor,
         bounds=Bounds(max_variables=30),
         exact_variables=24,
         tracer=spans.tracer("preprocessing"),

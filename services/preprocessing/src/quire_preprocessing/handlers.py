@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from quire_bus.router import Router
@@ -28,16 +28,19 @@ async def build(deps: Deps[Settings]) -> Parts:
     """Consume what is to be prepared; programs are parsed in children that end with the service."""
     settings = deps.settings
     sandbox = deps.lifetime.enter_context(Sandbox(settings.parsers))
+    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="preprocessing")
+    deps.lifetime.callback(executor.shutdown, wait=False, cancel_futures=True)
 
-    async def parse(source: str) -> Program:
+    def parse(source: str) -> Program:
         try:
-            return await asyncio.to_thread(sandbox.parse, source)
+            return sandbox.parse(source)
         except SandboxError as error:
             raise Transient("the parser's process does not start", code="parser-unavailable") from error
 
     preparer = Preparer(
         parse=parse,
         store=deps.bus.blobs,
+        executor=executor,
         bounds=bounds_of(settings),
         exact_variables=settings.exact_variables,
         tracer=deps.tracer,

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 from opentelemetry.trace import Tracer
 
@@ -23,8 +26,10 @@ from quire_quantum.lift import Program
 from quire_quantum.rejection import ProgramRejected
 from quire_resilience.clock import Clock
 
-ParseProgram = Callable[[str], Awaitable[Program]]
-"""A program's text taken apart, never in this process; raises ProgramRejected."""
+T = TypeVar("T")
+
+ParseProgram = Callable[[str], Program]
+"""A program's text taken apart, never in this process; it blocks, and raises ProgramRejected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +37,13 @@ class Preparer:
     """Prepares jobs. Equal documents and seeds give equal preparations; only the timings differ.
 
     store: where the large parts go.
+    executor: runs what blocks: threads of our own, because hostile programs may hold them all for a while.
     exact_variables: up to how many variables the baseline is a proven optimum.
     """
 
     parse: ParseProgram
     store: ContentStore
+    executor: Executor
     bounds: Bounds
     exact_variables: int
     tracer: Tracer
@@ -59,14 +66,16 @@ class Preparer:
     async def _prepare(self, command: PrepareJob, body: bytes, stages: Stages) -> JobPrepared:
         with stages.stage("parse"):
             document = parse_document(body)
-            program = None if isinstance(document, OptimizeJob) else await self.parse(document.program)
+            program = (
+                None if isinstance(document, OptimizeJob) else await self._run(partial(self.parse, document.program))
+            )
         with stages.stage("encode") as span:
-            draft, energy = await asyncio.to_thread(encode, document, program, command.seed, self.bounds)
+            draft, energy = await self._run(partial(encode, document, program, command.seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
         baseline = None
         if energy is not None:
             with stages.stage("baseline") as span:
-                baseline = await asyncio.to_thread(solve, energy, command.seed, exact_variables=self.exact_variables)
+                baseline = await self._run(partial(solve, energy, command.seed, exact_variables=self.exact_variables))
                 span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
         preparation = await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
         return JobPrepared(
@@ -76,6 +85,9 @@ class Preparer:
             timings=stages.timings,
             baseline_seconds=stages.seconds("baseline"),
         )
+
+    def _run(self, work: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(self.executor, work)
 
 
 def encode(document: JobDocument, program: Program | None, seed: int, bounds: Bounds) -> tuple[Draft, Energy | None]:

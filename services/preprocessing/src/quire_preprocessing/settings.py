@@ -9,7 +9,7 @@ class Settings(ServiceSettings):
     """Settings of `QUIRE_PREPROCESSING_*`."""
 
     workers: int = Field(default=4, ge=1, le=64, description="Jobs that are prepared at a time.")
-    parsers: int = Field(default=1, ge=1, le=16, description="Child processes that parse programs, up to 1.5 GB each.")
+    parsers: int = Field(default=2, ge=1, le=16, description="Child processes that parse programs, up to 1.5 GB each.")
     max_variables: int = Field(
         default=24, ge=1, le=200, description="Widest optimisation problem: a simulator must hold its state vector."
     )
