@@ -71,7 +71,7 @@ async def test_a_lost_acknowledgement_is_absorbed_by_the_inbox(control, bus, pro
         attempts.append(delivery.meta.attempt)
         await delivery.commit(rejected(message.job_id))
         if message.job_id == "j1":
-            raise asyncio.CancelledError  # as a process that dies after its commit and before its acknowledgement
+            raise asyncio.CancelledError  # as a process that stops after its commit and before its acknowledgement
 
     await quick(router, ack_wait=0.5)
     control.include(router)

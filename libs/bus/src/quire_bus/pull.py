@@ -73,7 +73,10 @@ class Puller:
         return len(self._running)
 
     async def run(self) -> None:
-        """Pull until `stop`; to be run as a task. Never raises for the broker's sake."""
+        """Pull until `stop`, then wait for what is in hand; to be run as a task. Never raises for the broker's sake.
+
+        Cancelling it gives up what is still in hand: those tasks are cancelled and their messages handed back.
+        """
         self._connection.reconnected.add(self._on_reconnected)
         beating = asyncio.create_task(self._heartbeat.run())
         try:
@@ -83,11 +86,13 @@ class Puller:
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), pause)
-        finally:
-            self._connection.reconnected.discard(self._on_reconnected)
             if self._running:
                 await asyncio.wait(self._running)
+        finally:
+            self._connection.reconnected.discard(self._on_reconnected)
             beating.cancel()
+            for task in self._running:
+                task.cancel()
 
     async def stop(self) -> None:
         """Stop asking. What arrives from now on is handed back; what is running goes on and `run` waits for it."""
@@ -174,8 +179,14 @@ class Puller:
         self._wake.set()
 
     async def _handle(self, message: Msg) -> None:
-        with self._heartbeat.keeping(message):
-            await self._deliver(message)
+        try:
+            with self._heartbeat.keeping(message):
+                await self._deliver(message)
+        except asyncio.CancelledError:
+            if not message.is_acked:
+                with contextlib.suppress(nats.errors.Error):
+                    await message.nak()  # somebody else shall have it now, not when its time has run out
+            raise
 
     def _settled(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

@@ -69,6 +69,7 @@ class Answerer:
         """Begin to answer."""
         subject = query_subject(self._service, token(self._answering.name, "question"))
         self._subscription = await self._client.subscribe(subject, queue=self._service, cb=self._on_request)
+        await self._client.flush()  # from here on a question finds us
 
     async def stop(self, seconds: float) -> None:
         """Take no more questions and wait up to `seconds` for the answers being made."""
