@@ -25,7 +25,7 @@ ParameterSets = Annotated[
     ),
 ]
 PauliSum = Annotated[
-    dict[Annotated[str, Meta(pattern=r"^[IXYZ]+$", max_length=limits.QUBITS)], float],
+    dict[Annotated[str, Meta(pattern=r"^[IXYZ]+\Z", max_length=limits.QUBITS)], float],
     Meta(
         min_length=1,
         max_length=limits.OBSERVABLE_TERMS,
@@ -99,13 +99,13 @@ class Job(Strict, frozen=True):
 
     name: Name = ""
     tenant: Tenant = "default"
-    project: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}$")] = "default"
+    project: Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,64}\Z")] = "default"
     priority: Priority = "research"
     deadline_seconds: Annotated[float, Meta(gt=0, le=limits.DEADLINE_SECONDS)] | None = None
     seed: Annotated[int, Meta(ge=0, le=limits.SEED)] | None = None
     targets: Annotated[tuple[Target, ...], Meta(max_length=limits.TARGETS)] = ()
     budget: Budget = msgspec.field(default_factory=Budget)
-    idempotency_key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}$")] | None = None
+    idempotency_key: Annotated[str, Meta(pattern=r"^[\x21-\x7e]{1,128}\Z")] | None = None
     tags: Annotated[
         dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=limits.TAGS)
     ] = msgspec.field(default_factory=dict)

@@ -20,6 +20,10 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://quire.dev/ids")
 _PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
 _TOKEN: Final = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_POINTER: Final = 450
+"""Characters of a pointer into the body; a `Problem` holds 512, and a missing field's name may follow."""
+
+_SEE_SCHEMA: Final = "see contracts/schemas/job-document.json for the fields and their limits"
 _decoder: Final[msgspec.json.Decoder[JobDocument]] = msgspec.json.Decoder(JobDocument)
 _encoder: Final = msgspec.json.Encoder(order="deterministic")
 
@@ -63,7 +67,7 @@ def parse_document(body: bytes) -> JobDocument:
     try:
         document = _decoder.decode(body)
     except msgspec.ValidationError as error:
-        raise DocumentError(_problem(str(error))) from None
+        raise DocumentError(_problem(str(error), body)) from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
         reason = f"the body is not a JSON document: {error}"
         raise DocumentError(Problem(pointer="", reason=reason[:500], hint="send UTF-8 JSON (RFC 8259)")) from None
@@ -100,22 +104,42 @@ def _depth(body: bytes) -> int:
     return deepest
 
 
-def _problem(message: str) -> Problem:
-    """A msgspec message such as "Expected `int` >= 1 - at `$.shots`" as a problem with a JSON pointer."""
+def _problem(message: str, body: bytes) -> Problem:
+    """A msgspec message such as "Expected `int` >= 1 - at `$.shots`" as a problem with a JSON pointer into the body."""
     found = _PATH.match(message)
     reason, path = (found["reason"], found["path"] or "$") if found else (message, "$")
-    pointer = "".join(f"/{name or index}" for name, index in _STEP.findall(path))
-    unknown = re.search(r"unknown field `([^`]+)`", reason)
-    if unknown:
-        pointer = f"{pointer}/{unknown[1]}"
-    limit = re.search(r"(?:of length|matching regex|>=|<=|<|>) .*$", reason)
+    steps = [name or index for name, index in _STEP.findall(path)]
+    unknown = re.search(r"unknown field `(.+)`", reason, re.DOTALL)
     missing = re.search(r"missing required field `([^`]+)`", reason)
-    hint = "see contracts/schemas/job-document.json for the fields and their limits"
+    limit = re.search(r"(?:of length|matching regex|>=|<=|<|>) .*$", reason)
+    pointer, hint = _pointer([*steps, unknown[1]] if unknown else steps, body), _SEE_SCHEMA
     if missing:
         pointer, hint = f"{pointer}/{missing[1]}", f"add the field `{missing[1]}`"
     elif unknown:
         hint = "remove the field, or check its spelling"
-    return Problem(pointer=pointer, reason=reason[:1_000], limit=limit[0][:200] if limit else None, hint=hint)
+    limited = limit[0][:200] if limit else None
+    return Problem(pointer=pointer, reason=reason[:1_000], limit=limited, hint=hint)
+
+
+def _pointer(steps: list[str], body: bytes) -> str:
+    """The JSON pointer (RFC 6901) of the steps, as far as they lead somewhere: msgspec does not name a mapping's keys."""
+    try:
+        place = msgspec.json.decode(body)
+    except msgspec.DecodeError:  # what follows the fault is not JSON
+        return ""
+    pointer = ""
+    for step in steps:
+        token = f"/{step.replace('~', '~0').replace('/', '~1')}"
+        if len(pointer) + len(token) > _POINTER:
+            break
+        if isinstance(place, dict) and step in place:
+            place = place[step]
+        elif isinstance(place, list) and step.isdigit() and int(step) < len(place):
+            place = place[int(step)]
+        else:
+            break
+        pointer += token
+    return pointer
 
 
 def _rules(document: JobDocument) -> list[Problem]:

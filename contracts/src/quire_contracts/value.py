@@ -16,14 +16,15 @@ class Value(msgspec.Struct, frozen=True):
     """An immutable value. Unknown fields are ignored when read, so that a newer producer is understood."""
 
 
-Tenant = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}$", description="Who owns the work.")]
-Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="An id that can stand in a subject.")]
-KeyOrNone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}$", description="An id, or nothing.")]
-Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$", description="SHA-256 in lower-case hexadecimal.")]
+# Patterns end in \Z, because Python's $ also matches before a final newline; the JSON Schemas say $ for it.
+Tenant = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z", description="Who owns the work.")]
+Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="An id that can stand in a subject.")]
+KeyOrNone = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{0,64}\Z", description="An id, or nothing.")]
+Sha256 = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z", description="SHA-256 in lower-case hexadecimal.")]
 Target = Annotated[
     str,
     Meta(
-        pattern=r"^[a-z0-9-]{1,32}(:[A-Za-z0-9_.-]{1,64})?$",
+        pattern=r"^[a-z0-9-]{1,32}(:[A-Za-z0-9_.-]{1,64})?\Z",
         description="Where work can run: `simulation`, or a provider and a backend as in `qiskit:aer`.",
     ),
 ]
