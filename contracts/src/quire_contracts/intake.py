@@ -106,7 +106,7 @@ def _depth(body: bytes) -> int:
 
 def _problem(message: str, body: bytes) -> Problem:
     """A msgspec message such as "Expected `int` >= 1 - at `$.shots`" as a problem with a JSON pointer into the body."""
-    found = _PATH.match(message)
+    found = _PATH.match(message.replace(r"\\Z'", "$'"))  # as the JSON Schema writes the pattern
     reason, path = (found["reason"], found["path"] or "$") if found else (message, "$")
     steps = [name or index for name, index in _STEP.findall(path)]
     unknown = re.search(r"unknown field `(.+)`", reason, re.DOTALL)
@@ -118,11 +118,11 @@ def _problem(message: str, body: bytes) -> Problem:
     elif unknown:
         hint = "remove the field, or check its spelling"
     limited = limit[0][:200] if limit else None
-    return Problem(pointer=pointer, reason=reason[:1_000], limit=limited, hint=hint)
+    return Problem(pointer=pointer[:512], reason=reason[:1_000], limit=limited, hint=hint)
 
 
 def _pointer(steps: list[str], body: bytes) -> str:
-    """The JSON pointer (RFC 6901) of the steps, as far as they lead somewhere: msgspec does not name a mapping's keys."""
+    """The JSON pointer (RFC 6901) of the steps as far as they lead somewhere; msgspec names no key of a mapping."""
     try:
         place = msgspec.json.decode(body)
     except msgspec.DecodeError:  # what follows the fault is not JSON
