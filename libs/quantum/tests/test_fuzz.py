@@ -26,8 +26,8 @@ qreg q[2]; creg c[2];
 f(pi^2) q[0], q[1]; u3(0.1, -.2, 3e-1) q[1]; barrier q; measure q -> c;
 """
 WORDS = """
-( ) [ ] { } ; , : @ + - * / % ^ = < > ! . ** ++ -> == << 0 1 2 3 0.5 1e308 9223372036854775807 -1 true pi w n q c x h gate
-for in int float bool ctrl negctrl pow inv gphase mcx measure let bit qubit input const if sqrt mod floor popcount
+( ) [ ] { } ; , : @ + - * / % ^ = < > ! . ** ++ -> == << 0 1 2 3 0.5 1e308 9223372036854775807 -1 true pi w n q c x h
+gate for in int float bool ctrl negctrl pow inv gphase mcx measure let bit qubit input const if sqrt mod floor popcount
 """
 PIECES = WORDS.split()
 

@@ -257,10 +257,11 @@ def _compact(
     kept = tallies > 0
     row_of_entry, outcomes, tallies = row_of_entry[kept], outcomes[kept], tallies[kept]
     words = _words(outcomes)
-    order = np.lexsort((*words.T, row_of_entry))
-    row_of_entry, outcomes, tallies, words = row_of_entry[order], outcomes[order], tallies[order], words[order]
-    first = np.ones(len(order), bool)
-    first[1:] = (row_of_entry[1:] != row_of_entry[:-1]) | np.any(words[1:] != words[:-1], axis=1)
+    if not _follows(row_of_entry, words, strictly=False).all():
+        order = np.lexsort((*words.T, row_of_entry))
+        row_of_entry, outcomes, tallies, words = row_of_entry[order], outcomes[order], tallies[order], words[order]
+    first = np.ones(len(words), bool)
+    first[1:] = _follows(row_of_entry, words, strictly=True)
     starts = np.flatnonzero(first)
     sums = np.add.reduceat(tallies, starts) if len(starts) else tallies
     if len(sums) and sums.max() > _LARGEST_TALLY:
@@ -270,8 +271,13 @@ def _compact(
     return PackedCounts(bits, offsets, sums.astype(np.uint32), np.ascontiguousarray(outcomes[starts]))
 
 
+def _follows(row_of_entry: NDArray[np.integer], words: NDArray[np.uint64], *, strictly: bool) -> NDArray[np.bool_]:
+    """Whether each entry but the first comes after the one before it, by row and then by outcome."""
+    after = np.full(max(len(words) - 1, 0), not strictly)
+    for key in (*words.T, row_of_entry):
+        after = (key[1:] > key[:-1]) | ((key[1:] == key[:-1]) & after)
+    return after
+
+
 def _is_canonical(counts: PackedCounts) -> bool:
-    again = _compact(
-        counts.row_of_entry, counts.outcomes, counts.tallies.astype(np.int64), rows=counts.rows, bits=counts.bits
-    )
-    return again.to_bytes() == counts.to_bytes()
+    return bool(_follows(counts.row_of_entry, counts.words(), strictly=True).all() and counts.tallies.all())

@@ -49,8 +49,9 @@ def _answer(program: bytes) -> list[object]:
 
 
 def _bound() -> None:
-    """Limits for the whole life: memory, no core dumps, no files written, no stray descriptors."""
-    resource.setrlimit(resource.RLIMIT_AS, (limits.CHILD_MEMORY_BYTES, limits.CHILD_MEMORY_BYTES))
+    """Limits for the whole life: memory, no core dumps, no files written."""
+    if sys.platform != "darwin":  # macOS knows this limit but refuses to set it
+        resource.setrlimit(resource.RLIMIT_AS, (limits.CHILD_MEMORY_BYTES, limits.CHILD_MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     sys.setrecursionlimit(_RECURSION)
