@@ -3,14 +3,12 @@
 import asyncio
 import sys
 import time
-from pathlib import Path
 
-import nats
 import pytest
 
 from quire_bus.bus import Bus
 from quire_bus.connection import BusSettings
-from quire_bus.provision import consumer_config, provision
+from quire_bus.provision import consumer_config
 from quire_bus.router import Router
 from quire_bus.server import NatsServer
 from quire_contracts.job import CancelJob, JobRejected

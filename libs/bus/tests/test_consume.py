@@ -90,7 +90,9 @@ async def test_a_lost_acknowledgement_is_absorbed_by_the_inbox(control, bus, pro
     assert len(events.recorded) == 1
 
 
-async def test_two_replicas_and_a_repeated_message_are_one_effect(make_bus, bus, probe, publish_again, cancel, rejected):
+async def test_two_replicas_and_a_repeated_message_are_one_effect(
+    make_bus, bus, probe, publish_again, cancel, rejected
+):
     log = await probe(">")
     together, runs = asyncio.Barrier(2), []
     for _ in range(2):

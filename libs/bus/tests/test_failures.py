@@ -102,7 +102,8 @@ async def test_a_bug_is_tried_then_given_up_and_answered(control, bus, probe, ca
     assert (letter.kind, letter.attempts, letter.type) == ("attempts", 3, "io.quire.job.cancel.v1")
     assert "RuntimeError: secret words" in letter.reason  # for the operator
     assert b"secret" not in events.recorded[0].body  # not for the user
-    assert letter.headers["ce-id"] and letter.body == b'{"job_id":"j1","tenant":"acme","reason":""}'
+    assert letter.headers["ce-id"]
+    assert letter.body == b'{"job_id":"j1","tenant":"acme","reason":""}'
     await eventually(lambda: acknowledged(bus))
 
 
@@ -202,7 +203,9 @@ async def test_a_message_that_ends_every_process_is_given_up(control, js, bus, p
     assert runs == []
 
 
-async def test_a_wrong_time_to_commit_leaves_the_message_with_the_broker(control, bus, probe, cancel, rejected, monkeypatch):
+async def test_a_wrong_time_to_commit_leaves_the_message_with_the_broker(
+    control, bus, probe, cancel, rejected, monkeypatch
+):
     """The failure path itself fails: the message is not lost, it comes again."""
     events, router = await probe("quire.evt.>"), Router("control-plane")
     bury = control.dead_letters.bury

@@ -165,7 +165,7 @@ async def test_live_remarks_are_heard_and_not_stored(bus):
 
     async def listen():
         async for remark in bus.watch_progress("acme", "j1"):
-            heard.append(remark)
+            heard.append(remark)  # noqa: PERF401 - one by one, as they are said
 
     listening = asyncio.create_task(listen())
     remark = Progress(job_id="j1", tenant="acme", stage="round", round=3, objective=1.5)
@@ -196,5 +196,3 @@ async def test_a_follower_survives_the_broker(provisioned, ledger, bus, rejected
     provisioned.start()
     await emit(bus, rejected, 3, 6)
     await eventually(lambda: set(entries) == {1, 2, 3, 4, 5, 6})
-
-

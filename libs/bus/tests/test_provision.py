@@ -18,7 +18,9 @@ async def test_everything_in_the_topology_is_there(provisioned, js):
     for row in CONSUMERS:
         config = consumers[row.durable]
         assert (config.ack_wait, config.max_deliver, config.max_ack_pending) == (
-            row.ack_wait, row.max_deliver, row.max_ack_pending,
+            row.ack_wait,
+            row.max_deliver,
+            row.max_ack_pending,
         )
         assert config.filter_subjects == list(row.filters) or config.filter_subject == row.filters[0]
     log = (await js.stream_info("QUIRE")).config
@@ -74,8 +76,12 @@ async def test_the_bootstrap_command(tmp_path):
         environment = {**os.environ, "QUIRE_NATS_URL": server.url}
         for _ in range(2):
             child = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "quire_bus.provision", env=environment,
-                stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+                sys.executable,
+                "-m",
+                "quire_bus.provision",
+                env=environment,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
             )
             _, errors = await asyncio.wait_for(child.communicate(), 30)
             assert (child.returncode, errors) == (0, b"")

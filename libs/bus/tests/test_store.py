@@ -199,8 +199,13 @@ async def _gone(store, subject):
 
 def a_delivery(bus, message, once=True):
     meta = Meta(
-        id="5a1f1b8e-7a3c-4c0e-9d6b-6f2a4c8e1d31", source="/x", type="io.quire.job.cancel.v1",
-        time=SystemClock().now(), tenant="acme", key="j1", correlation_id="j1",
+        id="5a1f1b8e-7a3c-4c0e-9d6b-6f2a4c8e1d31",
+        source="/x",
+        type="io.quire.job.cancel.v1",
+        time=SystemClock().now(),
+        tenant="acme",
+        key="j1",
+        correlation_id="j1",
     )
     sender = Sender(Store(bus.connection), "/quire/test", SystemClock(), bus._sender.tracer)
     return Delivery(sender, meta, message, durable=consumer_of("control-plane", CancelJob).durable, once=once)

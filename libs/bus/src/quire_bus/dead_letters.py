@@ -12,7 +12,8 @@ import msgspec
 from quire_bus import headers as h
 from quire_bus.envelope import message_id
 from quire_bus.errors import NotStored
-from quire_bus.store import Kept, Part
+from quire_bus.read import Kept
+from quire_bus.store import Part
 from quire_bus.subjects import dead_subject
 from quire_contracts.topology import CONSUMERS, DEAD_STREAM, STREAM
 

@@ -56,9 +56,10 @@ async def provisioned(nats_server: NatsServer, bus_settings: Callable[[str], Bus
 
 @pytest_asyncio.fixture
 async def make_bus(
-    provisioned: NatsServer, bus_settings: Callable[[str], BusSettings]
+    provisioned: NatsServer,  # noqa: ARG001 - for its effect
+    bus_settings: Callable[[str], BusSettings],
 ) -> AsyncIterator[Callable[..., Awaitable[Bus]]]:
-    """`await make_bus("batching", **options)`: a connected bus of that service (options as of `Bus.connect`)."""
+    """A function of a service's name and of options of `Bus.connect` that connects a bus; closed after the test."""
     from quire_bus.bus import Bus  # noqa: PLC0415
 
     async with contextlib.AsyncExitStack() as stack:
@@ -78,7 +79,7 @@ async def bus(make_bus: Callable[..., Awaitable[Bus]]) -> Bus:
 
 @pytest_asyncio.fixture
 async def probe(provisioned: NatsServer) -> AsyncIterator[Callable[..., Awaitable[Probe]]]:
-    """`await probe("quire.evt.>", ...)`: records what is stored there, from the beginning of the log."""
+    """A function of subjects that begins to record what is stored there, from the beginning of the log."""
     from quire_testing.probe import Probe  # noqa: PLC0415
 
     async with contextlib.AsyncExitStack() as stack:
