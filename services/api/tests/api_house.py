@@ -25,6 +25,7 @@ class House:
 
     bus: object
     door: object
+    app: object
     client: httpx.AsyncClient
 
     async def take(self, job_id, document=None, **changes):

@@ -62,17 +62,20 @@ class Door:
             after = {"Retry-After": str(math.ceil(seconds))}
             raise Refusal(429, "too-many-requests", "This client writes too often", "", "Slow down.", headers=after)
 
-    @contextlib.contextmanager
-    def held(self) -> Iterator[None]:
-        """One request that stays open, as a stream or a wait.
+    def has_room(self) -> None:
+        """Refuse a request that would stay open when too many are.
 
         Raises:
-            Refusal: 503, if too many are open already.
+            Refusal: 503, with Retry-After.
         """
         if self.waiting >= self.settings.streams:
             after = {"Retry-After": "5"}
             title = "Too many streams are open"
             raise Refusal(503, "too-many-streams", title, "", "Ask without waiting, or later.", headers=after)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Count one request that stays open, as a stream or a wait."""
         self.waiting += 1
         try:
             yield

@@ -118,6 +118,7 @@ async def show_job(
     seconds = min(wait, door.settings.wait_seconds)
     if seconds <= 0 or job.state in TERMINAL:
         return job
+    door.has_room()
     await until_over(door, tenant, job_id, seconds)
     async with door.promptly():
         return await read_job(door, tenant, job_id)
@@ -160,6 +161,7 @@ async def follow_job(
         await read_job(door, tenant, job_id)
         if start and await ended_before(door, tenant, job_id, start):
             return Response(None, status_code=204)
+    door.has_room()
     headers = {"X-Accel-Buffering": "no"}
     return Stream(streaming.frames(door, tenant, job_id, start), media_type=streaming.MEDIA_TYPE, headers=headers)
 

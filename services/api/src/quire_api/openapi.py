@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
@@ -47,8 +47,9 @@ _STYLE: Final = (
 class SubmitOperation(Operation):
     """The submission's body, which the route reads itself, so that a refusal can name every problem at once."""
 
-    request_body: RequestBody | Reference | None = field(
-        default_factory=lambda: RequestBody(
+    def __post_init__(self) -> None:
+        """Describe the body; the framework found none in the route's signature."""
+        self.request_body = RequestBody(
             content={
                 "application/json": OpenAPIMediaType(schema=Reference("/schemas/job-document.json"), example=_EXAMPLE),
                 "application/cloudevents+json": OpenAPIMediaType(),
@@ -56,7 +57,6 @@ class SubmitOperation(Operation):
             description="A job document, bare or as the data of a CloudEvent of type io.quire.job.submit.v1.",
             required=True,
         )
-    )
 
 
 def refusals(*statuses: int) -> dict[int, ResponseSpec]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from litestar.exceptions import HTTPException, ValidationException
@@ -155,11 +155,10 @@ _DETAILS: Final = {
 
 def _parameters(error: ValidationException) -> tuple[Problem, ...]:
     found = error.extra if isinstance(error.extra, list) else []
-    return tuple(
-        Problem(
-            pointer=f"/{each.get('source', 'query')}/{each.get('key', '')}",
-            reason=str(each.get("message", "not valid"))[:500],
-        )
-        for each in found
-        if isinstance(each, dict)
-    )
+    return tuple(_parameter(each) for each in found if isinstance(each, dict))
+
+
+def _parameter(found: Mapping[str, Any]) -> Problem:
+    source = getattr(found.get("source"), "value", "query")
+    name = str(found.get("key", "")).removeprefix("in_")  # `state` is a word of the framework's: routes say `in_state`
+    return Problem(pointer=f"/{source}/{name}", reason=str(found.get("message", "not valid"))[:500])

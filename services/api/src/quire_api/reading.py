@@ -98,7 +98,7 @@ async def until_over(door: Door, tenant: str, job_id: str, seconds: float) -> No
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> bool:

@@ -105,7 +105,7 @@ async def frames(door: Door, tenant: str, job_id: str, after: int) -> AsyncItera
         finally:
             for task in tasks:
                 task.cancel()
-            await asyncio.wait(tasks)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _life(door: Door, tenant: str, job_id: str, after: int, queue: asyncio.Queue[_Frame]) -> None:
