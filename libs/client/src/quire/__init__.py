@@ -35,8 +35,12 @@ if TYPE_CHECKING:
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 """Where `quire up` puts the API unless it is told otherwise."""
 
+JAEGER: Final = "http://127.0.0.1:16686"
+"""Where Jaeger answers unless it is told otherwise."""
+
 __all__ = [
     "DEFAULT_URL",
+    "JAEGER",
     "CannotConnectError",
     "Client",
     "ConflictError",

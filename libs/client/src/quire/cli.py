@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from quire import DEFAULT_URL
+from quire import DEFAULT_URL, JAEGER
 from quire.console import INTERRUPTED, Commands, print_json, say
 
 if TYPE_CHECKING:
@@ -199,6 +199,31 @@ def jobs(
     from quire.tables import show_jobs
 
     show_jobs(found)
+
+
+@app.command()
+def trace(
+    what: Annotated[str, typer.Argument(metavar="FILE|ID", help="A file of traces, a trace's id, or a job's id.")],
+    *,
+    jaeger: Annotated[str, typer.Option("--jaeger", envvar="QUIRE_JAEGER_URL", help="Where Jaeger answers.")] = JAEGER,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+) -> None:
+    """Show a trace as a tree: which service did what, when, and for how long."""
+    from quire import traces
+
+    if Path(what).is_file():
+        found = traces.read_file(what)
+    else:
+        trace_id = what
+        if not traces.is_trace_id(what):
+            with _client(url, tenant) as client:
+                trace_id = client.job(what).status().trace_id
+        found = traces.ask_jaeger(jaeger, trace_id)
+    for each in found[:1]:
+        traces.show_trace(each)
+    if len(found) > 1:
+        say(f"{len(found) - 1} more traces are in it: the batches, to which its spans link.")
 
 
 @dead_app.callback(invoke_without_command=True)

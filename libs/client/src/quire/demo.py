@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from contextlib import ExitStack
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from rich.table import Table
 
+from quire import JAEGER
 from quire.client import Client
 from quire.console import INTERRUPTED, out, print_json, say
 from quire.embedded import Embedded
@@ -41,10 +44,11 @@ def run_demo(*, url: str | None, seed: int | None, verbose: bool, as_json: bool)
     problem = document["problem"]
     say(f"MaxCut: {problem['n']} Florentine families, {len(problem['edges'])} marriages, seed {document['seed']}.")
     begun = time.monotonic()
+    traces = Path(tempfile.mkdtemp(prefix="quire-trace-")) / "traces.json"
     with ExitStack() as stack:
         if url is None:
             say("Starting a Quire of its own: a broker and nine services ...")
-            url = stack.enter_context(Embedded(verbose=verbose)).http
+            url = stack.enter_context(Embedded(verbose=verbose, traces=traces)).http
             say(f"Ready after {time.monotonic() - begun:.1f} s.")
         client = stack.enter_context(Client(url))
         job = client.submit(document)
@@ -58,6 +62,7 @@ def run_demo(*, url: str | None, seed: int | None, verbose: bool, as_json: bool)
         print_json(view.report())
     else:
         show_demo(view, document, seconds)
+        out().print(trace_words(view.trace_id, traces), style="dim")
     return 0
 
 
@@ -77,7 +82,6 @@ def show_demo(view: JobView, document: dict[str, Any], seconds: float) -> None:
     console.print(timings_table(view.timings))
     console.print(verdict(result))
     console.print(f"All in {seconds:.1f} s, start included. Job {view.job_id}.")
-    console.print(trace_words(view.trace_id), style="dim")
 
 
 def answer_table(view: JobView, result: OptimizeResult, document: dict[str, Any]) -> Table:
@@ -106,12 +110,11 @@ def answer_table(view: JobView, result: OptimizeResult, document: dict[str, Any]
 def sides_table(assignment: tuple[int, ...], tags: dict[str, str]) -> Table:
     """Who stands on which side of the cut."""
     names = [tags.get(f"node.{index}", str(index)) for index in range(len(assignment))]
-    table = Table(title="who is on which side", title_justify="left", show_lines=False)
-    for side in (0, 1):
-        members = [name for name, bit in zip(names, assignment, strict=True) if bit == side]
-        table.add_column(f"{len(members)} families", footer="")
-    sides = [", ".join(sorted(n for n, bit in zip(names, assignment, strict=True) if bit == side)) for side in (0, 1)]
-    table.add_row(*sides)
+    sides = [sorted(name for name, bit in zip(names, assignment, strict=True) if bit == side) for side in (0, 1)]
+    table = Table(title="who is on which side", title_justify="left")
+    for side in sides:
+        table.add_column(f"{len(side)} families")
+    table.add_row(*(", ".join(side) for side in sides))
     return table
 
 
@@ -130,8 +133,8 @@ def verdict(result: OptimizeResult) -> str:
             return f"[yellow]Whether {best:g} is the optimum is not known: nothing proves it.[/yellow]"
 
 
-def trace_words(trace_id: str) -> str:
-    """How to see the trace."""
-    if not trace_id:
-        return "The job has no trace."
-    return f"Trace {trace_id}: open http://localhost:16686/trace/{trace_id} in Jaeger."
+def trace_words(trace_id: str, traces: Path) -> str:
+    """How to see the trace: from its file, or in the Jaeger to which the spans went."""
+    if traces.exists():
+        return f"See its trace:  quire trace {traces}"
+    return f"See its trace:  quire trace {trace_id}   or open {JAEGER}/trace/{trace_id}"

@@ -32,6 +32,7 @@ class Embedded:
     """A Quire that lives as long as the block, or until it is stopped; it also ends when this process does.
 
     data_dir: where its log is kept; None makes a folder that is removed at the end, unless `keep_data` was called.
+    traces: a file that gets the traces at the end, unless the environment says where spans go (OTEL_EXPORTER_*).
     nats_port, http_port: -1 takes any free port. Once inside, `http` and `nats` are its addresses.
 
     Raises:
@@ -49,11 +50,13 @@ class Embedded:
         http_port: int = -1,
         processes: bool = False,
         verbose: bool = False,
+        traces: Path | None = None,
     ) -> None:
         self._temporary = data_dir is None
         self.data_dir = data_dir or Path(tempfile.mkdtemp(prefix="quire-"))
         ports = ["--nats-port", str(nats_port), "--http-port", str(http_port)]
         flags = ["--with-parent", *(["--processes"] if processes else []), *(["--verbose"] if verbose else [])]
+        flags += ["--traces", str(traces)] if traces else []
         self._command = [sys.executable, "-m", _PROGRAM, "--data-dir", str(self.data_dir), *ports, *flags]
         self._verbose = verbose
         self._child: subprocess.Popen[bytes] | None = None

@@ -91,7 +91,11 @@ def _advanced(data: dict[str, Any]) -> str:
 
 
 class Plain:
-    """One line for each event: for files and pipes."""
+    """One line for each event, said once where it is repeated: for files and pipes."""
+
+    def __init__(self) -> None:
+        """Nothing was said yet."""
+        self._last = ""
 
     def __enter__(self) -> Self:
         return self
@@ -102,8 +106,9 @@ class Plain:
     def tell(self, event: Event) -> None:
         """Show one event, if it has words."""
         text = words(event)
-        if text:
+        if text and text != self._last:
             say(text)
+            self._last = text
 
 
 class JsonLines(Plain):

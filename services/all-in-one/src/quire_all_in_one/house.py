@@ -19,9 +19,10 @@ from structlog.typing import FilteringBoundLogger
 from quire_all_in_one.broker import Broker, HouseTaken, free_port, is_free
 from quire_all_in_one.guest import Guest, Keeper, open_all
 from quire_all_in_one.process import Process
-from quire_all_in_one.settings import Addresses, Plan, environ_of
+from quire_all_in_one.settings import Addresses, Plan, environ_of, has_collector
+from quire_all_in_one.traces import PATH, Collector
 from quire_resilience.clock import Clock
-from quire_service import Running, Service, load_settings
+from quire_service import Running, Service, http_server, load_settings
 
 SERVICES: Final[Mapping[str, str]] = {
     "control-plane": "quire_control_plane",
@@ -63,7 +64,7 @@ async def opened(plan: Plan, *, clock: Clock, log: FilteringBoundLogger) -> Asyn
         raise HouseTaken(f"port {plan.nats_port} is taken; choose another with --nats-port")
     async with AsyncExitStack() as stack:
         broker = stack.enter_context(Broker(plan.data_dir, plan.nats_port))
-        addresses = _addresses(plan, broker.url)
+        addresses = _addresses(plan, broker.url, await _collect(plan, stack))
         host = _apart(plan, addresses, clock) if plan.processes else await _together(plan, addresses, broker)
         if plan.processes:
             await broker.provision()
@@ -79,10 +80,20 @@ async def opened(plan: Plan, *, clock: Clock, log: FilteringBoundLogger) -> Asyn
         yield house
 
 
-def _addresses(plan: Plan, nats_url: str) -> Addresses:
+async def _collect(plan: Plan, stack: AsyncExitStack) -> str:
+    """Take the services' spans, and write them when the services are gone; where to send them, or nothing."""
+    if plan.traces is None or has_collector(plan):
+        return ""
+    collector = Collector()
+    stack.callback(collector.write, plan.traces)
+    port = await stack.enter_async_context(http_server(collector.app, host="127.0.0.1", port=0, graceful_seconds=1.0))
+    return f"http://127.0.0.1:{port}{PATH}"
+
+
+def _addresses(plan: Plan, nats_url: str, traces_url: str) -> Addresses:
     http_port = plan.http_port if plan.http_port > 0 else free_port()
     health = {name: free_port() for name in SERVICES} if plan.processes else {}
-    return Addresses(nats_url=nats_url, http_port=http_port, health_ports=health)
+    return Addresses(nats_url=nats_url, http_port=http_port, health_ports=health, traces_url=traces_url)
 
 
 async def _together(plan: Plan, addresses: Addresses, broker: Broker) -> Callable[[str], Guest]:

@@ -21,16 +21,18 @@ class Plan:
     processes: bool
     verbose: bool
     with_parent: bool
+    traces: Path | None
     environ: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Where the house listens, on the loopback interface: the broker, the API, and each service's health by name."""
+    """Where the house listens on the loopback interface; health by service name, spans only where it collects them."""
 
     nats_url: str
     http_port: int
     health_ports: Mapping[str, int]
+    traces_url: str = ""
 
     @property
     def http_url(self) -> str:
@@ -53,8 +55,14 @@ def read_plan(arguments: Sequence[str] | None = None) -> Plan:
     parser.add_argument("--processes", action="store_true", help="one process for each service")
     parser.add_argument("--verbose", action="store_true", help="show the services' logs")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input ends")
+    parser.add_argument("--traces", type=Path, help="write traces here at the end; OTEL_* replaces it")
     given = vars(parser.parse_args(arguments))
     return Plan(**{**given, "data_dir": given["data_dir"].absolute()}, environ=dict(os.environ))
+
+
+def has_collector(plan: Plan) -> bool:
+    """Whether the user's environment already says where spans go."""
+    return any(plan.environ.get(f"OTEL_EXPORTER_OTLP_{name}ENDPOINT") for name in ("", "TRACES_"))
 
 
 def environ_of(service: str, plan: Plan, addresses: Addresses) -> dict[str, str]:
@@ -66,6 +74,8 @@ def environ_of(service: str, plan: Plan, addresses: Addresses) -> dict[str, str]
     fixed = {"QUIRE_NATS_URL": addresses.nats_url}
     if service in addresses.health_ports:
         fixed[f"{prefix_of(service)}HEALTH_PORT"] = str(addresses.health_ports[service])
+    if addresses.traces_url:
+        fixed["OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"] = addresses.traces_url
     if service == "api":
         fixed |= {"QUIRE_API_HOST": "127.0.0.1", "QUIRE_API_PORT": str(addresses.http_port)}
     if service == "ledger":
