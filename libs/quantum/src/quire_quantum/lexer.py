@@ -10,19 +10,22 @@ from quire_quantum.rejection import ProgramRejected
 
 _TOKEN: Final = re.compile(
     r"""
-      (?P<skip> [ \t\r\f]+ | //[^\n]* )
+      (?P<name> [^\W\d]\w* )
+    | (?P<sign> -> | \*\* | \+\+ | == | != | <= | >= | << | >> | && | \|\| | [-+*%^]= | /=
+        | [-+*%^~!&|<>=@;:,(){}\[\]] | /(?![/*]) | \.(?![0-9]) )
+    | (?P<skip> [ \t\r\f]+ | //[^\n]* )
     | (?P<line> \n )
-    | (?P<comment> /\* )
-    | (?P<pragma> \#[^\n]* )
     | (?P<float> (?: [0-9][0-9_]*\.[0-9_]* | \.[0-9][0-9_]* ) (?: [eE][+-]?[0-9]+ )? | [0-9][0-9_]*[eE][+-]?[0-9]+ )
     | (?P<int> 0[xX][0-9a-fA-F_]+ | 0[bB][01_]+ | 0[oO][0-7_]+ | [0-9][0-9_]* )
-    | (?P<name> [^\W\d]\w* )
     | (?P<text> "[^"\n]*" | '[^'\n]*' )
+    | (?P<comment> /\*.*?\*/ )
+    | (?P<pragma> \#[^\n]* )
     | (?P<physical> \$[0-9]+ )
-    | (?P<sign> -> | \*\* | \+\+ | == | != | <= | >= | << | >> | && | \|\| | [-+*/%^]= | [-+*/%^~!&|<>=@;:,.(){}\[\]] )
+    | (?P<none> . )
     """,
-    re.VERBOSE,
+    re.VERBOSE | re.DOTALL,
 )
+"""Every character belongs to some kind; the frequent kinds stand first."""
 
 
 class Token(NamedTuple):
@@ -41,31 +44,20 @@ def tokenize(source: str) -> list[Token]:
     """
     tokens: list[Token] = []
     append = tokens.append
-    line, at, end = 1, 0, len(source)
-    match = _TOKEN.match
-    while at < end:
-        found = match(source, at)
-        if found is None:
-            raise ProgramRejected("syntax", "a character that no program has here", line=line)
+    line = 1
+    for found in _TOKEN.finditer(source):
         kind = found.lastgroup or ""
-        at = found.end()
         if kind == "skip":
             continue
         if kind == "line":
             line += 1
             continue
-        if kind == "comment":
-            closing = source.find("*/", at)
-            if closing < 0:
-                raise ProgramRejected("syntax", "a comment is not closed", line=line)
-            line += source.count("\n", at, closing)
-            at = closing + 2
-            continue
         text = found.group()
-        if kind in ("int", "float") and len(text) > limits.LITERAL_CHARACTERS:
-            raise ProgramRejected(
-                "literal-too-long", "a number has too many digits", limit=f"{limits.LITERAL_CHARACTERS}", line=line
-            )
+        if kind == "comment":
+            line += text.count("\n")
+            continue
+        if kind in _CHECKED:
+            _check(kind, text, line)
         append(Token(kind, text, line))
         if len(tokens) > limits.TOKENS:
             raise ProgramRejected(
@@ -77,3 +69,15 @@ def tokenize(source: str) -> list[Token]:
             )
     append(Token("end", "", line))
     return tokens
+
+
+_CHECKED: Final = frozenset({"none", "int", "float"})
+
+
+def _check(kind: str, text: str, line: int) -> None:
+    if kind == "none":
+        raise ProgramRejected("syntax", "a character or an open comment that no program has here", line=line)
+    if len(text) > limits.LITERAL_CHARACTERS:
+        raise ProgramRejected(
+            "literal-too-long", "a number has too many digits", limit=f"{limits.LITERAL_CHARACTERS}", line=line
+        )
