@@ -85,6 +85,6 @@ def test_names_are_business_words_or_technologies(root, modules):
 
 
 def test_nothing_is_left_undone(modules):
-    marks = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError|HACK)\b")
+    marks = re.compile(r"#.*\b(TODO|FIXME|XXX|HACK)\b|raise NotImplementedError")
     left = [f"{m.name}:{n}" for m in modules for n, line in enumerate(m.text.splitlines(), 1) if marks.search(line)]
     assert left == []
