@@ -86,6 +86,8 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
 
     `sweep` start points are pre-screened in one batch, at most 2,048 angles in all, so fewer for deep circuits;
     `initial` (2 x layers angles: all gammas, then all betas) replaces the pre-screen.
+    A gamma is in units of the problem's weights: it multiplies the cost operator divided by the root mean square of its
+    terms, which is 1 for an unweighted MaxCut. A beta turns the mixer `rx(-2 beta)`.
     """
 
     layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2
