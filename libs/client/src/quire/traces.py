@@ -19,7 +19,10 @@ from quire_contracts.value import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_BAR: Final = 28
+_BAR: Final = 24
+_DEEPEST: Final = 24
+"""Deeper spans are not moved further to the right: each round of a loop nests in the one before."""
+
 _TRACE_ID: Final = re.compile(r"^[0-9a-f]{32}$")
 
 
@@ -108,14 +111,14 @@ def show_trace(trace: Trace) -> None:
     services = {trace.service(span) for span in trace.spans}
     title = f"trace {trace.trace_id}: {len(trace.spans)} spans of {len(services)} services, {length / 1e6:.3f} s"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-    for name, justify in (("span", "left"), ("service", "left"), ("at ms", "right"), ("ms", "right"), ("", "left")):
+    for name, justify in (("at ms", "right"), ("ms", "right"), ("service", "left"), ("", "left"), ("span", "left")):
         table.add_column(name, justify="right" if justify == "right" else "left", no_wrap=True)
     for depth, span in walk(trace):
-        label = Text("  " * depth + span.operation_name, style="red" if span.failed else "")
+        label = Text(" " * min(depth, _DEEPEST) + span.operation_name, style="red" if span.failed else "")
         first = round((span.start_time - start) / length * _BAR)
         bar = " " * min(first, _BAR - 1) + "▇" * max(1, round(span.duration / length * _BAR))
         at, took = f"{(span.start_time - start) / 1e3:.1f}", f"{span.duration / 1e3:.1f}"
-        table.add_row(label, trace.service(span), at, took, Text(bar[:_BAR], style="cyan"))
+        table.add_row(at, took, trace.service(span), Text(bar[:_BAR].ljust(_BAR), style="cyan"), label)
     out().print(table)
 
 
