@@ -13,9 +13,11 @@ import typer
 
 from quire import DEFAULT_URL, JAEGER
 from quire.console import INTERRUPTED, Commands, print_json, say
+from quire.dead import dead_app
+from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
 
 if TYPE_CHECKING:
-    from quire.client import Client, Job
+    from quire.client import Job
 
 app = typer.Typer(
     cls=Commands,
@@ -23,19 +25,7 @@ app = typer.Typer(
     help="Quire: run hybrid quantum-classical jobs, watch them, and always get an answer.",
     pretty_exceptions_show_locals=False,
 )
-dead_app = typer.Typer(help="Messages that nobody could handle: list them, put them back, drop them.")
 app.add_typer(dead_app, name="dead")
-
-Url = Annotated[str, typer.Option("--url", envvar="QUIRE_URL", help="Address of the API.")]
-Tenant = Annotated[str, typer.Option("--tenant", envvar="QUIRE_TENANT", help="Whose job it is.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-Timeout = Annotated[
-    float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit 6. The job goes on.")
-]
-File = Annotated[str, typer.Argument(metavar="FILE", help="A job document, JSON or YAML; - reads standard input.")]
-JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
-DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the log and the ledger are kept.")]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the services' logs.")]
 
 
 @app.command()
@@ -59,7 +49,12 @@ def up(
         else:
             say(f"Quire is up. API {ready.http}   broker {ready.nats}   data {where}")
             say(f"Try: quire run examples/bell.json{'' if ready.http == DEFAULT_URL else f' --url {ready.http}'}")
-        raise typer.Exit(quire.wait())
+        try:
+            code = quire.wait()
+        except KeyboardInterrupt:  # the way in which it is meant to end
+            return
+        say(f"quire: the services ended by themselves (exit code {code}); their last words are in {quire.log}")
+        raise typer.Exit(1 if code else 0)
 
 
 @app.command()
@@ -97,7 +92,7 @@ def run(
     if not local:
         with Client(url, tenant=tenant) as client:
             job = client.submit(body)
-            _follow(job, timeout, as_json=as_json, again=f"quire watch {job.id}{_again(url, tenant)}")
+            _follow(job, timeout, as_json=as_json, again=f"quire watch {job.id}{options_again(url, tenant)}")
         return
     from quire.embedded import Embedded
 
@@ -129,16 +124,16 @@ def submit(
 
     body = read(file)
     checked(body)
-    with _client(url, tenant) as client:
+    with client_of(url, tenant) as client:
         job = client.submit(body, idempotency_key=key)
     print_json({"job_id": job.id, "tenant": job.tenant}) if as_json else typer.echo(job.id)
-    say(f"watch it with:  quire watch {job.id}{_again(url, job.tenant)}")
+    say(f"watch it with:  quire watch {job.id}{options_again(url, job.tenant)}")
 
 
 @app.command()
 def job(job_id: JobId, *, url: Url = DEFAULT_URL, tenant: Tenant = "default", as_json: AsJson = False) -> None:
     """Show a job as it is now."""
-    with _client(url, tenant) as client:
+    with client_of(url, tenant) as client:
         view = client.job(job_id).status()
     if as_json:
         print_json(view.report())
@@ -158,8 +153,8 @@ def watch(
     as_json: AsJson = False,
 ) -> None:
     """Follow a job to its end and show its answer. With --json: one line for each event, then the answer."""
-    with _client(url, tenant) as client:
-        again = f"quire watch {job_id}{_again(url, tenant)}"
+    with client_of(url, tenant) as client:
+        again = f"quire watch {job_id}{options_again(url, tenant)}"
         _follow(client.job(job_id), timeout, as_json=as_json, again=again, events=True)
 
 
@@ -173,7 +168,7 @@ def cancel(
     as_json: AsJson = False,
 ) -> None:
     """Stop a job; what already ran stays recorded."""
-    with _client(url, tenant) as client:
+    with client_of(url, tenant) as client:
         handle = client.job(job_id)
         handle.cancel(reason)
         view = handle.status(wait=5.0)
@@ -191,7 +186,7 @@ def jobs(
     """List the newest jobs."""
     import msgspec
 
-    with _client(url, tenant) as client:
+    with client_of(url, tenant) as client:
         found = client.jobs(limit=limit)
     if as_json:
         print_json(msgspec.to_builtins(found))
@@ -217,62 +212,13 @@ def trace(
     else:
         trace_id = what
         if not traces.is_trace_id(what):
-            with _client(url, tenant) as client:
+            with client_of(url, tenant) as client:
                 trace_id = client.job(what).status().trace_id
         found = traces.ask_jaeger(jaeger, trace_id)
     for each in found[:1]:
         traces.show_trace(each)
     if len(found) > 1:
         say(f"{len(found) - 1} more traces are in it: the batches, to which its spans link.")
-
-
-@dead_app.callback(invoke_without_command=True)
-def dead(
-    ctx: typer.Context,
-    *,
-    url: Url = DEFAULT_URL,
-    limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
-    as_json: AsJson = False,
-) -> None:
-    """List the messages that nobody could handle."""
-    ctx.obj = url
-    if ctx.invoked_subcommand is not None:
-        return
-    with _client(url, "default") as client:
-        letters = client.dead_letters(limit=limit)
-    if as_json:
-        print_json(letters)
-        return
-    from quire.tables import show_dead
-
-    show_dead(letters)
-
-
-@dead_app.command()
-def replay(ctx: typer.Context, sequence: Annotated[int, typer.Argument(help="The letter's number.")]) -> None:
-    """Put a message back where it came from."""
-    with _client(ctx.obj, "default") as client:
-        client.replay(sequence)
-    say(f"dead letter {sequence} is on its way again")
-
-
-@dead_app.command()
-def drop(ctx: typer.Context, sequence: Annotated[int, typer.Argument(help="The letter's number.")]) -> None:
-    """Delete a dead letter for good."""
-    with _client(ctx.obj, "default") as client:
-        client.drop(sequence)
-    say(f"dead letter {sequence} is gone")
-
-
-def _client(url: str, tenant: str) -> Client:
-    from quire.client import Client
-
-    return Client(url, tenant=tenant)
-
-
-def _again(url: str, tenant: str) -> str:
-    """The options that a later command needs to find the same job."""
-    return (f" --url {url}" if url != DEFAULT_URL else "") + (f" --tenant {tenant}" if tenant != "default" else "")
 
 
 def _follow(job: Job, timeout: float | None, *, as_json: bool, again: str, events: bool = False) -> None:
