@@ -105,6 +105,7 @@ async def test_a_job_that_goes_on_shows_what_it_has_spent_so_far(engine):
     await store(engine, LOG)
     (job,) = (await find_jobs(engine, FindJobs(tenant="other"))).jobs
     assert (job.job_id, job.state, job.shots, job.cost_usd, job.ended_at) == ("j4", "scored", 4000, 0.5, None)
+    assert type(job.shots) is int
 
 
 async def test_a_life_is_read_in_order_and_page_by_page(engine):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import event, insert, make_url, select
@@ -43,6 +45,8 @@ async def create(engine: AsyncEngine) -> None:
     Raises:
         ShapeError: if the database holds tables of another shape.
     """
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        await asyncio.to_thread(Path(engine.url.database).parent.mkdir, parents=True, exist_ok=True)
     async with engine.begin() as connection:
         await _one_at_a_time(connection)
         await connection.run_sync(METADATA.create_all)

@@ -13,7 +13,7 @@ from quire_contracts.registry import entry_named
 from quire_contracts.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from sqlalchemy import RowMapping
 
     from quire_bus.delivery import Logged
 
@@ -59,9 +59,10 @@ def from_log(logged: Logged) -> Event:
     )
 
 
-def from_row(row: Mapping[str, Any]) -> Event:
+def from_row(row: RowMapping) -> Event:
     """The event of a row of the ledger's own table, decoded anew."""
-    return Event(**row, message=decoded(row["type"], row["data"]))
+    stated: dict[str, Any] = {str(name): value for name, value in row.items()}
+    return Event(**stated, message=decoded(stated["type"], stated["data"]))
 
 
 def json_text(body: bytes, message: Value | None) -> str:

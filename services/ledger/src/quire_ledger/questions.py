@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import cast, func, select
 
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
 from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, TASKS
@@ -73,5 +73,8 @@ def _fitting(found: Iterable[T]) -> tuple[T, ...]:
 def _spent(column: ColumnElement[float]) -> ColumnElement[float]:
     """The sum of a column over a job's rows."""
     table = TASKS if column.table is TASKS else EXECUTIONS
-    query = select(func.sum(column)).where(table.c.tenant == JOBS.c.tenant, table.c.job_id == JOBS.c.job_id)
+    # PostgreSQL sums bigints into a numeric, which is no JSON number.
+    query = select(cast(func.sum(column), column.type)).where(
+        table.c.tenant == JOBS.c.tenant, table.c.job_id == JOBS.c.job_id
+    )
     return query.scalar_subquery()
