@@ -47,7 +47,7 @@ def run_demo(*, url: str | None, seed: int | None, verbose: bool, as_json: bool)
     traces = Path(tempfile.mkdtemp(prefix="quire-trace-")) / "traces.json"
     with ExitStack() as stack:
         if url is None:
-            say("Starting a Quire of its own: a broker and nine services ...")
+            say("Starting a Quire of its own: a broker and eight services ...")
             url = stack.enter_context(Embedded(verbose=verbose, traces=traces)).http
             say(f"Ready after {time.monotonic() - begun:.1f} s.")
         client = stack.enter_context(Client(url))
