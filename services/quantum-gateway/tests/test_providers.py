@@ -13,11 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quire_plane.compile_cache import CompileCache, CompileKey
 from quire_quantum.executor import Member, MemberOutcome, Outcome, Work
 from quire_quantum.observables import normalise
 from quire_quantum.structure import Angle, Operation, Structure
 from quire_quantum_gateway.catalog import enabled, find, open_catalog
-from quire_quantum_gateway.compile_cache import CompileCache, CompileKey
 from quire_quantum_gateway.providers import braket_provider, faults, qiskit_provider
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import ProviderExecutor

@@ -94,6 +94,15 @@ def test_every_gate_runs_with_each_rows_own_angles(provider):
         np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9, err_msg=name)
 
 
+def test_a_noisy_circuit_is_measured_after_routing():
+    """Its five qubits are within the limit of the device and above that of noise."""
+    provider = QiskitProvider(("*",), MachineSettings(max_noisy_qubits=3), SystemClock())
+    star = tuple(Operation("cx", (0, leaf)) for leaf in range(1, 5))
+    structure = Structure(5, 1, 0, (*star, measure(0, 0)))
+    with pytest.raises(Permanent, match="unsupported-width"):
+        ProviderExecutor(provider, "fake_manila").execute(Work(structure, (Member(NOTHING, 1),), 10))
+
+
 def test_a_structure_is_compiled_once_whatever_its_angles(provider):
     executor = ProviderExecutor(provider, "aer")
     structure = TURN_MEASURED.with_operations((Operation("s", (0,)), *TURN_MEASURED.operations))

@@ -5,6 +5,8 @@ admission  whether an executor can take the work, in words for its sender; pure
 tracing    the batch's span, and each member's share of it in its own job's trace
 lanes      a few threads for each target, so that a slow one takes none from the others
 turns      one run at a time for each batch
+compile_cache  compiled circuits by all that they depend on
+aer_gates  what Aer's parameter binding can be trusted with
 run        one batch from its message to its answer: blobs, remarks, spans
 """
 

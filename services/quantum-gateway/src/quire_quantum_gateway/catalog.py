@@ -26,6 +26,7 @@ def open_catalog(settings: Settings, clock: Clock) -> Catalog:
             MachineSettings(
                 threads=settings.threads,
                 max_qubits=settings.max_qubits,
+                max_noisy_qubits=settings.max_noisy_qubits,
                 optimization_level=settings.optimization_level,
                 seed_transpiler=settings.seed_transpiler,
             ),

@@ -21,6 +21,9 @@ class Settings(ServiceSettings):
     threads_per_target: int = Field(default=1, ge=1, le=64, description="Batches of one target that run at once.")
     threads: int = Field(default=0, ge=0, le=1024, description="Threads of one simulation; 0 is one for each core.")
     max_qubits: int = Field(default=24, ge=1, le=40, description="The widest circuit that is simulated.")
+    max_noisy_qubits: int = Field(
+        default=12, ge=1, le=30, description="The widest circuit that is simulated with noise, counted after routing."
+    )
     optimization_level: int = Field(default=1, ge=0, le=3, description="Qiskit's, of the compiler.")
     seed_transpiler: int = Field(default=7, ge=0, lt=2**31, description="Qiskit's, so that layouts repeat.")
     compiled_circuits: int = Field(default=256, ge=1, le=100_000, description="Compilations kept for each provider.")

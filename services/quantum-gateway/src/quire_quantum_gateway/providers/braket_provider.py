@@ -10,9 +10,9 @@ import numpy as np
 
 from quire_contracts.value import Execution
 from quire_plane import admit
+from quire_plane.compile_cache import CompileCache, CompileKey
 from quire_quantum.counts import pack_samples
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator
-from quire_quantum_gateway.compile_cache import CompileCache, CompileKey
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, NOT_INSTALLED, WIDTH, Table, translated
 from quire_quantum_gateway.providers.local_jobs import LocalJobs

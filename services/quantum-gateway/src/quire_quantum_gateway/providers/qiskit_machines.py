@@ -12,6 +12,7 @@ from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
+from quire_plane.aer_gates import IDEAL_BASIS
 from quire_quantum.executor import Capabilities
 from quire_quantum_gateway.providers.faults import NO_BACKEND, NOT_INSTALLED, error_of, fault_of
 
@@ -20,13 +21,6 @@ if TYPE_CHECKING:
     from qiskit.transpiler import StagedPassManager
 
     from quire_quantum_gateway.providers.qiskit_provider import MachineSettings
-
-IDEAL_BASIS: Final = [
-    "id", "x", "y", "z", "h", "s", "sdg", "t", "tdg", "sx", "sxdg", "rx", "ry", "rz", "p", "u", "cx", "cy", "cz",
-    "swap", "rxx", "ryy", "rzz", "ccx", "cswap", "reset", "measure",
-]  # fmt: skip
-"""What an ideal circuit is compiled to. Without cp, crx, cry and crz, which Aer runs but whose parameters its runtime
-binding leaves unbound without a word (seen with 0.18.2); a test binds every gate of this list."""
 
 _GENERIC: Final = re.compile(r"generic_([1-9]\d?)")
 _GENERIC_SEED: Final = 2_023
@@ -88,7 +82,7 @@ def stand_in(backend: BackendV2, name: str, calibration_id: str, settings: Machi
 
 def _ideal(settings: MachineSettings) -> Machine:
     pass_manager = generate_preset_pass_manager(
-        settings.optimization_level, basis_gates=IDEAL_BASIS, seed_transpiler=settings.seed_transpiler
+        settings.optimization_level, basis_gates=list(IDEAL_BASIS), seed_transpiler=settings.seed_transpiler
     )
     runner = AerSimulator()
     return _machine(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from qiskit.quantum_info import SparsePauliOp
 
+from quire_plane.aer_gates import BINDABLE
 from quire_quantum.counts import PackedCounts, pack, pack_integers
 from quire_quantum.executor import MemberOutcome, Work, row_seed
 from quire_quantum.observables import without_final_measurements
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     from quire_quantum.structure import Structure
     from quire_quantum_gateway.providers.qiskit_machines import Machine
 
-BINDABLE: Final = frozenset({"rx", "ry", "rz", "p", "u", "u1", "u2", "u3", "rxx", "ryy", "rzz"})
-"""Gates whose parameters Aer's runtime binding sets; a circuit with others is bound row by row by Qiskit."""
-
 _WORD_BITS: Final = 64
 _REFUSALS: Final = (
     (re.compile(r"(?i)memory|too many qubits|qubits.*exceed|greater than maximum"), WIDTH),
@@ -43,6 +41,7 @@ class Compiled:
     circuit: QuantumCircuit
     columns: tuple[int, ...]
     bindable: bool
+    active_qubits: int
     depth: int
     two_qubit_gates: int
 
@@ -57,6 +56,9 @@ def compile_structure(machine: Machine, structure: Structure) -> Compiled:
         circuit=circuit,
         columns=tuple(parameter.index for parameter in circuit.parameters),
         bindable=parameterised <= BINDABLE,
+        active_qubits=len(
+            {qubit for item in circuit.data if item.operation.name != "barrier" for qubit in item.qubits}
+        ),
         depth=circuit.depth(),
         two_qubit_gates=sum(len(item.qubits) == 2 and item.operation.name != "barrier" for item in circuit.data),  # noqa: PLR2004
     )
@@ -98,8 +100,7 @@ def exact(machine: Machine, compiled: Compiled, work: Work) -> tuple[MemberOutco
         circuit.save_expectation_value(operator, range(circuit.num_qubits), label=f"o{index}")
     # A reset is no unitary: a state vector would follow one of its outcomes only.
     method = "density_matrix" if circuit.count_ops().get("reset") else "statevector"
-    measured = Compiled(circuit, compiled.columns, compiled.bindable, compiled.depth, compiled.two_qubit_gates)
-    result = _run(machine, measured, together, shots=1, method=method)
+    result = _run(machine, replace(compiled, circuit=circuit), together, shots=1, method=method)
     labels = [f"o{index}" for index in range(len(work.observables))]
     values = np.array([[float(np.real(data[label])) for label in labels] for data in result]).reshape(-1, len(labels))
     cuts = np.cumsum([len(member.parameters) for member in work.members])[:-1]
