@@ -1,0 +1,136 @@
+"""One structure on Aer's state vector: compiled once with free parameters, all rows bound in one call."""
+
+from __future__ import annotations
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from qiskit.quantum_info import SparsePauliOp
+from qiskit.transpiler import generate_preset_pass_manager
+from qiskit_aer import AerSimulator
+
+from quire_plane.aer_gates import BINDABLE, IDEAL_BASIS
+from quire_quantum.qiskit_circuit import to_circuit
+from quire_resilience.errors import Permanent
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+    from qiskit import QuantumCircuit
+
+    from quire_contracts.value import Observable
+    from quire_quantum.structure import Structure
+
+_MEMORY: Final = re.compile(r"(?i)memory|qubits.*exceed|greater than maximum")
+
+
+@dataclass(frozen=True, eq=False)
+class Compiled:
+    """A circuit whose free parameters are the structure's columns `columns`, in order."""
+
+    circuit: QuantumCircuit
+    columns: tuple[int, ...]
+    depth: int
+    two_qubit_gates: int
+
+
+class AerRuns:
+    """An Aer simulator and its compiler; one call at a time.
+
+    threads: of the simulator; they share the rows of a call among them (0: one for each core).
+    """
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads or os.cpu_count() or 1
+        # A thread of its own: Aer otherwise runs every job of the process, also of other services in it, on one.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="aer-simulation")
+        self._simulator = AerSimulator(
+            method="statevector",
+            executor=self._thread,
+            max_parallel_threads=self.threads,
+            max_parallel_experiments=self.threads,
+            max_parallel_shots=1,
+            runtime_parameter_bind_enable=True,
+        )
+        self._compiler = generate_preset_pass_manager(1, basis_gates=list(IDEAL_BASIS))
+        self._compiling = Lock()
+
+    @property
+    def version(self) -> str:
+        """Aer's version."""
+        return str(self._simulator.configuration().backend_version)
+
+    def compile(self, structure: Structure) -> Compiled:
+        """Compile a structure, parameters free."""
+        with self._compiling:
+            circuit = self._compiler.run(to_circuit(structure))
+        circuit.global_phase = 0  # no result shows it, and Aer cannot bind a free one
+        free = {item.operation.name for item in circuit.data if item.operation.is_parameterized()}
+        if not free <= BINDABLE:
+            raise RuntimeError(f"gates whose parameters Aer does not bind: {sorted(free - BINDABLE)}")
+        pairs = sum(len(item.qubits) == 2 and item.operation.name != "barrier" for item in circuit.data)  # noqa: PLR2004
+        return Compiled(circuit, tuple(each.index for each in circuit.parameters), circuit.depth(), pairs)
+
+    def probabilities(self, compiled: Compiled, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+        """Probabilities of the basis states, float64 [2**qubits] for each row; the circuit measures nothing."""
+        circuit = compiled.circuit.copy()
+        circuit.save_probabilities(label="p")
+        return [data["p"] for data in self._run(replace(compiled, circuit=circuit), parameters, shots=1)]
+
+    def expectations(
+        self, compiled: Compiled, observables: Sequence[Observable], parameters: NDArray[np.float64]
+    ) -> list[list[float]]:
+        """Expectation values of each observable for each row; a reset is averaged over."""
+        circuit = compiled.circuit.copy()
+        for index, observable in enumerate(observables):
+            operator = SparsePauliOp(list(observable.labels), list(observable.coefficients))
+            circuit.save_expectation_value(
+                operator.apply_layout(circuit.layout, circuit.num_qubits), range(circuit.num_qubits), label=f"o{index}"
+            )
+        # A reset is no unitary: a state vector would follow one of its outcomes only.
+        method = "density_matrix" if circuit.count_ops().get("reset") else "statevector"
+        found = self._run(replace(compiled, circuit=circuit), parameters, shots=1, method=method)
+        return [[float(data[f"o{index}"].real) for index in range(len(observables))] for data in found]
+
+    def counts(
+        self, compiled: Compiled, parameters: NDArray[np.float64], shots: int, seed: int | None
+    ) -> list[dict[str, int]]:
+        """Aer's own sampling, hexadecimal outcomes: row r draws from the stream of seed + 2113 r."""
+        options = {} if seed is None else {"seed_simulator": seed}
+        found = self._run(compiled, parameters, shots=shots, **options)
+        return [data.get("counts", {"0x0": shots}) for data in found]
+
+    def close(self) -> None:
+        """Give the thread back."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self, compiled: Compiled, parameters: NDArray[np.float64], **options: Any) -> list[dict[str, Any]]:
+        rows, free = len(parameters), list(compiled.circuit.parameters)
+        if free:
+            binds = {each: parameters[:, column].tolist() for each, column in zip(free, compiled.columns, strict=True)}
+            result = self._simulator.run([compiled.circuit], parameter_binds=[binds], **options).result()
+        else:
+            result = self._simulator.run([compiled.circuit] * rows, **options).result()
+        if not result.success:
+            said = "; ".join(sorted({str(result.status), *(str(each.status) for each in result.results)}))
+            if _MEMORY.search(said):
+                raise too_wide()
+            raise RuntimeError(f"the simulator did not run the circuit: {said[:300]}")
+        if len(result.results) != rows:
+            raise RuntimeError(f"the simulator answered {len(result.results)} of {rows} rows")
+        return [result.data(row) for row in range(rows)]
+
+
+def too_wide() -> Permanent:
+    """The circuit does not fit into this machine's memory."""
+    return Permanent(
+        "unsupported-width",
+        "the circuit needs more memory than the simulator has",
+        next_step="Choose another target or a smaller circuit.",
+    )

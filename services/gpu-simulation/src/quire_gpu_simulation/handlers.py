@@ -1,0 +1,43 @@
+"""What the simulation plane consumes and what it is made of."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from quire_bus.delivery import Delivery
+from quire_bus.router import Router
+from quire_contracts.batch import SimulateBatch
+from quire_gpu_simulation.aer_executor import AerExecutor, Limits
+from quire_gpu_simulation.settings import Settings
+from quire_plane import Lanes, Plane, Turns, batch_failed, with_wait
+from quire_quantum.executor import Executor, Outcome, Work
+from quire_service import Deps, Parts
+
+
+async def build(deps: Deps[Settings]) -> Parts:
+    """The plane's consumer, its executor and its one lane."""
+    bus, settings = deps.bus, deps.settings
+    lanes = Lanes(1, deps.clock)
+    limits = Limits(settings.max_qubits, settings.memory_mib, settings.threads, settings.compiled_circuits)
+    executor = AerExecutor(limits, deps.clock)
+    deps.lifetime.callback(executor.close)
+    deps.lifetime.push_async_callback(lanes.close)
+    plane = Plane(blobs=bus.blobs, publisher=bus.publisher, clock=deps.clock, tracer=deps.tracer)
+    return Parts(routers=(router(plane, executor, lanes, workers=settings.workers),))
+
+
+def router(plane: Plane, executor: Executor, lanes: Lanes, *, workers: int) -> Router:
+    """The plane's one handler. A simulation is free and needs no journal: one that died is run again."""
+    made, turns = Router("gpu-simulation"), Turns()
+
+    async def perform(work: Work) -> Outcome:
+        outcome, waited = await lanes.run("simulation", partial(executor.execute, work))
+        return with_wait(outcome, waited)
+
+    @made.consume(SimulateBatch, workers=workers, failed=batch_failed)
+    async def do_simulate_batch(message: SimulateBatch, delivery: Delivery[SimulateBatch]) -> None:
+        async with turns.of(message.batch.batch_id):
+            if not await delivery.is_marked():
+                await delivery.commit(await plane.run(message.batch, delivery.meta, perform))
+
+    return made
