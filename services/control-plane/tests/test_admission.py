@@ -51,7 +51,7 @@ def test_other_content_under_the_same_id_is_refused(sample_body: bytes) -> None:
     assert change.record is None
     (say,) = change.says
     assert isinstance(say.message, SubmissionRefused)
-    assert say.message.code == "idempotency_conflict"
+    assert say.message.code == "idempotency-conflict"
 
 
 def test_an_idempotency_key_names_the_job_and_both_keys_are_answered() -> None:

@@ -248,7 +248,7 @@ def test_a_deadline_fails_a_sampling_job_and_completes_an_optimisation_degraded(
     expire = ExpireJob(job_id="job-1", tenant="acme")
     (said,) = (say.message for say in decide(record_of(submitted(SAMPLE)), expire, at(9)).says)
     assert isinstance(said, JobFailed)
-    assert said.fault.code == "deadline_exceeded"
+    assert said.fault.code == "deadline-exceeded"
     (said,) = (say.message for say in decide(record_of(submitted(OPTIMIZE)), expire, at(9)).says)
     assert isinstance(said, JobCompleted)
     assert said.degraded
@@ -258,7 +258,7 @@ def test_a_shot_budget_stops_work_before_it_is_sent() -> None:
     over = submitted(SAMPLE.replace(b'"seed": 5', b'"seed": 5, "budget": {"max_shots": 150}'))
     (said,) = (say.message for say in over.says)
     assert isinstance(said, JobFailed)
-    assert said.fault.code == "shot_budget_exceeded"
+    assert said.fault.code == "shot-budget-exceeded"
     loop = submitted(OPTIMIZE.replace(b'"seed": 5', b'"seed": 5, "budget": {"max_shots": 1500}'))
     (said,) = (say.message for say in walk(loop)[-1].says if isinstance(say.message, JobCompleted))
     assert said.degraded

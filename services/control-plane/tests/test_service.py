@@ -104,7 +104,7 @@ async def test_other_content_is_refused_and_the_job_untouched(house, probe, samp
     before = await record_of(house)
     await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=sample_body.replace(b"100", b"200")), times=1)
     (refused,) = await seen.wait(SubmissionRefused)
-    assert refused.code == "idempotency_conflict"
+    assert refused.code == "idempotency-conflict"
     assert await record_of(house) == before
 
 
@@ -138,7 +138,7 @@ async def test_a_deadline_ends_the_job_by_the_brokers_clock(house, probe, sample
     body = sample_body.replace(b'"seed"', b'"deadline_seconds": 1, "seed"')
     await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=body), times=1)
     (failed,) = await seen.wait(JobFailed)
-    assert failed.fault.code == "deadline_exceeded"
+    assert failed.fault.code == "deadline-exceeded"
 
 
 async def test_the_submission_starts_the_jobs_trace(house, probe, spans, sample_body) -> None:

@@ -78,7 +78,7 @@ def reject(command: SubmitJob, error: DocumentError, record: JobRecord | None) -
         answer = JobRejected(
             job_id=command.job_id,
             tenant=command.tenant,
-            code="invalid_document",
+            code="invalid-document",
             reason=reason,
             next_step=next_step,
             problems=error.problems,
@@ -88,7 +88,7 @@ def reject(command: SubmitJob, error: DocumentError, record: JobRecord | None) -
             submission=command.job_id,
             tenant=command.tenant,
             job_id=command.job_id,
-            code="invalid_document",
+            code="invalid-document",
             reason=reason,
             next_step=next_step,
         )
@@ -112,7 +112,7 @@ def admit(record: JobRecord | None, submission: Submission, origin: Origin, mome
             submission=submission.key,
             tenant=submission.tenant,
             job_id=record.job_id,
-            code="idempotency_conflict",
+            code="idempotency-conflict",
             reason="this key already names a job with other content",
             next_step="use a new key for new content, or send the same content to get the same job",
         )

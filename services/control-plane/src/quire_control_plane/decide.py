@@ -45,7 +45,7 @@ UNSUPPORTED: Final = "unsupported-"
 
 DEADLINE_EXCEEDED: Final = Fault(
     kind="capacity",
-    code="deadline_exceeded",
+    code="deadline-exceeded",
     reason="the job's deadline came before its answer",
     next_step="submit it again with a later deadline, fewer rounds or fewer shots",
     retryable=True,
@@ -195,7 +195,7 @@ def _abandon(record: JobRecord, moment: Moment, fault: Fault) -> Change:
 def _over_budget(planned: int, allowed: int) -> Fault:
     return Fault(
         kind="spend",
-        code="shot_budget_exceeded",
+        code="shot-budget-exceeded",
         reason=f"the job needs {planned} shots and its budget allows {allowed}",
         next_step="raise budget.max_shots, or ask for fewer shots or parameter sets",
         retryable=False,
