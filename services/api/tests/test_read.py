@@ -186,6 +186,13 @@ async def test_a_cancellation_is_stored(house, probe):
     assert (cancel.job_id, cancel.tenant, cancel.reason) == ("j1", "acme", "enough")
 
 
+async def test_a_cancellation_belongs_to_its_jobs_trace(house, spans):
+    await house.take("j1", traceparent=f"00-{'ab' * 16}-{'cd' * 8}-01")
+    await house.client.delete("/v1/jobs/j1?tenant=acme")
+    (server,) = spans.named("DELETE /v1/jobs/{job_id}")
+    assert (f"{server.context.trace_id:032x}", f"{server.parent.span_id:016x}") == ("ab" * 16, "cd" * 8)
+
+
 @pytest.mark.parametrize(("state", "status"), [("completed", 409), ("failed", 409), ("cancelled", 202)])
 async def test_what_is_over_is_not_cancelled(house, state, status):
     await house.take("j1", state=state)

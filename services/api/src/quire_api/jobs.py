@@ -176,7 +176,10 @@ async def cancel_job(
 ) -> Accepted:
     """Ask for a job to be stopped; what already ran stays recorded. Asking again changes nothing."""
     door.admit(request)
-    with server_span(door, request, "/v1/jobs/{job_id}") as span:
+    async with door.promptly():
+        record = await record_of(door, tenant, job_id)
+    root = record.traceparent if record else None
+    with server_span(door, request, "/v1/jobs/{job_id}", traceparent=root) as span:
         span.set_attributes({"quire.job.id": job_id, "quire.tenant": tenant})
         async with door.promptly():
             job = await read_job(door, tenant, job_id)

@@ -81,7 +81,13 @@ def _drop_projections(connection: Connection) -> None:
 async def _main(settings: Settings) -> int:
     engine = open_engine(settings.database_url)
     try:
-        async with Bus.connect(BusSettings(url=settings.nats_url, name="ledger")) as bus:
+        broker = BusSettings(
+            url=settings.nats_url,
+            name="ledger",
+            nkeys_seed=settings.nats_nkey_seed_file,
+            tls_ca=settings.nats_tls_ca_file,
+        )
+        async with Bus.connect(broker) as bus:
             return await rebuild(engine, bus, batch=settings.batch)
     finally:
         await engine.dispose()
