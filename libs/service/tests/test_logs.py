@@ -76,6 +76,25 @@ def test_an_exception_is_data(lines):
     assert line["exception"][0]["exc_value"] == "wrong shape"
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_an_exception_shows_no_local_variable(form):
+    """Locals hold settings, and settings hold secrets."""
+    stream = io.StringIO()
+    logs.configure("info", form, stream)
+
+    def fail():
+        url = "postgresql://quire:" + "hunter2".upper()
+        raise ValueError(f"no host in {len(url)} characters")
+
+    try:
+        fail()
+    except ValueError:
+        logs.logger_for("api", "1").exception("crashed")
+        logging.getLogger("a.library").exception("deep down")
+    assert stream.getvalue().count("no host in 26 characters") == 2
+    assert "HUNTER2" not in stream.getvalue()
+
+
 def test_what_json_does_not_know_is_written_all_the_same(lines):
     logs.logger_for("api", "1").info("odd", thing={1, 2}.__class__, number=float("nan"))
     (line,) = lines()

@@ -107,14 +107,20 @@ def _order(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> Mutab
 
 def _json() -> list[Processor]:
     return [
-        structlog.processors.dict_tracebacks,
+        structlog.processors.ExceptionRenderer(
+            structlog.tracebacks.ExceptionDictTransformer(show_locals=False)  # locals hold settings, and those secrets
+        ),
         _order,
         structlog.processors.JSONRenderer(serializer=_encode),
     ]
 
 
 def _console(stream: TextIO) -> list[Processor]:
-    return [_shorten, structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="ts")]
+    plain = structlog.dev.plain_traceback  # the fancy ones print locals
+    return [
+        _shorten,
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="ts", exception_formatter=plain),
+    ]
 
 
 def _shorten(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
