@@ -56,6 +56,30 @@ async def test_a_killed_broker_comes_back_and_nobody_needs_a_restart(provisioned
     assert len({one.meta.id for one in log.recorded}) == 5
 
 
+async def test_a_repetition_is_known_after_a_crash_of_the_broker(provisioned, bus, cancel):
+    """On a stream with limits retention the broker rebuilds what it has seen; other retentions forget it."""
+    first = await bus.publisher.publish(cancel("j1"))
+    provisioned.kill()
+    provisioned.start()
+    again = await bus.publisher.publish(cancel("j1"))
+    assert (again.sequence, again.duplicate) == (first.sequence, True)
+
+
+async def test_a_message_said_while_the_broker_is_away_is_stored_once(provisioned, bus, probe, cancel):
+    """A time-out is not a failure: what the client has buffered is sent after the reconnection all the same."""
+    log = await probe("quire.cmd.>")
+    await bus.publisher.publish(cancel("before"))
+    provisioned.kill()
+    await eventually(lambda: not bus.connection.is_connected)
+    saying = [asyncio.create_task(bus.publisher.publish(cancel("during"))) for _ in range(3)]
+    await asyncio.sleep(0.1)
+    provisioned.start()
+    published = await asyncio.gather(*saying)
+    assert {one.sequence for one in published} == {2}
+    await log.wait(CancelJob, 2)
+    assert [one.meta.key for one in log.recorded] == ["before", "during"]
+
+
 async def test_a_lost_consumer_does_not_spin_and_is_found_again(provisioned, make_bus, js, probe, cancel, rejected):
     """The trap: FastStream's own loop takes 70 to 87 % of a core here, in silence, for ever."""
     control = await make_bus("control-plane")

@@ -186,6 +186,47 @@ async def test_a_process_holds_no_more_than_it_has_workers(control, bus, cancel)
     assert max(most) == 3
 
 
+async def test_one_slow_message_holds_up_nobody_else(control, bus, cancel):
+    """The trap: a fetched batch is done only when its slowest message is, and nothing is fetched before."""
+    router, done, gate = Router("control-plane"), [], asyncio.Event()
+
+    @router.consume(CancelJob, workers=2)
+    async def do_cancel(message, delivery):
+        if message.job_id == "slow":
+            await gate.wait()
+        done.append(message.job_id)
+
+    control.include(router)
+    await control.start()
+    await bus.publisher.publish(cancel("slow"))
+    for number in range(10):
+        await bus.publisher.publish(cancel(f"j{number}"))
+    await eventually(lambda: len(done) == 10)
+    assert "slow" not in done
+    gate.set()
+    await eventually(lambda: "slow" in done)
+
+
+async def test_a_service_changes_nothing_on_the_broker(control, js, cancel):
+    """The trap: a framework that declares streams brings an existing one to each service's own view of it."""
+    config = (await js.stream_info("QUIRE")).config
+    config.max_age = 1234.0
+    await js.update_stream(config)
+    before = [info.config.as_dict() for info in await js.streams_info()]
+    consumers = sorted((info.name, str(info.config)) for info in await js.consumers_info("QUIRE"))
+    router = Router("control-plane")
+
+    @router.consume(CancelJob)
+    async def do_cancel(message, delivery):
+        pass
+
+    control.include(router)
+    await control.start()
+    await control.stop()
+    assert [info.config.as_dict() for info in await js.streams_info()] == before
+    assert sorted((info.name, str(info.config)) for info in await js.consumers_info("QUIRE")) == consumers
+
+
 async def test_a_slow_handler_keeps_its_message(control, bus, quick, cancel):
     router, starts = Router("control-plane"), []
 
@@ -278,7 +319,7 @@ async def test_an_answer_can_go_under_another_key(control, bus, probe, cancel, r
 
     @router.consume(CancelJob)
     async def do_cancel(message, delivery):
-        await delivery.commit(rejected("j1"), Outgoing(rejected("j1"), key="theirs", attempt=1))
+        await delivery.commit(rejected("j1"), Outgoing(rejected("j1"), key="theirs"))
 
     control.include(router)
     await control.start()

@@ -12,7 +12,7 @@ from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta, Outgoing
 from quire_bus.errors import AlreadyDone, Conflict, NotStored, TooLarge, Unknown
 from quire_bus.store import Part, Store
-from quire_contracts.job import CancelJob, ExpireJob, JobRejected
+from quire_contracts.job import CancelJob, ExpireJob, JobRejected, SubmitJob
 from quire_contracts.limits import MESSAGE_BYTES
 from quire_contracts.topology import consumer_of
 from quire_resilience.clock import SystemClock
@@ -153,6 +153,13 @@ async def test_a_message_that_no_stream_takes_is_never_silently_lost(nats_server
             await bare.publisher.publish(cancel("j1"))
         with pytest.raises(NotStored):
             await bare.check()
+
+
+async def test_two_tenants_may_name_their_jobs_alike(bus, cancel):
+    submit = [SubmitJob(job_id="j1", tenant=tenant, body=body) for tenant in ("acme", "other") for body in (b"1", b"2")]
+    for message in (cancel("j1", tenant="acme"), cancel("j1", tenant="other"), *submit):
+        assert not (await bus.publisher.publish(message)).duplicate
+    assert (await bus.bounds())[1] == 6
 
 
 async def test_publishing_twice_is_one_message_and_says_so(bus, cancel):

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from quire_bus.store import Store
     from quire_contracts.registry import Entry
-    from quire_contracts.value import Value
     from quire_resilience.clock import Clock
 
 
@@ -69,7 +68,7 @@ def compose(
     body, content_type = codec.encode_body(entry, message)
     inherited = cause.correlation_id if cause is not None and cause.tenant == tenant else None
     meta = Meta(
-        id=id_ or _id(entry, message, outgoing, cause, body),
+        id=id_ or _id(entry, outgoing, tenant, cause, body),
         source=sender.source,
         type=entry.type,
         time=sender.clock.now(),
@@ -102,9 +101,14 @@ def sent(composed: Sequence[Composed]) -> Iterator[None]:
             item.span.end()
 
 
-def _id(entry: Entry, message: Value, outgoing: Outgoing, cause: Meta | None, body: bytes) -> str:
-    cause_id = cause.id if cause is not None else hashlib.sha256(body).hexdigest() if entry.raw else ""
-    return message_id(entry.type, entry.identity_of(message), cause_id=cause_id, attempt=outgoing.attempt)
+def _id(entry: Entry, outgoing: Outgoing, tenant: str, cause: Meta | None, body: bytes) -> str:
+    """Without a cause the tenant stands for it, for two tenants may name their jobs alike; and a raw body's digest."""
+    digest = hashlib.sha256(body).hexdigest() if entry.raw else ""
+    cause_id = cause.id if cause is not None else f"{tenant}|{digest}"
+    identity = entry.identity_of(outgoing.message)
+    if outgoing.key is not None:
+        identity = f"{identity}|{outgoing.key}"
+    return message_id(entry.type, identity, cause_id=cause_id, attempt=outgoing.attempt)
 
 
 def _tokens(subject: str) -> tuple[str, str]:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from quire_contracts.topology import Consumer
 
 
+_LAST_SECONDS = 2.0  # for a cancelled handler to go; one that refuses is left to the end of the process
+
+
 class SharedConnectionBroker(NatsBroker):
     """A FastStream broker on a connection that it neither makes nor closes."""
 
@@ -68,10 +71,9 @@ class DurableSubscriber(PullStreamSubscriber):
         await self.puller.stop()
         await super().stop()
         pulling = getattr(self, "_pulling", None)
-        if pulling is not None and not pulling.done():
-            await asyncio.wait([pulling], timeout=0.1)
-            pulling.cancel()
-            await asyncio.wait([pulling], timeout=1.0)
+        if pulling is not None:
+            self.puller.give_up()
+            await asyncio.wait([pulling], timeout=_LAST_SECONDS)
 
 
 def mount(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from quire_bus.router import Following
 
 _LOG = logging.getLogger("quire.bus")
+_LAST_SECONDS: Final = 2.0
 _BACKOFF: Final = Backoff(base=0.1, cap=10.0)
 
 
@@ -52,10 +53,9 @@ class Follower:
         self._waiting.clear()
         if self._tasks:
             await asyncio.wait(self._tasks[:1], timeout=seconds)
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
+            self._tasks[1].cancel()
+            self.puller.give_up()
+            await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
 
     async def _take(self, message: Msg) -> None:
         """Hold a message (the puller keeps it alive) until the feed has settled it."""

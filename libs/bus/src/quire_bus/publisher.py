@@ -47,10 +47,10 @@ class Publisher:
     ) -> Published:
         """Store one message on the log and return the broker's word.
 
-        The subject, type and id come from the registry: the id is uuid5(cause, type, identity, attempt), where a raw
-        message without a cause takes its body's digest as the cause; `id_` replaces it. It is also the broker's
-        de-duplication id, so a repetition inside the window is stored once. The correlation id is the given one, else
-        the cause's, else the key.
+        The subject, type and id come from the registry: the id is uuid5(cause, type, identity, attempt), where without
+        a cause the tenant stands for it, and of a raw message its body's digest too; `id_` replaces it. It is also the
+        broker's de-duplication id, so a repetition inside the window is stored once. The correlation id is the given
+        one, else the cause's, else the key.
 
         Raises:
             TooLarge: before anything is sent.

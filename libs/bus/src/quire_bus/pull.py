@@ -73,10 +73,7 @@ class Puller:
         return len(self._running)
 
     async def run(self) -> None:
-        """Pull until `stop`, then wait for what is in hand; to be run as a task. Never raises for the broker's sake.
-
-        Cancelling it gives up what is still in hand: those tasks are cancelled and their messages handed back.
-        """
+        """Pull until `stop`, then wait for what is in hand; to be run as a task. Never raises for the broker's sake."""
         self._connection.reconnected.add(self._on_reconnected)
         beating = asyncio.create_task(self._heartbeat.run())
         try:
@@ -85,14 +82,13 @@ class Puller:
                 pause = await self._step()
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), pause)
+                    async with asyncio.timeout(pause):  # not wait_for: in Python 3.11 it can swallow a cancellation
+                        await self._wake.wait()
             if self._running:
                 await asyncio.wait(self._running)
         finally:
             self._connection.reconnected.discard(self._on_reconnected)
             beating.cancel()
-            for task in self._running:
-                task.cancel()
 
     async def stop(self) -> None:
         """Stop asking. What arrives from now on is handed back; what is running goes on and `run` waits for it."""
@@ -102,6 +98,11 @@ class Puller:
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error):
                 await subscription.unsubscribe()
+
+    def give_up(self) -> None:
+        """Cancel what is still in hand; its messages are handed back for somebody else."""
+        for task in self._running:
+            task.cancel()
 
     async def _step(self) -> float:
         """Ask for what there is room for; the seconds after which to look again if nothing happens before."""

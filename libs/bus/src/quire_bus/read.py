@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from quire_bus.connection import Connection
 
+_READ_TRIES: Final = 3
 _LATE_SECONDS: Final = 0.5
 """After a reconnection, how long an answer may still come: a request that was only buffered is answered at once, one
 that was on the old connection never."""
@@ -55,6 +56,10 @@ class _RawAnswer(msgspec.Struct):
     error: ApiError | None = None
 
 
+class _Swallowed(Unknown):
+    """The connection was lost while a request was under way."""
+
+
 _RAW = msgspec.json.Decoder(_RawAnswer)
 
 
@@ -73,7 +78,7 @@ class Reader:
             Unknown: without an answer in time.
             NotStored: if there is no such stream.
         """
-        answer = await self._request(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
+        answer = await self._read(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
         found = answer.headers or {}
         if found.get("Status") == "404":
             return None
@@ -110,7 +115,7 @@ class Reader:
 
     async def _info(self, stream: str, question: dict[str, str]) -> dict[str, Any]:
         body = msgspec.json.encode(question)
-        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.INFO.{stream}", body)).data, type=dict)
+        answer = msgspec.json.decode((await self._read(f"$JS.API.STREAM.INFO.{stream}", body)).data, type=dict)
         if "error" in answer:
             raise NotStored(f"{stream} cannot be read: {answer['error'].get('description')}")
         return answer
@@ -120,11 +125,20 @@ class Reader:
         return await self._managed(msgspec.json.encode({"last_by_subj": subject}), stream)
 
     async def _managed(self, body: bytes, stream: str) -> Kept | None:
-        answer = _RAW.decode((await self._request(f"$JS.API.STREAM.MSG.GET.{stream}", body)).data)
+        answer = _RAW.decode((await self._read(f"$JS.API.STREAM.MSG.GET.{stream}", body)).data)
         if answer.message is None:
             return None
         raw = answer.message
         return Kept(raw.seq, raw.subject, parse_headers(raw.hdrs), raw.data, raw.time)
+
+    async def _read(self, subject: str, body: bytes) -> Msg:
+        """As `_request` for what may be asked twice: a question that a reconnection swallowed is asked again."""
+        for _ in range(_READ_TRIES - 1):
+            try:
+                return await self._request(subject, body)
+            except _Swallowed:
+                continue
+        return await self._request(subject, body)
 
     async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
         """One request and its answer.
@@ -134,10 +148,13 @@ class Reader:
             Unknown: without an answer in time; soon after a reconnection, because a lost request has none.
         """
         loop = asyncio.get_running_loop()
+        hurried = False
         try:
             async with asyncio.timeout(self._timeout) as limit:
 
                 def hurry() -> None:
+                    nonlocal hurried
+                    hurried = True
                     if not limit.expired():
                         limit.reschedule(min(limit.when() or 0.0, loop.time() + _LATE_SECONDS))
 
@@ -149,6 +166,8 @@ class Reader:
         except nats.errors.NoRespondersError:
             raise NotStored(f"nothing at the broker listens on {subject}") from None
         except (nats.errors.TimeoutError, TimeoutError):
+            if hurried:
+                raise _Swallowed("no answer from the broker: the connection was lost meanwhile") from None
             raise Unknown(f"no answer from the broker within {self._timeout:g} s") from None
         except nats.errors.Error as error:
             await asyncio.sleep(0.05)  # a full buffer or a closing connection fails at once; a loop above must not spin

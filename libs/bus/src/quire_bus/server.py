@@ -72,6 +72,11 @@ class NatsServer:
         """The broker's own log file."""
         return self.data_dir / "nats-server.log"
 
+    @property
+    def _complaints(self) -> Path:
+        """What it says before it has opened its log, such as an error in its configuration."""
+        return self.data_dir / "nats-server.err"
+
     def start(self) -> Self:
         """Start the broker on its data and wait until it takes connections. Does nothing while it runs.
 
@@ -89,7 +94,8 @@ class NatsServer:
         command = [str(binary()), "-c", str(config), "-a", self.host, "-p", str(self.port or -1), "-l", str(self.log)]
         command += ["--ports_file_dir", str(self.data_dir)]
         # Its own session: an interrupt at the terminal must not take the broker down before the services have drained.
-        self._process = subprocess.Popen(command, start_new_session=True)  # noqa: S603 - our own binary and arguments
+        with self._complaints.open("wb") as complaints:
+            self._process = subprocess.Popen(command, start_new_session=True, stderr=complaints)  # noqa: S603 - our own
         self._wait_ready()
         return self
 
@@ -126,7 +132,8 @@ class NatsServer:
             if self._learn_port() and self._greets():
                 return
             time.sleep(_POLL_SECONDS)
-        tail = self.log.read_text(encoding="utf-8", errors="replace")[-2_000:] if self.log.exists() else ""
+        files = [path for path in (self.log, self._complaints) if path.exists()]
+        tail = "".join(path.read_text(encoding="utf-8", errors="replace")[-2_000:] for path in files)
         self._end(kill=True)
         raise ServerFailed(f"the broker in {self.data_dir} did not become ready; its log ends with:\n{tail}")
 

@@ -139,7 +139,7 @@ class _Reading:
             mem_storage=True,
             num_replicas=1,
         )
-        self._queue: asyncio.Queue[Msg] = asyncio.Queue(_AHEAD)
+        self._queue: asyncio.Queue[tuple[Msg, asyncio.Event]] = asyncio.Queue()
         self._lost = False
         self._puller: Puller | None = None
         self._task: asyncio.Task[None] | None = None
@@ -148,7 +148,7 @@ class _Reading:
         """Make the consumer and begin; whether anything waits for it already."""
         info = await self._connection.client.jetstream().add_consumer(STREAM.name, self._config)
         name = str(self._config.name)
-        self._puller = Puller(self._connection, Consumer("", name, (), STREAM.name), _AHEAD, self._queue.put)
+        self._puller = Puller(self._connection, Consumer("", name, (), STREAM.name), _AHEAD, self._take)
         self._connection.reconnected.add(self._on_reconnected)
         self._task = asyncio.create_task(self._puller.run())
         return bool(info.num_pending)
@@ -158,9 +158,11 @@ class _Reading:
         expected = 1
         while self._puller is not None and self._puller.healthy and not self._lost:
             try:
-                message = await asyncio.wait_for(self._queue.get(), _LOOK_SECONDS)
+                async with asyncio.timeout(_LOOK_SECONDS):
+                    message, taken = await self._queue.get()
             except TimeoutError:
                 continue
+            taken.set()
             if message.metadata.sequence.consumer != expected:
                 return
             expected += 1
@@ -171,11 +173,17 @@ class _Reading:
         if self._puller is None or self._task is None:
             return
         await self._puller.stop()
-        self._task.cancel()
+        self._puller.give_up()
         await asyncio.wait([self._task])
         if not self._lost and self._connection.is_connected:
             with contextlib.suppress(nats.errors.Error, TimeoutError):
                 await self._connection.client.jetstream().delete_consumer(STREAM.name, str(self._config.name))
+
+    async def _take(self, message: Msg) -> None:
+        """Hold a message until its reader has come to it, so that no more than `_AHEAD` are here at a time."""
+        taken = asyncio.Event()
+        self._queue.put_nowait((message, taken))
+        await taken.wait()
 
     def _on_reconnected(self) -> None:
         self._lost = True

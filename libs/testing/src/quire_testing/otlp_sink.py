@@ -90,7 +90,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 64
 
 
-class _Grpc(service.TraceServiceServicer):  # type: ignore[misc]
+class _Grpc(service.TraceServiceServicer):
     def __init__(self, store: TraceStore) -> None:
         self._store = store
 
