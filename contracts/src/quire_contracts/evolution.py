@@ -1,4 +1,4 @@
-"""The law of evolution: within a version only fields with defaults are added. What breaks it is named, with its path."""
+"""The law of evolution: within a version only fields with defaults are added; what breaks it is named by its path."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _CEILINGS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "max
 _SAME: Final = ("type", "$ref", "format", "contentEncoding", "const")
 _INSIDE: Final = ("additionalProperties", "items", "propertyNames")
 _WORDS: Final = frozenset({"title", "description"})
+
+
+class LawBroken(Exception):
+    """Today's shapes break the law of evolution; the message has a line for each breach."""
 
 
 def shapes() -> Schema:
@@ -45,11 +49,11 @@ def merged(frozen: Schema, today: Schema) -> Schema:
     """The frozen shape with what is new today, so that it is guarded from now on.
 
     Raises:
-        ValueError: with the breaches, if there are any.
+        LawBroken: if there are breaches.
     """
     found = breaches(frozen, today)
     if found:
-        raise ValueError("\n".join(found))
+        raise LawBroken("\n".join(found))
     return today
 
 
@@ -57,7 +61,7 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[str]:
     if after is None:
         yield f"{path}: removed"
     elif not isinstance(before, dict) or not isinstance(after, dict):
-        if before is not True and after != before:
+        if after is not True and before is not False:  # True takes anything, False nothing
             yield f"{path}: {before} became {after}"
     else:
         yield from _compare_values(before, after, path)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quire_contracts.asyncapi import asyncapi
-from quire_contracts.evolution import merged, shapes
+from quire_contracts.evolution import LawBroken, merged, shapes
 from quire_contracts.golden import samples
 from quire_contracts.registry import REGISTRY
 from quire_contracts.schema import document_schema, file_name, message_schema, result_schema
@@ -65,18 +65,15 @@ def add_golden(folder: Path) -> list[str]:
     """Write the samples that are missing, and the shapes with what is new; the names of what was written.
 
     Raises:
-        ValueError: if today's shapes break the law of evolution; nothing is written then.
+        LawBroken: by today's shapes; nothing is written then.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    today, path = shapes(), folder / SHAPES
-    frozen = json.loads(path.read_text(encoding="utf-8")) if path.exists() else today
-    texts = {SHAPES: as_text(merged(frozen, today))}
-    texts |= {
-        file_name(entry): as_text(samples(entry)) for entry in REGISTRY if not (folder / file_name(entry)).exists()
-    }
-    written = [
-        name for name, text in texts.items() if not (folder / name).exists() or (name == SHAPES and frozen != today)
-    ]
+    today, path = as_text(shapes()), folder / SHAPES
+    frozen = path.read_text(encoding="utf-8") if path.exists() else today
+    texts = {SHAPES: as_text(merged(json.loads(frozen), json.loads(today)))}
+    texts |= {file_name(entry): as_text(samples(entry)) for entry in REGISTRY}
+    missing = [name for name in texts if not (folder / name).exists()]
+    written = missing if frozen == today else [SHAPES, *missing]
     for name in written:
         (folder / name).write_text(texts[name], encoding="utf-8")
     return written
@@ -95,13 +92,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.writelines(f"stale: {schemas / name}\n" for name in stale)
         return 1 if stale else 0
     changed = [schemas / name for name in write_schemas(schemas)]
+    golden = options.home / "golden"
     try:
-        changed += (
-            [options.home / "golden" / name for name in add_golden(options.home / "golden")]
-            if options.add_golden
-            else []
-        )
-    except ValueError as error:
+        changed += [golden / name for name in add_golden(golden)] if options.add_golden else []
+    except LawBroken as error:
         sys.stderr.write(f"the shapes break the law of evolution:\n{error}\n")
         return 1
     sys.stdout.writelines(f"wrote {path}\n" for path in changed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import uuid
 from typing import Final
@@ -19,7 +20,9 @@ SHARED_TENANT: Final = "shared"
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://quire.dev/ids")
 _PATH: Final = re.compile(r"^(?P<reason>.*?)(?: - at (?:`key` in )?`(?P<path>[^`]+)`)?$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")
-_TOKEN: Final = re.compile(rb'[\[\]{}]|"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+_STRING: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+_LEVELS: Final = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS: Final = bytes(byte for byte in range(256) if byte not in _LEVELS)
 _POINTER: Final = 450
 """Characters of a pointer into the body; a `Problem` holds 512, and a missing field's name may follow."""
 
@@ -93,15 +96,9 @@ def job_id_for(tenant: str, idempotency_key: str) -> str:
 
 
 def _depth(body: bytes) -> int:
-    """Deepest nesting of brackets outside of strings, by one pass over the bytes."""
-    depth = deepest = 0
-    for token in _TOKEN.finditer(body):
-        if token[0] in b"[{":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif token[0] in b"]}":
-            depth -= 1
-    return deepest
+    """Deepest nesting of brackets outside of strings; linear, and without recursion."""
+    brackets = _STRING.sub(b"", body).translate(None, _NO_BRACKETS)
+    return max(itertools.accumulate(map(_LEVELS.__getitem__, brackets)), default=0)
 
 
 def _problem(message: str, body: bytes) -> Problem:

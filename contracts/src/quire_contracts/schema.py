@@ -28,7 +28,7 @@ def components(roots: Sequence[Any], prefix: str = _REF) -> tuple[list[Schema], 
     Against what msgspec generates: tagged unions are `oneOf` without OpenAPI's `discriminator`, which is no word of
     JSON Schema and another one in AsyncAPI; times say their format; patterns end in `$`; texts are not indented.
     """
-    schemas, found = msgspec.json.schema_components(roots, ref_template=prefix + "{name}")
+    schemas, found = msgspec.json.schema_components(roots, schema_hook=_anything, ref_template=prefix + "{name}")
     named = {struct.cls.__name__: struct for struct in _structs(roots)}
     for name, schema in found.items():
         _mark_times(schema, named[name])
@@ -75,6 +75,12 @@ def _document(root: Any, name: str, title: str, description: str) -> Schema:
         schema = defs.pop(schema["$ref"].removeprefix(_REF))
     head = {"$schema": DIALECT, "$id": f"{BASE}/{name}", "title": title, "description": description}
     return head | {key: value for key, value in schema.items() if key not in head} | ({"$defs": defs} if defs else {})
+
+
+def _anything(type_: type) -> Schema:
+    if type_ is not object:
+        raise NotImplementedError
+    return {"description": "Any JSON value."}
 
 
 def _clean(schema: Any) -> Any:
