@@ -229,9 +229,8 @@ def _follow(job: Job, timeout: float | None, *, as_json: bool, again: str, event
     try:
         view = follow(job, timeout=timeout, lines=as_json and events)
     except KeyboardInterrupt:
-        say(f"\nLet go of job {job.id}; it goes on.")
         if again:
-            say(f"See it again with:  {again}")
+            say(f"\nLet go of job {job.id}; it goes on. See it again with:  {again}")
         raise
     if as_json:
         print_json(view.report())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
-from rich.table import Table
+from rich.table import Column, Table
 
 from quire.console import out
 from quire_contracts.result import EstimateResult, OptimizeResult, SampleResult
@@ -133,7 +133,7 @@ def timings_table(timings: Iterable[Timing]) -> Table:
 
 def show_jobs(jobs: Iterable[JobSummary]) -> None:
     """Print a list of jobs."""
-    table = _table("", ("id", "left"), ("kind", "left"), ("name", "left"), ("state", "left"), ("accepted", "left"))
+    table = Table(Column("id", min_width=36, no_wrap=True), "kind", "name", "state", "accepted")  # no id is cut
     for job in jobs:
         state = f"{job.state} (degraded)" if job.degraded else job.state
         table.add_row(job.job_id, job.kind or "-", job.name, state, f"{job.accepted_at:%Y-%m-%d %H:%M:%S}")
