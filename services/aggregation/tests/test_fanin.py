@@ -79,7 +79,7 @@ def test_timings_say_where_the_time_went():
     timings = timings_of([part(0)], "task-1", NOW + timedelta(seconds=4), 0.01)
     assert [(timing.stage, timing.resource, timing.seconds) for timing in timings] == [
         ("batching", "wait", 1.0),
-        ("queue", "wait", 0.5),
+        ("queue", "wait", 1.0),
         ("compile", "cpu", 0.25),
         ("execute", "cpu", 1.5),
         ("score", "cpu", 0.01),
@@ -95,5 +95,7 @@ def test_slowest_slice_stands_for_all_and_the_resource_is_the_machines():
         ("execute", "qpu", 9.0),
         ("score", "cpu", 0.0),
     ]
+    waiting = execution(simulator=False, queue_seconds=30.0)
+    assert timings_of([part(0, execution=waiting)], "task-1", NOW, 0.0)[1].seconds == 30.0
     gpu = execution(provider_metadata={"device": "GPU"})
     assert timings_of([part(0, execution=gpu)], "task-1", NOW, 0.0)[3].resource == "gpu"

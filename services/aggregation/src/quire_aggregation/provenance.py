@@ -38,12 +38,18 @@ def timings_of(
         *_longest(
             "batching", "wait", [(part.queued_at, (part.formed_at - part.queued_at).total_seconds()) for part in parts]
         ),
-        *_longest("queue", "wait", [(part.formed_at, part.execution.queue_seconds) for part in parts]),
+        *_longest("queue", "wait", [_queued(part) for part in parts]),
         *_longest("compile", "cpu", [(part.execution.started_at, part.execution.compile_seconds) for part in parts]),
         *_longest("execute", _resource(parts[0].execution), [_executed(part.execution) for part in parts]),
         Timing(stage="score", resource="cpu", started_at=scoring_began, seconds=max(0.0, scoring_seconds)),
     ]
     return tuple(msgspec.structs.replace(timing, task_id=task_id) for timing in stretches)
+
+
+def _queued(part: Part) -> tuple[datetime, float]:
+    """From the batch's forming until it began to run; a provider may say that it waited longer, inside."""
+    began = (part.execution.started_at - part.formed_at).total_seconds()
+    return part.formed_at, max(part.execution.queue_seconds, began)
 
 
 def _executed(execution: Execution) -> tuple[datetime, float]:
