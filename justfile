@@ -128,6 +128,13 @@ image *services:
 compose-up *arguments:
     docker compose up --detach --wait "$@"
 
+# The tests against everything in containers
+[group('containers')]
+test-compose *arguments: setup
+    docker compose up --detach --wait
+    QUIRE_COMPOSE=1 {{ bin }}/pytest tests/containers "$@"
+    docker compose down
+
 [group('containers')]
 compose-down *arguments:
     docker compose down "$@"
