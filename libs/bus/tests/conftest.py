@@ -8,7 +8,7 @@ import nats
 import pytest
 import pytest_asyncio
 
-from quire_bus.provision import consumer_config
+from quire_bus.broker_config import consumer_config
 from quire_bus.router import Router
 from quire_contracts.job import CancelJob, JobRejected
 

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from quire_bus.broker_config import consumer_config
 from quire_bus.bus import Bus
 from quire_bus.connection import BusSettings
-from quire_bus.provision import consumer_config
 from quire_bus.router import Router
 from quire_bus.server import NatsServer
 from quire_contracts.job import CancelJob, JobRejected

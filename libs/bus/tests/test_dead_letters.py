@@ -3,7 +3,7 @@ import dataclasses
 import nats.errors
 import pytest
 
-from quire_bus.provision import consumer_config
+from quire_bus.broker_config import consumer_config
 from quire_bus.router import Router
 from quire_contracts.job import CancelJob, JobRejected
 from quire_contracts.topology import consumer_of

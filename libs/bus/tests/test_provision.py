@@ -5,7 +5,9 @@ import sys
 import pytest
 from nats.js.api import StreamConfig
 
-from quire_bus.provision import ProvisionError, _check_version, _compare, provision, stream_config
+from quire_bus.broker_config import stream_config
+from quire_bus.connection import BusSettings, connect
+from quire_bus.provision import ProvisionError, _check_version, differences, provision
 from quire_bus.server import NatsServer
 from quire_contracts.topology import BUCKETS, CONSUMERS, STREAM, STREAMS
 
@@ -67,8 +69,8 @@ def test_a_field_that_an_older_broker_ignored_is_found():
     wanted = stream_config(STREAM, 1)
     found = stream_config(STREAM, 1)
     found.allow_atomic = None
-    with pytest.raises(ProvisionError, match="allow_atomic is None, not True"):
-        _compare("stream QUIRE", wanted, found)
+    assert differences(wanted, found) == "allow_atomic is None, not True"
+    assert differences(wanted, wanted) == ""
 
 
 async def test_the_bootstrap_command(tmp_path):
@@ -85,3 +87,17 @@ async def test_the_bootstrap_command(tmp_path):
             )
             _, errors = await asyncio.wait_for(child.communicate(), 30)
             assert (child.returncode, errors) == (0, b"")
+
+
+async def test_a_small_disk_gets_small_limits(tmp_path):
+    config = 'jetstream: { store_dir: "%s", max_file_store: 1GB }' % (tmp_path / "small")
+    with NatsServer(tmp_path / "nats", config=config) as server:
+        connection = await connect(BusSettings(url=server.url, name="provision"), print)
+        js = connection.client.jetstream()
+        await provision(connection)
+        first = {info.config.name: info.config.max_bytes for info in await js.streams_info()}
+        assert sum(limit for limit in first.values() if limit > 0) <= 1000**3
+        assert min(limit for limit in first.values() if limit > 0) >= 8 * 1024**2
+        await provision(connection)
+        assert {info.config.name: info.config.max_bytes for info in await js.streams_info()} == first
+        await connection.close()

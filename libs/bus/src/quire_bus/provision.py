@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 
 import nats.errors
 import nats.js.errors
-from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy, DiscardPolicy, StorageType, StreamConfig
+from nats.js.api import StreamConfig
 
-from quire_bus.blobs import BLOB_STREAM, BLOB_SUBJECTS
-from quire_bus.buckets import bucket_stream
+from quire_bus.broker_config import blob_config, bucket_config, consumer_config, stream_config
 from quire_bus.connection import connect
 from quire_bus.settings import provision_settings
-from quire_contracts.topology import BUCKETS, CONSUMERS, OBJECTS, STREAMS, Bucket, Consumer, Stream
+from quire_contracts.topology import BUCKETS, CONSUMERS, STREAMS, Consumer
 from quire_resilience.errors import QuireError, Transient
 
 if TYPE_CHECKING:
@@ -31,6 +30,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("quire.bus")
 _LEAST_VERSION: Final = (2, 12)
 _TRIES: Final = 20
+_MOST_HALVINGS: Final = 6
+_NO_SPACE: Final = 10047
+_ROOM: Final = "QUIRE_ROOM"
 
 
 class ProvisionError(QuireError):
@@ -42,6 +44,9 @@ async def provision(connection: Connection, *, replicas: int = 1) -> None:
 
     replicas: copies of every stream; 3 in production.
 
+    A broker whose `max_file_store` is smaller than all the limits together gets smaller limits, for a laptop's sake; a
+    deployment gives it the room that the topology names.
+
     Raises:
         ProvisionError: for a broker below 2.12, or one whose state differs from the topology afterwards.
         Transient: if JetStream does not answer (a broker that has just started is waited for).
@@ -49,103 +54,77 @@ async def provision(connection: Connection, *, replicas: int = 1) -> None:
     _check_version(connection)
     js = connection.client.jetstream(timeout=connection.settings.timeout_seconds)
     await _wait_ready(js)
-    for stream in STREAMS:
-        await _stream(js, stream_config(stream, replicas))
-    for bucket in BUCKETS:
-        await _stream(js, bucket_config(bucket, replicas))
-    await _stream(js, blob_config(replicas))
+    await _streams(js, replicas)
     for consumer in CONSUMERS:
         await _consumer(js, consumer)
 
 
-def stream_config(stream: Stream, replicas: int) -> StreamConfig:
-    """A log stream: limits retention, and full means refused, so that nothing canonical is ever pushed out.
-
-    The broker does not allow schedules on a stream that discards new messages (measured, 2.15.1). The stream that has
-    them therefore gets no byte limit of its own, with which it would push out the oldest; the broker's
-    `max_file_store` is its limit, and that one refuses.
-    """
-    return StreamConfig(
-        name=stream.name,
-        subjects=list(stream.subjects),
-        max_age=stream.max_age,
-        max_bytes=-1 if stream.atomic else stream.max_bytes,
-        discard=DiscardPolicy.OLD if stream.atomic else DiscardPolicy.NEW,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        duplicate_window=stream.duplicate_window,
-        allow_direct=True,
-        allow_atomic=stream.atomic,
-        allow_msg_ttl=stream.atomic,
-        allow_msg_schedules=stream.atomic,
-        allow_rollup_hdrs=stream.atomic,  # the broker sets it itself where schedules are allowed
-    )
-
-
-def bucket_config(bucket: Bucket, replicas: int) -> StreamConfig:
-    """A key-value bucket as every NATS client expects one (NATS ADR-8)."""
-    return StreamConfig(
-        name=bucket_stream(bucket.name),
-        subjects=[f"$KV.{bucket.name}.>"],
-        max_msgs_per_subject=bucket.history,
-        max_age=bucket.max_age,
-        max_bytes=bucket.max_bytes,
-        discard=DiscardPolicy.NEW,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        duplicate_window=min(120.0, bucket.max_age or 120.0),
-        allow_direct=True,
-        allow_rollup_hdrs=True,
-        deny_delete=True,
-        allow_msg_ttl=True,
-    )
-
-
-def blob_config(replicas: int) -> StreamConfig:
-    """The content store: one message for each chunk of a blob."""
-    return StreamConfig(
-        name=BLOB_STREAM,
-        description=f"content-addressed objects: {OBJECTS.name}",
-        subjects=[BLOB_SUBJECTS],
-        max_msgs_per_subject=1,
-        max_age=OBJECTS.max_age,
-        max_bytes=OBJECTS.max_bytes,
-        discard=DiscardPolicy.NEW,
-        storage=StorageType.FILE,
-        num_replicas=replicas,
-        duplicate_window=120.0,
-        allow_direct=True,
-    )
-
-
-def consumer_config(consumer: Consumer) -> ConsumerConfig:
-    """A durable pull consumer with explicit acknowledgement."""
-    return ConsumerConfig(
-        durable_name=consumer.durable,
-        name=consumer.durable,
-        deliver_policy=DeliverPolicy.ALL,
-        ack_policy=AckPolicy.EXPLICIT,
-        ack_wait=consumer.ack_wait,
-        max_deliver=consumer.max_deliver,
-        max_ack_pending=consumer.max_ack_pending,
-        filter_subjects=list(consumer.filters),
-    )
-
-
-async def _stream(js: JetStreamContext, config: StreamConfig) -> None:
-    try:
+async def _streams(js: JetStreamContext, replicas: int) -> None:
+    configs = [
+        *(stream_config(stream, replicas) for stream in STREAMS),
+        *(bucket_config(bucket, replicas) for bucket in BUCKETS),
+        blob_config(replicas),
+    ]
+    found = {str(config.name): await _existing(js, str(config.name)) for config in configs}
+    new = [config for config in configs if found[str(config.name)] is None]
+    halvings = await _halvings(js, sum(max(0, config.max_bytes or 0) for config in new), replicas)
+    for config in configs:
+        existing = found[str(config.name)]
         try:
-            info = await js.add_stream(config)
-        except nats.js.errors.BadRequestError as error:
-            if error.err_code != 10058:  # noqa: PLR2004 - the broker's "name already in use with a different configuration"
-                raise
-            info = await js.update_stream(config)
-            _LOG.warning("the stream %s was changed to what the topology says", config.name)
-    except nats.js.errors.APIError as error:
-        raise ProvisionError(
-            f"the stream {config.name} cannot be made as the topology says: {error.description}"
-        ) from error
-    _compare(f"stream {config.name}", config, info.config)
+            if existing is None:
+                if (config.max_bytes or 0) > 0:
+                    config.max_bytes = int(config.max_bytes or 0) >> halvings
+                existing = (await js.add_stream(config)).config
+            else:
+                existing = await _changed(js, config, existing)
+        except nats.js.errors.APIError as error:
+            reason = f"the stream {config.name} cannot be made as the topology says: {error.description}"
+            raise ProvisionError(reason) from error
+        if differing := differences(config, existing):
+            raise ProvisionError(f"the stream {config.name} differs from the topology: {differing}")
+
+
+async def _existing(js: JetStreamContext, name: str) -> StreamConfig | None:
+    try:
+        return (await js.stream_info(name)).config
+    except nats.js.errors.NotFoundError:
+        return None
+
+
+async def _changed(js: JetStreamContext, config: StreamConfig, existing: StreamConfig) -> StreamConfig:
+    """The stream as the topology says; asked for only where it differs, for a full broker refuses even that.
+
+    A smaller limit stays: it was made where there was no room for more.
+    """
+    if 0 < (existing.max_bytes or 0) < (config.max_bytes or 0):
+        _LOG.warning("the stream %s keeps its smaller limit of %s bytes", config.name, existing.max_bytes)
+        config.max_bytes = existing.max_bytes
+    if not (differing := differences(config, existing)):
+        return existing
+    _LOG.warning("the stream %s is changed to what the topology says: %s", config.name, differing)
+    return (await js.update_stream(config)).config
+
+
+async def _halvings(js: JetStreamContext, needed: int, replicas: int) -> int:
+    """How often the new streams' limits must be halved to fit; found by reserving the sum once, and releasing it.
+
+    Raises:
+        ProvisionError: if there is no room for a sixty-fourth of it.
+    """
+    for halvings in range(_MOST_HALVINGS + 1):
+        if not needed:
+            return 0
+        room = StreamConfig(name=_ROOM, subjects=["quire.room"], max_bytes=needed >> halvings, num_replicas=replicas)
+        try:
+            await js.add_stream(room)
+        except nats.js.errors.APIError as error:
+            if error.err_code != _NO_SPACE:
+                raise ProvisionError(f"a stream cannot be made: {error.description}") from error
+            _LOG.warning("no room for streams of %d bytes; trying half of that", needed >> halvings)
+        else:
+            await js.delete_stream(_ROOM)
+            return halvings
+    raise ProvisionError("the broker has no room for the streams: give it a larger max_file_store")
 
 
 async def _consumer(js: JetStreamContext, consumer: Consumer) -> None:
@@ -155,14 +134,14 @@ async def _consumer(js: JetStreamContext, consumer: Consumer) -> None:
     except nats.js.errors.APIError as error:
         reason = f"the consumer {consumer.durable} cannot be made as the topology says: {error.description}"
         raise ProvisionError(reason) from error
-    _compare(f"consumer {consumer.durable}", config, info.config)
+    if differing := differences(config, info.config):
+        raise ProvisionError(f"the consumer {consumer.durable} differs from the topology: {differing}")
 
 
-def _compare(what: str, wanted: object, found: object) -> None:
-    """Every field that we set is as we set it: an older broker silently ignores what it does not know.
+def differences(wanted: object, found: object) -> str:
+    """Each field that we set and that is not as we set it; empty if there is none.
 
-    Raises:
-        ProvisionError: naming each field that differs.
+    Looked at after a change too: an older broker silently ignores what it does not know.
     """
     differing = []
     for name, value in vars(wanted).items():
@@ -173,8 +152,7 @@ def _compare(what: str, wanted: object, found: object) -> None:
             actual = [getattr(found, "filter_subject", None)]
         if str(actual) != str(value) and actual != value:
             differing.append(f"{name} is {actual!r}, not {value!r}")
-    if differing:
-        raise ProvisionError(f"the {what} differs from the topology: {'; '.join(differing)}")
+    return "; ".join(differing)
 
 
 def _check_version(connection: Connection) -> None:
