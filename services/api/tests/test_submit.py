@@ -55,7 +55,7 @@ async def test_the_header_and_the_documents_field_name_the_same_job(house, probe
     by_header = await house.client.post("/v1/jobs", json=BELL, headers={"Idempotency-Key": header})
     by_field = await house.client.post("/v1/jobs", json={**BELL, "idempotency_key": "order-7"})
     assert by_header.json()["job_id"] == by_field.json()["job_id"] == job_id_for("acme", "order-7")
-    contents = {content_sha256(parse_document(submitted.body)) for submitted in await log.wait(SubmitJob, 1)}
+    contents = {content_sha256(parse_document(submitted.body)) for submitted in await log.wait(SubmitJob, 2)}
     assert len(contents) == 1
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from quire_api.door import Door, end_all
 from quire_api.problems import not_found
 from quire_api.unpacking import unpacked
 from quire_api.view import Job, job_of, links_of, without_content
@@ -20,7 +21,6 @@ from quire_resilience.errors import Permanent
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from quire_api.door import Door
     from quire_bus.envelope import Meta
     from quire_contracts.record import JobRecord
 
@@ -89,16 +89,11 @@ async def result_of(door: Door, record: JobRecord) -> JobResult | None:
 async def until_over(door: Door, tenant: str, job_id: str, seconds: float) -> None:
     """Return when the job has ended, when `seconds` are over, or when the door closes."""
     with door.held():
-        tasks = {
-            asyncio.create_task(_last_event(door, tenant, job_id)),
-            asyncio.create_task(door.stopping.wait()),
-        }
+        tasks = [asyncio.create_task(_last_event(door, tenant, job_id)), asyncio.create_task(_closing(door))]
         try:
             await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_all(tasks)
 
 
 async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> bool:
@@ -112,6 +107,10 @@ async def _shown(door: Door, record: JobRecord) -> JobResult | None:
     with contextlib.suppress(Permanent):
         return await result_of(door, record)
     return None
+
+
+async def _closing(door: Door) -> None:
+    await door.stopping.wait()
 
 
 async def _last_event(door: Door, tenant: str, job_id: str) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
+from quire_api.door import Door, end_all
 from quire_contracts.registry import TERMINAL_EVENTS, entry_named
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from quire_api.door import Door
     from quire_bus.envelope import Meta
     from quire_contracts.control import Progress
 
@@ -97,15 +97,14 @@ async def frames(door: Door, tenant: str, job_id: str, after: int) -> AsyncItera
             over = False
             while not over:
                 try:
-                    frame = await asyncio.wait_for(queue.get(), door.settings.keep_alive_seconds)
+                    async with asyncio.timeout(door.settings.keep_alive_seconds):
+                        frame = await queue.get()
                 except TimeoutError:
                     frame = _Frame(COMMENT)
                 yield frame.data
                 over = frame.last
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end_all(tasks)
 
 
 async def _life(door: Door, tenant: str, job_id: str, after: int, queue: asyncio.Queue[_Frame]) -> None:

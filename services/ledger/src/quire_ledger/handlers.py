@@ -103,10 +103,12 @@ async def _unless(stopping: asyncio.Event, work: Awaitable[None]) -> None:
         await asyncio.wait({working, stopped}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         stopped.cancel()
-        if not working.done():
+        # Asked more than once: before Python 3.12 `asyncio.wait_for`, in libraries too, can swallow a cancellation.
+        while not working.done():
             working.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await working
+            await asyncio.wait({working}, timeout=1.0)
+    if not working.cancelled():
+        working.result()
 
 
 async def _asked(answer: Awaitable[T]) -> T:
