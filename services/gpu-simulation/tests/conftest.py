@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import msgspec
 import nats
@@ -56,15 +57,9 @@ def make_batch(
 
 
 @pytest.fixture
-def slice_of():
-    """`slice_of(name, rows, seed=, traceparent=)`: one member with these parameter sets."""
-    return make_slice
-
-
-@pytest.fixture
-def batch_of():
-    """`batch_of(structure, members, target=, shots=, observables=)`."""
-    return make_batch
+def make():
+    """`make.slice(name, rows, seed=, traceparent=)` and `make.batch(structure, members, shots=, observables=)`."""
+    return SimpleNamespace(slice=make_slice, batch=make_batch)
 
 
 @pytest_asyncio.fixture

@@ -129,10 +129,10 @@ def test_whatever_happens_history_only_grows_and_epochs_never_fall(events):
         current = following
 
 
-def test_the_request_is_what_runs_and_not_who_asks_or_when(batch_of, slice_of):
-    batch = batch_of(TURN_MEASURED, [slice_of("a", [[0.1]])])
+def test_the_request_is_what_runs_and_not_who_asks_or_when(make):
+    batch = make.batch(TURN_MEASURED, [make.slice("a", [[0.1]])])
     same = msgspec.structs.replace(batch, formed_at=NOW, priority="production")
-    other = batch_of(TURN_MEASURED, [slice_of("a", [[0.2]])])
+    other = make.batch(TURN_MEASURED, [make.slice("a", [[0.2]])])
     assert request_sha256(batch) == request_sha256(same)
     assert request_sha256(batch) != request_sha256(other)
     assert request_sha256(batch) != request_sha256(msgspec.structs.replace(batch, target="braket:local"))

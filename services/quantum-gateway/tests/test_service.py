@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
@@ -87,10 +88,10 @@ def provider():
 
 
 @pytest_asyncio.fixture
-async def start(make_bus, provider, spans):
-    """`await start()`: one gateway with the fake provider, on a connection of its own."""
+async def desk(make_bus, provider, spans):
+    """`await desk.start()`: one gateway with the fake `desk.provider`, on a connection of its own."""
 
-    async def make():
+    async def start():
         bus = await make_bus("quantum-gateway", tracer=spans.tracer("quantum-gateway"))
         clock = SystemClock()
         lanes = Lanes(1, clock)
@@ -104,7 +105,7 @@ async def start(make_bus, provider, spans):
         await bus.start()
         return bus
 
-    return make
+    return SimpleNamespace(start=start, provider=provider)
 
 
 def counts_of(result):
@@ -116,12 +117,10 @@ async def journal_of(bus, batch_id="b1"):
     return (await bus.records(KIND, Submission).get("shared", batch_id)).value
 
 
-async def test_a_batch_is_run_once_and_answered_once_however_often_it_comes(
-    start, bus, provider, probe, deliver_again, batch_of, slice_of
-):
+async def test_a_batch_is_run_once_and_answered_once_however_often_it_comes(desk, bus, probe, deliver_again, make):
     log = await probe("quire.cmd.>", "quire.evt.>")
-    await start()
-    batch = batch_of(FLIP, [slice_of("a", np.zeros((1, 0))), slice_of("b", np.zeros((2, 0)))])
+    await desk.start()
+    batch = make.batch(FLIP, [make.slice("a", np.zeros((1, 0))), make.slice("b", np.zeros((2, 0)))])
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     (executed,) = await log.wait(BatchExecuted)
     command = next(each for each in log.recorded if isinstance(each.message, ExecuteBatch))
@@ -129,47 +128,45 @@ async def test_a_batch_is_run_once_and_answered_once_however_often_it_comes(
     await bus.publisher.publish(ExecuteBatch(batch=msgspec.structs.replace(batch, batch_id="b2")))
     await log.wait(BatchExecuted, 2)
     assert [each.batch_id for each in log.of(BatchExecuted)] == ["b1", "b2"]
-    assert len(provider.runs) == 2
+    assert len(desk.provider.runs) == 2
     assert [counts_of(result) for result in executed.results] == [[{"01": 100}], [{"01": 100}, {"01": 100}]]
     assert [result.member.task_id for result in executed.results] == ["task-a", "task-b"]
     assert (executed.execution.batch_id, executed.execution.parameter_sets, executed.bits) == ("b1", 3, 2)
     assert executed.execution.target == "qiskit:aer"
 
 
-async def test_the_same_batch_by_another_message_gets_the_same_answer_without_a_second_run(
-    start, bus, provider, probe, batch_of, slice_of
-):
+async def test_the_same_batch_by_another_message_gets_the_same_answer_without_a_second_run(desk, bus, probe, make):
     """As after a gateway that died between storing the answer and saying it."""
     log = await probe("quire.evt.>")
-    await start()
-    batch = batch_of(TURN_MEASURED, [slice_of("a", [[0.3], [1.1]], seed=None)])
+    await desk.start()
+    batch = make.batch(TURN_MEASURED, [make.slice("a", [[0.3], [1.1]], seed=None)])
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     await bus.publisher.publish(ExecuteBatch(batch=batch), id_="another-cause")
     first, second = await log.wait(BatchExecuted, 2)
     assert first == second
-    assert len(provider.runs) == 1
+    assert len(desk.provider.runs) == 1
     journal = await journal_of(bus)
     assert [step.state for step in journal.steps] == ["intent", "submitted", "retrieved"]
     assert journal.provider_job_id.startswith("local-")
 
 
-async def test_intent_and_job_are_written_before_the_answer_is_there(start, bus, provider, batch_of, slice_of):
-    provider.gate.clear()
-    await start()
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])))
-    await eventually(lambda: len(provider.runs) == 1)
+async def test_intent_and_job_are_written_before_the_answer_is_there(desk, bus, make):
+    desk.provider.gate.clear()
+    await desk.start()
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])))
+    await eventually(lambda: len(desk.provider.runs) == 1)
     journal = await journal_of(bus)
     assert (journal.state, journal.epoch, journal.provider_job_id != "") == ("submitted", 1, True)
-    provider.gate.set()
+    desk.provider.gate.set()
 
 
-async def test_a_gateway_that_died_is_replaced_and_the_journal_shows_it(start, bus, probe, batch_of, slice_of):
+async def test_a_gateway_that_died_is_replaced_and_the_journal_shows_it(desk, bus, probe, make):
     """The journal as a gateway leaves it that was killed while its simulator ran."""
     log = await probe("quire.evt.>")
-    batch = batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])
+    batch = make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])
     journal = Submissions(bus.records(KIND, Submission), bus.blobs, SystemClock())
     await journal.accepted(await journal.open(batch), "local-gone")
-    await start()
+    await desk.start()
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     (executed,) = await log.wait(BatchExecuted)
     assert counts_of(executed.results[0]) == [{"01": 100}]
@@ -182,8 +179,8 @@ async def test_a_gateway_that_died_is_replaced_and_the_journal_shows_it(start, b
     ]
 
 
-async def test_a_gateway_that_was_given_up_cannot_write_into_its_successors_run(bus, batch_of, slice_of):
-    batch = batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])
+async def test_a_gateway_that_was_given_up_cannot_write_into_its_successors_run(bus, make):
+    batch = make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])
     journal = Submissions(bus.records(KIND, Submission), bus.blobs, SystemClock())
     given_up = await journal.open(batch)
     successor = await journal.open(batch)
@@ -195,31 +192,29 @@ async def test_a_gateway_that_was_given_up_cannot_write_into_its_successors_run(
     assert (stored.epoch, stored.state, stored.provider_job_id) == (2, "submitted", "local-mine")
 
 
-async def test_the_same_message_twice_at_once_is_one_run(
-    start, bus, provider, probe, deliver_again, batch_of, slice_of
-):
+async def test_the_same_message_twice_at_once_is_one_run(desk, bus, probe, deliver_again, make):
     log = await probe("quire.cmd.>", "quire.evt.>")
-    provider.gate.clear()
-    await start()
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])))
-    await eventually(lambda: len(provider.runs) == 1)
+    desk.provider.gate.clear()
+    await desk.start()
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])))
+    await eventually(lambda: len(desk.provider.runs) == 1)
     for _ in range(2):
         await deliver_again(log.recorded[0])
-    provider.gate.set()
+    desk.provider.gate.set()
     await log.wait(BatchExecuted)
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(FLIP, [slice_of("b", np.zeros((1, 0)))], batch_id="b2")))
+    await bus.publisher.publish(
+        ExecuteBatch(batch=make.batch(FLIP, [make.slice("b", np.zeros((1, 0)))], batch_id="b2"))
+    )
     await log.wait(BatchExecuted, 2)
     assert [each.batch_id for each in log.of(BatchExecuted)] == ["b1", "b2"]
-    assert len(provider.runs) == 2
+    assert len(desk.provider.runs) == 2
 
 
-async def test_an_error_nobody_knows_is_unknown_in_the_journal_and_then_run_again(
-    start, bus, provider, probe, batch_of, slice_of
-):
+async def test_an_error_nobody_knows_is_unknown_in_the_journal_and_then_run_again(desk, bus, probe, make):
     log = await probe("quire.evt.>")
-    provider.spoil = KeyError("a bug")
-    await start()
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])))
+    desk.provider.spoil = KeyError("a bug")
+    await desk.start()
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])))
     await log.wait(BatchExecuted, within=30)
     journal = await journal_of(bus)
     assert [(step.state, step.note) for step in journal.steps][2:4] == [
@@ -229,32 +224,31 @@ async def test_an_error_nobody_knows_is_unknown_in_the_journal_and_then_run_agai
     assert log.of(BatchFailed) == []
 
 
-async def test_a_failure_is_said_once_and_again_without_a_second_run(start, bus, provider, probe, batch_of, slice_of):
+async def test_a_failure_is_said_once_and_again_without_a_second_run(desk, bus, probe, make):
     log = await probe("quire.evt.>")
-    provider.spoil = Permanent("offline", "the device is away", next_step="Wait.", kind="offline", retryable=True)
-    await start()
-    batch = batch_of(FLIP, [slice_of("a", np.zeros((1, 0))), slice_of("b", np.zeros((1, 0)))])
+    desk.provider.spoil = Permanent("offline", "the device is away", next_step="Wait.", kind="offline", retryable=True)
+    await desk.start()
+    batch = make.batch(FLIP, [make.slice("a", np.zeros((1, 0))), make.slice("b", np.zeros((1, 0)))])
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     await bus.publisher.publish(ExecuteBatch(batch=batch), id_="another-cause")
     first, second = await log.wait(BatchFailed, 2)
     assert first == second
     assert (first.fault.kind, first.fault.code, first.fault.retryable) == ("offline", "offline", True)
     assert [member.task_id for member in first.members] == ["task-a", "task-b"]
-    assert len(provider.runs) == 1
+    assert len(desk.provider.runs) == 1
 
 
-async def test_a_wrong_member_is_named_and_the_others_keep_their_answers(
-    start, bus, provider, probe, batch_of, slice_of
-):
+async def test_a_wrong_member_is_named_and_the_others_keep_their_answers(desk, bus, probe, make):
     log = await probe("quire.evt.>")
-    await start()
+    await desk.start()
     missing = inline_blob(np.zeros(3).tobytes(), "application/vnd.quire.float64")
     short = msgspec.structs.replace(
-        slice_of("c", [[0.1]]), parameters=Matrix(rows=1, columns=1, data=msgspec.structs.replace(missing, inline=None))
+        make.slice("c", [[0.1]]),
+        parameters=Matrix(rows=1, columns=1, data=msgspec.structs.replace(missing, inline=None)),
     )
-    members = [slice_of("a", [[0.0]]), slice_of("nan", [[np.nan]]), slice_of("wide", [[0.1, 0.2]]), short]
-    members.append(slice_of("z", [[np.pi]]))
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(TURN_MEASURED, members)))
+    members = [make.slice("a", [[0.0]]), make.slice("nan", [[np.nan]]), make.slice("wide", [[0.1, 0.2]]), short]
+    members.append(make.slice("z", [[np.pi]]))
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(TURN_MEASURED, members)))
     (executed,) = await log.wait(BatchExecuted)
     codes = [result.fault.code if result.fault else None for result in executed.results]
     assert codes == [None, "parameters-not-finite", "parameters-shape", "blob-missing", None]
@@ -272,10 +266,10 @@ async def test_a_wrong_member_is_named_and_the_others_keep_their_answers(
         ({"shots": None}, "work-invalid"),
     ],
 )
-async def test_a_batch_that_cannot_run_fails_as_a_whole(start, bus, probe, batch_of, slice_of, change, code):
+async def test_a_batch_that_cannot_run_fails_as_a_whole(desk, bus, probe, make, change, code):
     log = await probe("quire.evt.>")
-    await start()
-    batch = batch_of(TURN_MEASURED, [slice_of("a", [[0.1]])])
+    await desk.start()
+    batch = make.batch(TURN_MEASURED, [make.slice("a", [[0.1]])])
     for cause in ("one", "two"):
         await bus.publisher.publish(ExecuteBatch(batch=msgspec.structs.replace(batch, **change)), id_=cause)
     first, second = await log.wait(BatchFailed, 2)
@@ -283,10 +277,12 @@ async def test_a_batch_that_cannot_run_fails_as_a_whole(start, bus, probe, batch
     assert (first.fault.kind, first.fault.code) == ("invalid", code)
 
 
-async def test_exact_values_come_as_a_matrix(start, bus, probe, batch_of, slice_of):
+async def test_exact_values_come_as_a_matrix(desk, bus, probe, make):
     log = await probe("quire.evt.>")
-    await start()
-    batch = batch_of(PAIR, [slice_of("a", [[0.4], [1.2]])], shots=None, observables=[{"ZZ": 1.0}, {"XX": 2.0, "II": 1}])
+    await desk.start()
+    batch = make.batch(
+        PAIR, [make.slice("a", [[0.4], [1.2]])], shots=None, observables=[{"ZZ": 1.0}, {"XX": 2.0, "II": 1}]
+    )
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     (executed,) = await log.wait(BatchExecuted)
     values = executed.results[0].values
@@ -295,11 +291,11 @@ async def test_exact_values_come_as_a_matrix(start, bus, probe, batch_of, slice_
     np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-async def test_a_batch_of_many_members_stays_under_the_message_limit(start, bus, probe, batch_of, slice_of):
+async def test_a_batch_of_many_members_stays_under_the_message_limit(desk, bus, probe, make):
     """Three hundred members, each with more outcomes than fit inline all together."""
     log = await probe("quire.evt.>")
-    await start()
-    batch = batch_of(BELL, [slice_of(str(index), np.zeros((1, 0)), seed=index) for index in range(150)])
+    await desk.start()
+    batch = make.batch(BELL, [make.slice(str(index), np.zeros((1, 0)), seed=index) for index in range(150)])
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     (executed,) = await log.wait(BatchExecuted, within=20)
     assert len(executed.results) == 150
@@ -307,9 +303,7 @@ async def test_a_batch_of_many_members_stays_under_the_message_limit(start, bus,
     assert sum(result.counts.data.size for result in executed.results) > 0
 
 
-async def test_a_slow_batch_says_that_it_has_begun_and_its_jobs_hear_where(
-    start, bus, provider, probe, batch_of, slice_of
-):
+async def test_a_slow_batch_says_that_it_has_begun_and_its_jobs_hear_where(desk, bus, probe, make):
     log = await probe("quire.evt.>")
     heard = []
 
@@ -318,12 +312,12 @@ async def test_a_slow_batch_says_that_it_has_begun_and_its_jobs_hear_where(
             heard.append(remark)  # noqa: PERF401 - it must be seen before the watch ends, and it never does
 
     listener = asyncio.create_task(listen())
-    await start()
-    provider.gate.clear()
-    quick_enough = batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])
+    await desk.start()
+    desk.provider.gate.clear()
+    quick_enough = make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])
     await bus.publisher.publish(ExecuteBatch(batch=quick_enough))
     (started,) = await log.wait(BatchStarted)
-    provider.gate.set()
+    desk.provider.gate.set()
     await log.wait(BatchExecuted)
     listener.cancel()
     assert (started.batch_id, started.target, [each.job_id for each in started.members]) == (
@@ -334,26 +328,26 @@ async def test_a_slow_batch_says_that_it_has_begun_and_its_jobs_hear_where(
     assert [(remark.stage, remark.target) for remark in heard] == [("execute", "qiskit:aer")]
 
 
-async def test_a_quick_batch_does_not(start, bus, probe, batch_of, slice_of):
+async def test_a_quick_batch_does_not(desk, bus, probe, make):
     log = await probe("quire.evt.>")
-    await start()
-    await bus.publisher.publish(ExecuteBatch(batch=batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))])))
+    await desk.start()
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])))
     await log.wait(BatchExecuted)
     assert log.of(BatchStarted) == []
 
 
-async def test_the_batch_and_the_jobs_traces_are_linked_both_ways(start, bus, probe, spans, batch_of, slice_of):
+async def test_the_batch_and_the_jobs_traces_are_linked_both_ways(desk, bus, probe, spans, make):
     log = await probe("quire.evt.>")
-    await start()
+    await desk.start()
     trace, parent = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
     members = [
-        slice_of("a", np.zeros((1, 0)), traceparent=f"00-{trace}-{parent}-01"),
-        slice_of("untraced", np.zeros((1, 0))),
+        make.slice("a", np.zeros((1, 0)), traceparent=f"00-{trace}-{parent}-01"),
+        make.slice("untraced", np.zeros((1, 0))),
     ]
     root = spans.tracer().start_span("quire.batch.form")
     context = root.get_span_context()
     sender = f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
-    await bus.publisher.publish(Outgoing(ExecuteBatch(batch=batch_of(FLIP, members)), traceparent=sender))
+    await bus.publisher.publish(Outgoing(ExecuteBatch(batch=make.batch(FLIP, members)), traceparent=sender))
     (executed,) = await log.wait(BatchExecuted)
     (batch_span,) = await eventually(lambda: spans.named("quire.batch.execute"))
     (share,) = spans.named("quire.batch.participation")
@@ -370,34 +364,24 @@ async def test_the_batch_and_the_jobs_traces_are_linked_both_ways(start, bus, pr
     assert untraced is None
 
 
-async def test_two_targets_do_not_wait_for_each_other():
-    lanes, gate = Lanes(1, SystemClock()), threading.Event()
-    slow = asyncio.create_task(lanes.run("slow", lambda: gate.wait(10)))
-    behind = asyncio.create_task(lanes.run("slow", lambda: "behind"))
-    assert (await lanes.run("quick", lambda: "quick"))[0] == "quick"
-    assert not behind.done()
-    gate.set()
-    assert await slow == (True, pytest.approx(0, abs=1))
-    assert (await behind)[0] == "behind"
-    await lanes.close()
-
-
-async def test_the_whole_service_with_both_real_adapters(provisioned, bus, probe, deliver_again, batch_of, slice_of):
+async def test_the_whole_service_with_both_real_adapters(provisioned, bus, probe, deliver_again, make):
     log = await probe("quire.cmd.>", "quire.evt.>")
     settings = Settings(nats_url=provisioned.url, targets=("qiskit:aer", "qiskit:fake_manila", "braket:local"))
     async with hosted(SERVICE, settings):
         for target in ("qiskit:aer", "braket:local", "qiskit:fake_manila"):
-            batch = batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))], target=target, batch_id=target.replace(":", "-"))
+            batch = make.batch(
+                FLIP, [make.slice("a", np.zeros((1, 0)))], target=target, batch_id=target.replace(":", "-")
+            )
             await bus.publisher.publish(ExecuteBatch(batch=batch))
-        exact = batch_of(
-            PAIR, [slice_of("e", [[0.1]])], target="qiskit:fake_manila", shots=None, observables=[{"ZZ": 1}]
+        exact = make.batch(
+            PAIR, [make.slice("e", [[0.1]])], target="qiskit:fake_manila", shots=None, observables=[{"ZZ": 1}]
         )
         await bus.publisher.publish(ExecuteBatch(batch=msgspec.structs.replace(exact, batch_id="exact")))
         await log.wait(BatchExecuted, 3, within=60)
         await log.wait(BatchFailed, 1, within=60)
         for command in [each for each in log.recorded if isinstance(each.message, ExecuteBatch)]:
             await deliver_again(command)
-        last = batch_of(FLIP, [slice_of("a", np.zeros((1, 0)))], batch_id="last")
+        last = make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))], batch_id="last")
         await bus.publisher.publish(ExecuteBatch(batch=last))
         executed = {each.target: each for each in await log.wait(BatchExecuted, 4)}
     assert len(log.of(BatchExecuted)) == 4

@@ -36,7 +36,7 @@ class Limits:
 
     max_qubits: int = 24
     memory_mib: int = 1024
-    threads: int = 0
+    threads: int = 1
     compiled_circuits: int = 256
 
 

@@ -71,7 +71,7 @@ class MachineSettings:
     optimization_level, seed_transpiler: Qiskit's.
     """
 
-    threads: int = 0
+    threads: int = 1
     max_qubits: int = 24
     max_noisy_qubits: int = 12
     optimization_level: int = 1
