@@ -49,6 +49,7 @@ async def test_a_letter_keeps_the_message_and_says_why(bus, broken, cancel):
 
 
 async def test_letters_are_listed_by_service_and_page(bus, broken, cancel):
+    assert await bus.dead_letters.newest() == await bus.dead_letters.list() == ()
     for number in range(5):
         await bus.publisher.publish(cancel(f"j{number}"))
     letters = await letters_of(bus, 5)
@@ -56,6 +57,12 @@ async def test_letters_are_listed_by_service_and_page(bus, broken, cancel):
     assert await bus.dead_letters.list(after=letters[1].sequence) == letters[2:]
     assert await bus.dead_letters.list(service="control-plane") == letters
     assert await bus.dead_letters.list(service="batching") == ()
+    assert await bus.dead_letters.newest() == letters[::-1]
+    await bus.dead_letters.drop(letters[4].sequence)
+    await bus.dead_letters.drop(letters[2].sequence)
+    assert await bus.dead_letters.newest(limit=2) == (letters[3], letters[1])
+    assert await bus.dead_letters.newest(limit=9, service="control-plane") == (letters[3], letters[1], letters[0])
+    assert await bus.dead_letters.newest(limit=9, service="batching") == ()
 
 
 async def test_a_replay_is_handled_once_and_the_letter_is_gone(bus, broken, probe, cancel):

@@ -116,6 +116,17 @@ class DeadLetters:
                 found.append(letter)
         return tuple(found)
 
+    async def newest(self, *, service: str | None = None, limit: int = 100) -> tuple[DeadLetter, ...]:
+        """The newest `limit` dead letters, the newest first, of one service or of all."""
+        first, last = await self._store.bounds(DEAD_STREAM.name)
+        window = limit
+        while True:
+            after = max(first - 1, last - window)
+            found = await self.list(service=service, after=after, limit=window)
+            if len(found) >= limit or after < first:
+                return found[: -limit - 1 : -1]
+            window *= 4  # dropped letters and other services' leave gaps
+
     async def read(self, sequence: int) -> DeadLetter | None:
         """One dead letter, or None if it is not (or no longer) there."""
         kept = await self._store.at(sequence, stream=DEAD_STREAM.name)

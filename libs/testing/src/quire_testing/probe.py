@@ -62,9 +62,10 @@ class Probe:
 
     async def stop(self) -> None:
         """Stop recording and close the connection."""
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
+            # Again and again: before Python 3.12 `asyncio.wait_for`, which nats-py fetches with, can swallow it.
             self._task.cancel()
-            await asyncio.wait([self._task])
+            await asyncio.wait([self._task], timeout=0.2)
         if self._client is not None:
             await self._client.close()
 
