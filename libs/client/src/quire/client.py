@@ -116,7 +116,7 @@ class Client:
         return found.jobs
 
     def dead_letters(self, *, limit: int = 50) -> tuple[dict[str, Any], ...]:
-        """Messages that nobody could handle, newest first, as plain objects."""
+        """Messages that nobody could handle, oldest first, as plain objects."""
         answer = self.transport.call("GET", "/v1/dead-letters", params={"limit": str(limit)})
         found: DeadLetters = decoded(answer, DeadLetters)
         return found.dead_letters
@@ -157,7 +157,7 @@ class Job:
         self.id = job_id
         self.tenant = tenant
         self._client = client
-        self._heard = time.monotonic() if fresh else None
+        self._known = fresh
         self._unknown_until = time.monotonic() + 10.0 if fresh else 0.0
 
     def __repr__(self) -> str:
@@ -166,14 +166,19 @@ class Job:
     def status(self, *, wait: float = 0.0) -> JobView:
         """The job now, or as soon as it is over, at the latest after `wait` seconds (at most 30).
 
+        Once this handle has reached a Quire, a broken connection is outlived for the client's patience.
+
         Raises:
             NotFoundError: if this tenant has no such job.
             CannotConnectError: if nothing answers.
         """
         params = {"tenant": self.tenant} | ({"wait": f"{wait:.3f}"} if wait > 0 else {})
+        since = time.monotonic() + wait
         while True:
             try:
                 answer = self._client.transport.call("GET", f"/v1/jobs/{self.id}", params=params, seconds=wait + 10.0)
+            except CannotConnectError as error:
+                self._bear(error, since)
             except NotFoundError:
                 # A job is acknowledged before its record is written.
                 if time.monotonic() >= self._unknown_until:
@@ -181,11 +186,11 @@ class Job:
                 time.sleep(_PAUSE)
             else:
                 view: JobView = decoded(answer, JobView)
-                self._heard = time.monotonic()
+                self._known = True
                 return self._whole(view)
 
     def wait(self, timeout: float | None = None) -> JobView:
-        """The job once it is over, however it ended. A broken connection is outlived for the client's patience.
+        """The job once it is over, however it ended.
 
         timeout: seconds; None waits for ever.
 
@@ -196,15 +201,12 @@ class Job:
         end = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _LONGEST_POLL if end is None else min(_LONGEST_POLL, max(0.0, end - time.monotonic()))
-            try:
-                view = self.status(wait=left)
-            except CannotConnectError as error:
-                self._bear(error)
-                continue
+            view = self.status(wait=left)
             if view.is_over:
                 return view
             if end is not None and time.monotonic() >= end:
                 raise StillRunningError(self.id, view.state, timeout or 0.0)
+            time.sleep(min(_PAUSE, left))  # an API that closes down answers at once
 
     def result(self, timeout: float | None = None) -> JobView:
         """The job's answer, waited for.
@@ -225,7 +227,7 @@ class Job:
         Raises:
             NotFoundError, CannotConnectError: as `status`.
         """
-        last = after
+        last, since = after, time.monotonic()
         while True:
             headers = {"last-event-id": last} if last else {}
             try:
@@ -234,12 +236,12 @@ class Job:
                     if lines is None:
                         return
                     for event in parse_events(lines):
-                        self._heard, last = time.monotonic(), event.id or last
+                        self._known, since, last = True, time.monotonic(), event.id or last
                         yield event
                         if event.is_last:
                             return
             except CannotConnectError as error:
-                self._bear(error)
+                self._bear(error, since)
             except NotFoundError:
                 if time.monotonic() >= self._unknown_until:
                     raise
@@ -261,9 +263,9 @@ class Job:
                 return view
         return msgspec.structs.replace(view, result=result)
 
-    def _bear(self, error: CannotConnectError) -> None:
-        """Pause before another try, or raise: at once if Quire was never heard, else when patience is over."""
-        if self._heard is None or time.monotonic() - self._heard > self._client.patience:
+    def _bear(self, error: CannotConnectError, since: float) -> None:
+        """Pause before another try, or raise: at once if this handle never reached a Quire, else after patience."""
+        if not self._known or time.monotonic() - since > self._client.patience:
             raise error
         time.sleep(_PAUSE)
 
