@@ -79,7 +79,8 @@ def _document(root: Any, name: str, title: str, description: str) -> Schema:
 
 def _anything(type_: type) -> Schema:
     if type_ is not object:
-        raise NotImplementedError
+        message = f"JSON Schema has no word for {type_}"
+        raise TypeError(message)
     return {"description": "Any JSON value."}
 
 

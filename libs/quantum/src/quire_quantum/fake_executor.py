@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,9 +12,11 @@ from quire_quantum.counts import PackedCounts, concatenate, pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, Work, WorkError, row_generator
 from quire_quantum.observables import ObservableError, final_measurements, without_final_measurements
 from quire_quantum.unitaries import gate_matrices
+from quire_resilience.clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from numpy.typing import NDArray
 
@@ -33,9 +34,7 @@ class FakeExecutor:
     Mid-circuit measurements and resets are followed branch by branch, the shots split between the branches.
     """
 
-    def __init__(
-        self, target: str = "fake:statevector", clock: Callable[[], datetime] = lambda: datetime.now(tz=UTC)
-    ) -> None:
+    def __init__(self, target: str = "fake:statevector", clock: Callable[[], datetime] = SystemClock().now) -> None:
         """Answer as `target`; `clock` stamps the execution's start."""
         self._target = target
         self._clock = clock
