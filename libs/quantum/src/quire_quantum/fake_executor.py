@@ -34,10 +34,10 @@ class FakeExecutor:
     Mid-circuit measurements and resets are followed branch by branch, the shots split between the branches.
     """
 
-    def __init__(self, target: str = "fake:statevector", clock: Callable[[], datetime] = SystemClock().now) -> None:
-        """Answer as `target`; `clock` stamps the execution's start."""
+    def __init__(self, target: str = "fake:statevector", clock: Callable[[], datetime] | None = None) -> None:
+        """Answer as `target`; `clock` stamps the execution's start, the system's if none is given."""
         self._target = target
-        self._clock = clock
+        self._clock = clock or SystemClock().now
 
     def capabilities(self) -> Capabilities:
         """A simulator with exact values."""
