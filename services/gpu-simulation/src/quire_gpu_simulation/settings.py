@@ -10,7 +10,7 @@ class Settings(ServiceSettings):
 
     workers: int = Field(default=8, ge=1, le=64, description="Batches in hand at once, waiting ones included.")
     threads: int = Field(
-        # Measured on 2 cores: both make a 15-qubit row a third quicker on an idle machine (nothing up to 12 qubits), and
+        # Measured: 2 cores make a 15-qubit row a third quicker on an idle machine (nothing up to 12 qubits), and
         # eight times slower beside busy neighbours, for whom OpenMP's threads wait spinning.
         default=1,
         ge=0,
