@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -18,6 +19,7 @@ from quire_batching.__main__ import SERVICE
 from quire_batching.assignment import KIND, Assignment
 from quire_batching.handlers import build
 from quire_batching.settings import Settings
+from quire_bus.bus import Bus
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import ExecuteBatch, SimulateBatch
 from quire_contracts.task import RunTask, TaskFailed
@@ -32,17 +34,19 @@ NEVER = dict.fromkeys(SOON, 60.0)
 
 
 @pytest_asyncio.fixture
-async def start(make_bus, spans):
+async def start(provisioned, bus_settings, spans):
     """`await start(**settings)`: the service's handlers on the test's broker; the bus they run on."""
     async with AsyncExitStack() as stack:
 
-        async def started(**settings):
-            bus = await make_bus("batching", tracer=spans.tracer("batching"))
+        async def started(answer_seconds=5.0, **settings):
+            connection = replace(bus_settings("batching"), timeout_seconds=answer_seconds)
+            tracer = spans.tracer("batching")
+            bus = await stack.enter_async_context(Bus.connect(connection, tracer=tracer, on_fatal=print))
             deps = Deps(
                 settings=Settings(**(SOON | settings)),
                 bus=bus,
                 clock=SystemClock(),
-                tracer=spans.tracer("batching"),
+                tracer=tracer,
                 log=structlog.get_logger(),
                 instance="test",
                 lifetime=stack,
@@ -235,6 +239,28 @@ async def test_nothing_is_lost_when_it_dies_with_a_half_full_window(start, bus, 
     await start()
     batches = await eventually(lambda: all_batches(bus, seen, 5), within=30)
     assert sorted(member.task_id for batch in batches for member in batch.members) == [task.task_id for task in tasks]
+
+
+async def test_nothing_is_lost_or_doubled_when_the_broker_is_gone_at_the_flush(
+    start, bus, probe, make_task, spans, nats_server
+):
+    seen = await probe("quire.cmd.*.batch.>")
+    await start(customer_facing_window_seconds=1.0, answer_seconds=0.5)
+    consumer = consumer_of("batching", RunTask)
+    js = bus.connection.client.jetstream()
+    await ask(bus, *(make_task(f"task-{index}") for index in range(5)), times=1)
+
+    async def all_in_hand():
+        return (await js.consumer_info(consumer.stream, consumer.durable)).num_ack_pending == 5
+
+    await eventually(all_in_hand)
+    nats_server.kill()
+    (failed,) = await eventually(lambda: spans.named("quire.batch.form"), within=30)
+    assert not failed.status.is_ok
+    await asyncio.to_thread(nats_server.start)
+    batches = await eventually(lambda: all_batches(bus, seen, 5), within=60)
+    names = sorted(member.task_id for batch in batches for member in batch.members)
+    assert names == [f"task-{index}" for index in range(5)]
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.05])
