@@ -116,12 +116,13 @@ async def test_the_interface_describes_itself_and_needs_nothing_from_outside(hou
     assert set(document["paths"]["/v1/jobs"]) == {"get", "post"}
     submission = document["paths"]["/v1/jobs"]["post"]["requestBody"]["content"]["application/json"]
     schema = (await house.client.get(submission["schema"]["$ref"])).json()
-    assert {each["$ref"].rsplit("/", 1)[1] for each in schema["anyOf"]} >= {"SampleJob", "EstimateJob", "OptimizeJob"}
+    assert {each["$ref"].rsplit("/", 1)[1] for each in schema["oneOf"]} >= {"SampleJob", "EstimateJob", "OptimizeJob"}
     page = (await house.client.get("/docs")).text
     assert "<code>/v1/jobs/{job_id}/events</code>" in page
     assert "http:" not in page
     assert "https:" not in page
     assert "<script" not in page
+    assert (await house.client.get("/asyncapi.json")).json()["asyncapi"] == "3.0.0"
     assert "/schemas/job-document.json" in (await house.client.get("/schemas")).json()["schemas"]
 
 
@@ -144,7 +145,10 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(house, make_bu
     await eventually(lambda: len(dead.recorded) == 2)
     listed = (await house.client.get("/v1/dead-letters")).json()["dead_letters"]
     assert [letter["type"] for letter in listed] == ["io.quire.job.cancel.v1"] * 2
-    first, second = (letter["sequence"] for letter in listed)
+    second, first = (letter["sequence"] for letter in listed)
+    assert first < second
+    behind = (await house.client.get(f"/v1/dead-letters?after={first}")).json()["dead_letters"]
+    assert [letter["sequence"] for letter in behind] == [second]
     letter = (await house.client.get(f"/v1/dead-letters/{first}")).json()
     assert json.loads(letter["body"])["job_id"] == "j1"
     assert letter["body_base64"] is None

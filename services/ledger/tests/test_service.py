@@ -62,7 +62,11 @@ async def test_the_log_becomes_rows_and_the_rows_become_answers(settings, bus, e
         await say(bus, LIVES)
         await eventually(lambda: stored(engine, len(LIVES)))
         jobs = await bus.ask("ledger", "jobs", FindJobs(tenant="acme"), JobList)
-        assert [(job.job_id, job.state) for job in jobs.jobs] == [("j2", "failed"), ("j1", "completed")]
+        assert [(job.job_id, job.state) for job in jobs.jobs] == [
+            ("j3", "rejected"),
+            ("j2", "failed"),
+            ("j1", "completed"),
+        ]
         life = await bus.ask("ledger", "events", FindEvents(tenant="acme", job_id="j1"), EventList)
         assert [event.type.split(".", 2)[2] for event in life.events][:2] == ["job.accepted.v1", "job.prepared.v1"]
         assert await running.faults() == {}

@@ -93,12 +93,20 @@ async def test_times_come_back_as_the_same_instant_in_utc(engine):
 async def test_jobs_are_found_by_tenant_state_and_project_newest_first(engine):
     await store(engine, LOG)
     jobs = (await find_jobs(engine, FindJobs(tenant="acme"))).jobs
-    assert [(job.job_id, job.state) for job in jobs] == [("j2", "failed"), ("j1", "completed")]
+    assert [(job.job_id, job.state) for job in jobs] == [("j2", "failed"), ("j3", "rejected"), ("j1", "completed")]
+    assert (jobs[0].degraded, jobs[0].reason, jobs[0].kind) == (False, "the device is away", "optimize")
     assert [job.job_id for job in (await find_jobs(engine, FindJobs(tenant="acme", state="failed"))).jobs] == ["j2"]
     assert (await find_jobs(engine, FindJobs(tenant="acme", project="elsewhere"))).jobs == ()
     page = await find_jobs(engine, FindJobs(tenant="acme", limit=1))
     rest = await find_jobs(engine, FindJobs(tenant="acme", before=page.jobs[0].accepted_at))
-    assert [job.job_id for job in (*page.jobs, *rest.jobs)] == ["j2", "j1"]
+    assert [job.job_id for job in (*page.jobs, *rest.jobs)] == ["j2", "j3", "j1"]
+
+
+async def test_a_submission_refused_at_the_door_is_listed_without_a_kind(engine):
+    await store(engine, LOG)
+    (job,) = (await find_jobs(engine, FindJobs(tenant="acme", state="rejected"))).jobs
+    assert (job.job_id, job.kind, job.reason, job.accepted_at) == ("j3", None, "no kind", job.ended_at)
+    assert job.accepted_at == LOG[10].time
 
 
 async def test_a_job_that_goes_on_shows_what_it_has_spent_so_far(engine):

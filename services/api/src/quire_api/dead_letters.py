@@ -45,7 +45,7 @@ class Letter(Summary, frozen=True, kw_only=True):
 
 
 class Letters(msgspec.Struct, frozen=True):
-    """Dead letters in order."""
+    """Dead letters, in the order that was asked for."""
 
     dead_letters: tuple[Summary, ...]
 
@@ -60,11 +60,16 @@ class Replayed(msgspec.Struct, frozen=True):
 async def list_dead_letters(
     door: NamedDependency[Door],
     service: FromQuery[str | None] = None,
-    after: Annotated[int, QueryParameter(ge=0)] = 0,
+    after: Annotated[int | None, QueryParameter(ge=0, description="In order, from behind this place.")] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 100,
 ) -> Letters:
-    """List what could not be handled, of one service or of all."""
-    found = await door.bus.dead_letters.list(service=service, after=after, limit=limit)
+    """List what could not be handled, of one service or of all: the newest first, or in order behind `after`."""
+    letters = door.bus.dead_letters
+    async with door.promptly():
+        if after is None:
+            found = await letters.newest(service=service, limit=limit)
+        else:
+            found = await letters.list(service=service, after=after, limit=limit)
     return Letters(tuple(Summary(**_stated(letter)) for letter in found))
 
 

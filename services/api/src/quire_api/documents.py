@@ -1,24 +1,19 @@
-"""The contracts over HTTP: the AsyncAPI document and the JSON Schemas that come with `quire_contracts`."""
+"""The contracts over HTTP: the AsyncAPI document and the JSON Schemas, as `quire_contracts` generates them."""
 
 from __future__ import annotations
 
-import re
-from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache
+from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response, get
 from litestar.params import FromPath
 
 from quire_api.problems import not_found
-from quire_contracts.document import JobDocument
+from quire_contracts.generate import schema_files
 
-if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
-
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,100}\.json")
-_DOCUMENT: Final = "job-document.json"
-_SCHEMA_TYPE: Final = "application/schema+json"
+_ASYNCAPI: Final = "asyncapi.json"
+_files: Final = cache(schema_files)
 
 
 class Schemas(msgspec.Struct, frozen=True):
@@ -34,35 +29,24 @@ def show_openapi(request: Request[Any, Any, Any]) -> Response[dict[str, Any]]:
 
 
 @get("/asyncapi.json", sync_to_thread=True)
-def show_asyncapi() -> Response[bytes]:
+def show_asyncapi() -> Response[str]:
     """Show the AsyncAPI document: the same house, as seen from the bus."""
-    found = _folder() / "asyncapi.json"
-    if not found.is_file():
-        raise not_found("AsyncAPI document in this installation")
-    return Response(found.read_bytes(), media_type="application/vnd.aai.asyncapi+json")
+    return Response(_files()[_ASYNCAPI], media_type="application/vnd.aai.asyncapi+json")
 
 
 @get("/schemas", sync_to_thread=True)
 def list_schemas() -> Schemas:
-    """List the JSON Schemas of job documents and messages."""
-    folder = _folder()
-    names = {each.name for each in folder.iterdir() if _NAME.fullmatch(each.name)} if folder.is_dir() else set()
-    return Schemas(tuple(f"/schemas/{name}" for name in sorted(names - {"asyncapi.json"} | {_DOCUMENT})))
+    """List the JSON Schemas of job documents, results and messages."""
+    return Schemas(tuple(f"/schemas/{name}" for name in sorted(_files()) if name != _ASYNCAPI))
 
 
 @get("/schemas/{name:str}", sync_to_thread=True)
-def show_schema(name: FromPath[str]) -> Response[bytes]:
+def show_schema(name: FromPath[str]) -> Response[str]:
     """Show one JSON Schema."""
-    found = _folder() / name
-    if _NAME.fullmatch(name) and found.is_file():
-        return Response(found.read_bytes(), media_type=_SCHEMA_TYPE)
-    if name == _DOCUMENT:
-        return Response(msgspec.json.encode(msgspec.json.schema(JobDocument)), media_type=_SCHEMA_TYPE)
-    raise not_found(f"schema {name[:100]}", "GET /schemas lists them.")
-
-
-def _folder() -> Traversable:
-    return files("quire_contracts") / "schemas"
+    found = _files().get(name)
+    if found is None or name == _ASYNCAPI:
+        raise not_found(f"schema {name[:100]}", "GET /schemas lists them.")
+    return Response(found, media_type="application/schema+json")
 
 
 ROUTES = (show_openapi, show_asyncapi, list_schemas, show_schema)

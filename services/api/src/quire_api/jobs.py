@@ -14,22 +14,17 @@ from litestar.response import Stream
 
 from quire_api import openapi, streaming
 from quire_api.door import Door, Request, server_span, trace_id_of
-from quire_api.problems import Refusal, not_found
-from quire_api.reading import ended_before, read_job, record_of, result_of, until_over
-from quire_api.submission import ACCEPTED, Enclosed, Submission, enclosed, owner_of, read_submission
-from quire_api.view import Accepted, Job, links_of
-from quire_contracts import limits
-from quire_contracts.intake import DocumentError
-from quire_contracts.job import BLOB_REF_MEDIA_TYPE, CancelJob, JobRejected, SubmitJob
+from quire_api.problems import Refusal
+from quire_api.reading import ended_before, read_answer, read_job, record_of, until_over
+from quire_api.submission import enclosed
+from quire_api.submitting import accepted_type, only_key, submit
+from quire_api.view import Accepted, Job
+from quire_contracts.job import CancelJob
 from quire_contracts.query import FindJobs, JobList, JobSummary
 from quire_contracts.record import TERMINAL, JobState
-from quire_contracts.result import encode_result
 
-_ENVELOPE_BYTES = 8 * 1024
-"""What a message's headers take at most; a document that leaves them no room travels by its address."""
-
-JobId = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}$", description="The job's id.")]
-Tenant = Annotated[str, QueryParameter(pattern=r"^[a-z0-9-]{1,40}$", description="Whose job it is.")]
+JobId = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="The job's id.")]
+Tenant = Annotated[str, QueryParameter(pattern=r"^[a-z0-9-]{1,40}\Z", description="Whose job it is.")]
 
 
 class Jobs(msgspec.Struct, frozen=True):
@@ -49,33 +44,13 @@ async def submit_job(request: Request, door: NamedDependency[Door]) -> Response[
     the same job, and other content under the same key is refused.
     """
     door.admit(request)
-    keys = request.headers.getall("idempotency-key", [])
-    media_type = request.headers.get("content-type", "").split(";")[0].strip().lower()
-    if media_type not in ACCEPTED:
-        detail = f"send one of {', '.join(ACCEPTED)}, not {media_type[:100] or 'nothing'}"
-        raise Refusal(
-            415, "media-type", "This media type is not understood", detail, headers={"Accept-Post": ", ".join(ACCEPTED)}
-        )
-    if len(keys) > 1:
-        raise Refusal(400, "bad-request", "The request cannot be understood", "there is more than one Idempotency-Key")
-    body = await door.body_of(request)
-    content, problem = Enclosed(body), None
-    try:
-        content = enclosed(body, media_type)
-    except DocumentError as error:
-        problem = error
-    with server_span(door, request, "/v1/jobs", traceparent=content.traceparent, tracestate=content.tracestate) as span:
-        trace_id = trace_id_of(span)
-        try:
-            if problem is not None:
-                raise problem
-            submission = read_submission(content, keys[0] if keys else None, door.new_id)
-        except DocumentError as error:
-            async with door.promptly():
-                raise await _rejected(door, owner_of(content.document), error, trace_id) from None
-        span.set_attributes({"quire.job.id": submission.job_id, "quire.tenant": submission.tenant})
+    media_type, key = accepted_type(request), only_key(request)
+    content = enclosed(await door.body_of(request), media_type)
+    origin = {"traceparent": content.traceparent, "tracestate": content.tracestate}
+    with server_span(door, request, "/v1/jobs", **origin) as span:
         async with door.promptly():
-            accepted = await _taken(door, submission, trace_id)
+            accepted = await submit(door, content, key, trace_id_of(span))
+        span.set_attributes({"quire.job.id": accepted.job_id, "quire.tenant": accepted.tenant})
         span.set_attribute("http.response.status_code", 202)
     return Response(accepted, headers={"Location": accepted.links.self})
 
@@ -127,20 +102,9 @@ async def show_job(
 @get("/v1/jobs/{job_id:str}/result", responses=openapi.refusals(404, 410))
 async def show_result(door: NamedDependency[Door], job_id: JobId, tenant: Tenant = "default") -> Response[bytes]:
     """Fetch a job's answer alone: JSON, or packed counts where they are too many to be written out."""
-    record = await record_of(door, tenant, job_id)
-    if record is None:
-        await read_job(door, tenant, job_id)
-    if record is None or (record.result is None and record.result_ref is None):
-        raise not_found(f"result of job {job_id} yet", "Wait for the job's end: /v1/jobs/{id}?wait=30.")
-    result = await result_of(door, record)
-    if result is None and record.result_ref is not None:
-        return Response(await door.bus.blobs.get(record.result_ref), media_type=record.result_ref.media_type)
-    table = getattr(result, "table", None)
-    if table is not None:
-        stored = getattr(record.result, "table", table).data
-        return Response(await door.bus.blobs.get(stored), media_type=stored.media_type)
-    assert result is not None  # noqa: S101 - one of the two was there
-    return Response(encode_result(result), media_type="application/json")
+    async with door.promptly():
+        content, media_type = await read_answer(door, tenant, job_id)
+    return Response(content, media_type=media_type)
 
 
 @get("/v1/jobs/{job_id:str}/events", responses=openapi.refusals(404), media_type=streaming.MEDIA_TYPE)
@@ -192,55 +156,6 @@ async def cancel_job(
                 await door.bus.publisher.publish(cancel, id_=door.new_id())
         span.set_attribute("http.response.status_code", 202)
     return Accepted(job_id, tenant, job.state, job.links, trace_id=job.trace_id)
-
-
-async def _taken(door: Door, submission: Submission, trace_id: str) -> Accepted:
-    """Store a submission, unless its key names a job that exists.
-
-    Raises:
-        Refusal: 409, if that job has other content.
-    """
-    job_id, tenant = submission.job_id, submission.tenant
-    links = links_of(tenant, job_id)
-    record = await record_of(door, tenant, job_id) if submission.keyed else None
-    if record is not None and record.content_sha256 != submission.content_sha256:
-        detail = f"job {job_id} was submitted under this key with other content"
-        title, next_step = "The key is taken", "Use a new key for new work."
-        raise Refusal(409, "key-reused", title, detail, next_step, job_id=job_id, state=record.state)
-    if record is not None:
-        return Accepted(job_id, tenant, record.state, links, trace_id=record.trace_id, repeated=True)
-    await door.bus.publisher.publish(await _message(door, submission))
-    return Accepted(job_id, tenant, "queued", links, trace_id=trace_id)
-
-
-async def _message(door: Door, submission: Submission) -> SubmitJob:
-    """The command: with the document itself, or with its address where it is too large for a message."""
-    body, media_type = submission.document, "application/json"
-    if len(body) + _ENVELOPE_BYTES > limits.MESSAGE_BYTES:
-        body = msgspec.json.encode(await door.bus.blobs.put(body, media_type))
-        media_type = BLOB_REF_MEDIA_TYPE
-    return SubmitJob(job_id=submission.job_id, tenant=submission.tenant, body=body, media_type=media_type)
-
-
-async def _rejected(door: Door, tenant: str, error: DocumentError, trace_id: str) -> Refusal:
-    """Say that a document was refused at the door, under an id of its own: a key may name a job that is well."""
-    job_id = door.new_id()
-    first = error.problems[0]
-    reason = f"{first.pointer or 'the document'}: {first.reason}"[:2_000]
-    next_step = (first.hint or "Correct the document and submit it again.")[:2_000]
-    said = JobRejected(
-        job_id=job_id,
-        tenant=tenant,
-        code="invalid-document",
-        reason=reason,
-        next_step=next_step,
-        problems=error.problems,
-    )
-    await door.bus.publisher.publish(said)
-    title = "The job document is not valid"
-    return Refusal(
-        422, "invalid-document", title, reason, next_step, error.problems, job_id, "rejected", trace_id=trace_id
-    )
 
 
 ROUTES = (submit_job, list_jobs, show_job, show_result, follow_job, cancel_job)

@@ -12,10 +12,11 @@ import msgspec
 from quire_api.door import Door, end_all
 from quire_api.problems import not_found
 from quire_api.unpacking import unpacked
-from quire_api.view import Job, job_of, links_of, without_content
+from quire_api.view import Job, has_result, job_of, links_of, without_content
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected, SubmitJob
 from quire_contracts.registry import TERMINAL_EVENTS
 from quire_contracts.result import JobResult, SampleResult, decode_result
+from quire_contracts.value import BlobRef, CountsTable
 from quire_resilience.errors import Permanent
 
 if TYPE_CHECKING:
@@ -68,22 +69,22 @@ async def read_job(door: Door, tenant: str, job_id: str) -> Job:
     raise not_found(f"job {job_id} of tenant {tenant}", "Check the id, and name the tenant with ?tenant=.")
 
 
-async def result_of(door: Door, record: JobRecord) -> JobResult | None:
-    """The job's answer with its packed counts written out, or None where there is none, or too much of it.
+async def read_answer(door: Door, tenant: str, job_id: str) -> tuple[bytes, str]:
+    """A job's answer alone and its media type: JSON, or what is stored where that is too large to be written out.
 
     Raises:
+        Refusal: 404, if there is no such job, or no answer yet.
         BlobMissing, BlobCorrupt: if its content is gone.
     """
-    limit, result, ref = door.settings.embed_bytes, record.result, record.result_ref
-    if result is None and ref is not None and ref.size <= limit:
-        result = decode_result(await door.bus.blobs.get(ref))
-    if not isinstance(result, SampleResult) or result.table is None or result.counts is not None:
-        return result
-    table = result.table
-    if table.data.size > limit:
-        return SampleResult(table=msgspec.structs.replace(table, data=without_content(table.data)))
-    blob = await door.bus.blobs.get(table.data)
-    return SampleResult(counts=await asyncio.to_thread(unpacked, table, blob))
+    record = await record_of(door, tenant, job_id)
+    if record is None or not has_result(record):
+        job = await read_job(door, tenant, job_id)
+        raise not_found(f"answer of job {job_id}, which is {job.state}", "Wait for its end: GET /v1/jobs/{id}?wait=30.")
+    result = await _result_of(door, record)
+    stored = record.result_ref if result is None else _packed(result)
+    if stored is not None:
+        return await door.bus.blobs.get(stored), stored.media_type
+    return msgspec.json.encode(result), "application/json"
 
 
 async def until_over(door: Door, tenant: str, job_id: str, seconds: float) -> None:
@@ -105,8 +106,35 @@ async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> b
 async def _shown(door: Door, record: JobRecord) -> JobResult | None:
     """The answer as the job's view holds it: a job whose content is gone can still be read."""
     with contextlib.suppress(Permanent):
-        return await result_of(door, record)
+        result = await _result_of(door, record)
+        match result:
+            case SampleResult(table=CountsTable() as table):
+                return SampleResult(table=msgspec.structs.replace(table, data=without_content(table.data)))
+            case _:
+                return result
     return None
+
+
+async def _result_of(door: Door, record: JobRecord) -> JobResult | None:
+    """The answer with its packed counts written out; None, or still packed, where it is too large for that."""
+    limit, result, ref = door.settings.embed_bytes, record.result, record.result_ref
+    if result is None and ref is not None and ref.size <= limit:
+        result = decode_result(await door.bus.blobs.get(ref))
+    match result:
+        case SampleResult(counts=None, table=CountsTable() as table) if table.data.size <= limit:
+            blob = await door.bus.blobs.get(table.data)
+            return SampleResult(counts=await asyncio.to_thread(unpacked, table, blob))
+        case _:
+            return result
+
+
+def _packed(result: JobResult) -> BlobRef | None:
+    """Where packed counts lie that are not written out."""
+    match result:
+        case SampleResult(counts=None, table=CountsTable() as table):
+            return table.data
+        case _:
+            return None
 
 
 async def _closing(door: Door) -> None:

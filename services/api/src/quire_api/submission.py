@@ -29,6 +29,7 @@ EVENT: Final = "application/cloudevents+json"
 ACCEPTED: Final = (JSON, EVENT)
 
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_POINTER: Final = 512
 _TYPE: Final = entry_of(SubmitJob).type
 
 
@@ -52,6 +53,7 @@ class Enclosed:
     """What a request holds: the document's bytes, and what the envelope around it says, if there is one.
 
     identity: source and id of the event, which together name it.   pointer: where the document stands in the body.
+    fault: what is wrong with the envelope; the document is then the whole body.
     """
 
     document: bytes
@@ -59,6 +61,7 @@ class Enclosed:
     traceparent: str | None = None
     tracestate: str | None = None
     pointer: str = ""
+    fault: Problem | None = None
 
 
 class _Event(msgspec.Struct):
@@ -83,29 +86,28 @@ _owners: Final = msgspec.json.Decoder(_Owner)
 
 
 def enclosed(body: bytes, media_type: str) -> Enclosed:
-    """What a body of one of the `ACCEPTED` media types holds.
-
-    Raises:
-        DocumentError: if the body should be an event and is none, or is an event of another type.
-    """
+    """What a body of one of the `ACCEPTED` media types holds. Never raises: see `Enclosed.fault`."""
     if media_type != EVENT:
         return Enclosed(body)
     try:
         event = _events.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _not_an_event("", str(error)[:500], "see cloudevents.io, JSON format, version 1.0") from None
-    if event.type != _TYPE:
-        raise _not_an_event("/type", f"the event's type is {event.type[:100]!r}", f"submit jobs as {_TYPE}")
-    document, pointer = bytes(event.data), "/data"
+        hint = "see cloudevents.io, JSON format, version 1.0"
+        return Enclosed(body, fault=Problem(pointer="", reason=str(error)[:500], hint=hint))
+    document, pointer, fault = bytes(event.data), "/data", None
     if event.data_base64 is not None:
         pointer = "/data_base64"
         try:
             document = base64.b64decode(event.data_base64, validate=True)
         except binascii.Error:
-            raise _not_an_event(pointer, "this is not base64", "encode the document's bytes as RFC 4648 says") from None
-    if not document:
-        raise _not_an_event("/data", "the event has no data", "put the job document there")
-    return Enclosed(document, f"{event.source} {event.id}", event.traceparent, event.tracestate, pointer)
+            fault = Problem(pointer=pointer, reason="this is not base64", hint="encode the bytes as RFC 4648 says")
+    elif not document:
+        fault = Problem(pointer=pointer, reason="the event has no data", hint="put the job document there")
+    if event.type != _TYPE:
+        reason = f"the event's type is {event.type[:100]!r}"
+        fault = Problem(pointer="/type", reason=reason, hint=f"submit jobs as {_TYPE}")
+    identity = f"{event.source} {event.id}"
+    return Enclosed(document, identity, event.traceparent, event.tracestate, pointer, fault)
 
 
 def read_submission(content: Enclosed, key: str | None, new_id: Callable[[], str]) -> Submission:
@@ -117,6 +119,8 @@ def read_submission(content: Enclosed, key: str | None, new_id: Callable[[], str
     Raises:
         DocumentError: with every problem found, each pointer as seen from the request's body.
     """
+    if content.fault is not None:
+        raise DocumentError(content.fault)
     try:
         document = parse_document(content.document)
     except DocumentError as error:
@@ -166,8 +170,4 @@ def _header_key(value: str) -> str:
 
 
 def _moved(problem: Problem, pointer: str) -> Problem:
-    return msgspec.structs.replace(problem, pointer=pointer + problem.pointer) if pointer else problem
-
-
-def _not_an_event(pointer: str, reason: str, hint: str) -> DocumentError:
-    return DocumentError(Problem(pointer=pointer, reason=reason, hint=hint))
+    return msgspec.structs.replace(problem, pointer=(pointer + problem.pointer)[:_POINTER]) if pointer else problem

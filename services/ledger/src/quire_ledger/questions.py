@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
-from sqlalchemy import cast, func, select
+from sqlalchemy import cast, false, func, select
 
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
 from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, TASKS
@@ -23,25 +23,33 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
-    """A tenant's jobs, newest first.
+    """A tenant's jobs, newest first; a submission that was refused at the door stands where it ended.
 
     Shots and cost of a job that ended without an answer, or has not ended, are those of its tasks so far.
     """
-    shots = func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0).label("shots")
-    cost = func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0).label("cost_usd")
-    wanted = [JOBS.c[name] for name in JobSummary.__struct_fields__ if name not in ("shots", "cost_usd")]
-    query = select(*wanted, shots, cost).where(JOBS.c.tenant == question.tenant, JOBS.c.accepted_at.is_not(None))
+    since = func.coalesce(JOBS.c.accepted_at, JOBS.c.ended_at)
+    stated = {
+        "accepted_at": since,
+        "name": func.coalesce(JOBS.c.name, ""),
+        "project": func.coalesce(JOBS.c.project, "default"),
+        "priority": func.coalesce(JOBS.c.priority, "research"),
+        "degraded": func.coalesce(JOBS.c.degraded, false()),
+        "reason": func.coalesce(JOBS.c.reason, ""),
+        "shots": func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0),
+        "cost_usd": func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0),
+    }
+    wanted = [(stated[name] if name in stated else JOBS.c[name]).label(name) for name in JobSummary.__struct_fields__]
+    query = select(*wanted).where(JOBS.c.tenant == question.tenant, JOBS.c.state.is_not(None), since.is_not(None))
     if question.state is not None:
         query = query.where(JOBS.c.state == question.state)
     if question.project is not None:
         query = query.where(JOBS.c.project == question.project)
     if question.before is not None:
-        query = query.where(JOBS.c.accepted_at < question.before)
-    query = query.order_by(JOBS.c.accepted_at.desc(), JOBS.c.job_id.desc()).limit(question.limit)
+        query = query.where(since < question.before)
+    query = query.order_by(since.desc(), JOBS.c.job_id.desc()).limit(question.limit)
     async with engine.connect() as connection:
         rows = (await connection.execute(query)).mappings().all()
-    texts = ({**row, "degraded": bool(row["degraded"]), "reason": row["reason"] or ""} for row in rows)
-    return JobList(jobs=_fitting(JobSummary(**row) for row in texts))
+    return JobList(jobs=_fitting(JobSummary(**row) for row in rows))
 
 
 async def find_events(engine: AsyncEngine, question: FindEvents) -> EventList:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    text,
 )
 
 if TYPE_CHECKING:
@@ -100,7 +101,8 @@ JOBS: Final = Table(
     _text("fault_code"),
     Column("shots", BigInteger),
     Column("cost_usd", Float),
-    Index("jobs_of_a_tenant", "tenant", "accepted_at"),
+    # A submission that was refused at the door was never accepted, and is listed by its end.
+    Index("jobs_of_a_tenant", "tenant", text("coalesce(accepted_at, ended_at)")),
 )
 
 TASKS: Final = Table(
