@@ -7,6 +7,7 @@ and would not see what the broker's scheduler stores.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import nats
 import nats.errors
-from nats.js.api import AckPolicy, ConsumerConfig
+from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
 from quire_bus.codec import Opened, decode_any, open_envelope
 from quire_bus.errors import DecodeError
@@ -24,6 +25,7 @@ from quire_testing.eventually import eventually
 if TYPE_CHECKING:
     from nats.aio.client import Client
     from nats.aio.msg import Msg
+    from nats.js import JetStreamContext
 
     from quire_bus.envelope import Meta
     from quire_contracts.value import Value
@@ -55,10 +57,9 @@ class Probe:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to record."""
+        """Begin to record; from now on nothing is missed, also if the broker is killed."""
         self._client = await nats.connect(self._url, max_reconnect_attempts=-1, reconnect_time_wait=0.05)
-        config = ConsumerConfig(filter_subjects=self._subjects, ack_policy=AckPolicy.EXPLICIT, inactive_threshold=300)
-        self._task = asyncio.create_task(self._record(config))
+        self._task = asyncio.create_task(self._record(self._client, await self._subscribed(self._client)))
 
     async def stop(self) -> None:
         """Stop recording and close the connection."""
@@ -92,17 +93,31 @@ class Probe:
 
         return await eventually(enough, within=within)
 
-    async def _record(self, config: ConsumerConfig) -> None:
-        assert self._client is not None
-        js = self._client.jetstream()
-        subscription = await js.pull_subscribe("", stream=self._stream, config=config)
+    async def _subscribed(self, client: Client) -> JetStreamContext.PullSubscription:
+        """A consumer of its own that begins behind what was recorded."""
+        config = ConsumerConfig(
+            filter_subjects=self._subjects,
+            ack_policy=AckPolicy.EXPLICIT,
+            deliver_policy=DeliverPolicy.BY_START_SEQUENCE,
+            opt_start_seq=self.recorded[-1].sequence + 1 if self.recorded else 1,
+            ack_wait=1.0,  # what was on its way when the broker died comes again soon
+            inactive_threshold=300,
+        )
+        return await client.jetstream().pull_subscribe("", stream=self._stream, config=config)
+
+    async def _record(self, client: Client, subscription: JetStreamContext.PullSubscription) -> None:
         while True:
-            with contextlib.suppress(nats.errors.Error, TimeoutError):
+            try:
                 for message in await subscription.fetch(64, timeout=1.0):
-                    self.recorded.append(_recorded(message))
+                    if message.metadata.sequence.stream not in {one.sequence for one in self.recorded[-1_000:]}:
+                        bisect.insort(self.recorded, _recorded(message), key=lambda one: one.sequence)
                     await message.ack()
+            except (nats.errors.TimeoutError, TimeoutError):
                 continue
-            await asyncio.sleep(0.02)
+            except nats.errors.Error:  # the consumer is gone, or the connection for now
+                await asyncio.sleep(0.05)
+                with contextlib.suppress(nats.errors.Error, TimeoutError):
+                    subscription = await self._subscribed(client)
 
 
 def _recorded(message: Msg) -> Recorded:
