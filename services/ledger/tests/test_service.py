@@ -4,6 +4,7 @@ import asyncio
 import os
 import subprocess
 import sys
+import time
 from contextlib import AsyncExitStack
 
 import ledger_lives as lives
@@ -14,11 +15,13 @@ from sqlalchemy import delete, func, insert, select
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList
 from quire_ledger.__main__ import SERVICE
 from quire_ledger.database import create, open_engine
-from quire_ledger.handlers import build
+from quire_ledger.handlers import _asked, build
+from quire_ledger.questions import find_jobs
 from quire_ledger.rebuild import rebuild
 from quire_ledger.settings import Settings
 from quire_ledger.tables import EVENTS, JOBS, MARKS, METADATA
 from quire_resilience.clock import SystemClock
+from quire_resilience.errors import Transient
 from quire_service import Deps, hosted
 from quire_service.hosting import ServiceFailed
 from quire_testing import eventually
@@ -201,6 +204,23 @@ async def test_a_broker_that_comes_back_finds_the_ledger_where_it_was(settings, 
 
         await eventually(said, within=30)
         await eventually(lambda: stored(engine, len(LIVES)), within=30)
+
+
+async def test_a_database_that_is_away_is_told_apart_from_a_wrong_question():
+    away = open_engine("postgresql://quire@127.0.0.1:1/nothing")
+    with pytest.raises(Transient, match="does not answer"):
+        await _asked(find_jobs(away, FindJobs(tenant="acme")))
+    await away.dispose()
+
+
+async def test_the_service_waits_for_its_database_but_not_for_ever(provisioned):
+    nowhere = "postgresql://quire@127.0.0.1:1/nothing"
+    settings = Settings(nats_url=provisioned.url, database_url=nowhere, start_seconds=1.5)
+    begun = time.monotonic()
+    with pytest.raises(ServiceFailed, match="OperationalError"):
+        async with hosted(SERVICE, settings):
+            pass
+    assert time.monotonic() - begun > 1.5
 
 
 async def test_a_ledger_of_another_shape_does_not_start(settings, engine):

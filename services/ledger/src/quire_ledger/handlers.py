@@ -41,7 +41,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     settings = deps.settings
     engine = open_engine(settings.database_url)
     deps.lifetime.push_async_callback(engine.dispose)
-    await create(engine)
+    await _create(deps, engine)
     router = Router("ledger")
     complete = asyncio.Event()
 
@@ -75,6 +75,19 @@ async def build(deps: Deps[Settings]) -> Parts:
             await connection.execute(select(1))
 
     return Parts(routers=(router,), background={"catch-up": catch_up}, checks={"database": check_database})
+
+
+async def _create(deps: Deps[Settings], engine: AsyncEngine) -> None:
+    """Make the tables as soon as the database is there; it may be starting beside this service."""
+    patience = deps.clock.monotonic() + deps.settings.start_seconds
+    while True:
+        try:
+            return await create(engine)
+        except (OperationalError, InterfaceError) as error:
+            if deps.clock.monotonic() >= patience:
+                raise
+            deps.log.warning("waiting for the database", error=str(error.orig)[:300])
+        await deps.clock.sleep(PAUSE_SECONDS)
 
 
 async def _catch_up(deps: Deps[Settings], engine: AsyncEngine) -> int:
