@@ -7,6 +7,7 @@ lanes      a few threads for each target, so that a slow one takes none from the
 turns      one run at a time for each batch
 compile_cache  compiled circuits by all that they depend on
 aer_gates  what Aer's parameter binding can be trusted with
+warming    local simulators imported before their first batch
 run        one batch from its message to its answer: blobs, remarks, spans
 """
 
@@ -15,5 +16,6 @@ from quire_plane.lanes import Lanes
 from quire_plane.run import Perform, Plane, with_wait
 from quire_plane.slices import batch_failed
 from quire_plane.turns import Turns
+from quire_plane.warming import warm
 
-__all__ = ["Lanes", "Perform", "Plane", "Turns", "admit", "batch_failed", "with_wait"]
+__all__ = ["Lanes", "Perform", "Plane", "Turns", "admit", "batch_failed", "warm", "with_wait"]

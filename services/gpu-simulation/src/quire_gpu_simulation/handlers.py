@@ -7,9 +7,9 @@ from functools import partial
 from quire_bus.delivery import Delivery
 from quire_bus.router import Router
 from quire_contracts.batch import SimulateBatch
-from quire_gpu_simulation.aer_executor import AerExecutor, Limits
+from quire_gpu_simulation.aer_executor import TARGET, AerExecutor, Limits
 from quire_gpu_simulation.settings import Settings
-from quire_plane import Lanes, Plane, Turns, batch_failed, with_wait
+from quire_plane import Lanes, Plane, Turns, batch_failed, warm, with_wait
 from quire_quantum.executor import Executor, Outcome, Work
 from quire_service import Deps, Parts
 
@@ -23,7 +23,10 @@ async def build(deps: Deps[Settings]) -> Parts:
     deps.lifetime.callback(executor.close)
     deps.lifetime.push_async_callback(lanes.close)
     plane = Plane(blobs=bus.blobs, publisher=bus.publisher, clock=deps.clock, tracer=deps.tracer)
-    return Parts(routers=(router(plane, executor, lanes, workers=settings.workers),))
+    return Parts(
+        routers=(router(plane, executor, lanes, workers=settings.workers),),
+        background={"warming": partial(warm, {TARGET: executor}, lanes)},
+    )
 
 
 def router(plane: Plane, executor: Executor, lanes: Lanes, *, workers: int) -> Router:
@@ -31,7 +34,7 @@ def router(plane: Plane, executor: Executor, lanes: Lanes, *, workers: int) -> R
     made, turns = Router("gpu-simulation"), Turns()
 
     async def perform(work: Work) -> Outcome:
-        outcome, waited = await lanes.run("simulation", partial(executor.execute, work))
+        outcome, waited = await lanes.run(TARGET, partial(executor.execute, work))
         return with_wait(outcome, waited)
 
     @made.consume(SimulateBatch, workers=workers, failed=batch_failed)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from quire_quantum_gateway.providers.braket_provider import BraketProvider
 from quire_quantum_gateway.providers.faults import NO_BACKEND, error_of, fault_of
+from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, QiskitProvider
 
 if TYPE_CHECKING:
@@ -55,3 +56,13 @@ def find(catalog: Catalog, target: str) -> tuple[Provider, str]:
     if name not in catalog:
         raise error_of(fault_of(NO_BACKEND))
     return catalog[name], backend
+
+
+def warmable(catalog: Catalog, targets: tuple[str, ...]) -> dict[str, ProviderExecutor]:
+    """Executors of those targets that are enabled and cost nothing to run, by target."""
+    return {
+        target: ProviderExecutor(catalog[name], backend)
+        for target in targets
+        for name, _, backend in [target.partition(":")]
+        if name in catalog and catalog[name].forgetful
+    }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from quire_bus.delivery import Delivery
 from quire_bus.router import Router
 from quire_contracts.batch import ExecuteBatch
-from quire_plane import Lanes, Plane, batch_failed
-from quire_quantum_gateway.catalog import open_catalog
+from quire_plane import Lanes, Plane, batch_failed, warm
+from quire_quantum_gateway.catalog import open_catalog, warmable
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_quantum_gateway.settings import Settings
@@ -25,7 +27,10 @@ async def build(deps: Deps[Settings]) -> Parts:
         lanes=lanes,
         journal=Submissions(bus.records(KIND, Submission), bus.blobs, clock),
     )
-    return Parts(routers=(router(gateway, workers=deps.settings.workers),))
+    return Parts(
+        routers=(router(gateway, workers=deps.settings.workers),),
+        background={"warming": partial(warm, warmable(gateway.catalog, deps.settings.warm_targets), lanes)},
+    )
 
 
 def router(gateway: Gateway, *, workers: int) -> Router:

@@ -17,6 +17,10 @@ class Settings(ServiceSettings):
         min_length=1,
         description="The targets that are served; * and ? stand for any characters of a backend's name.",
     )
+    warm_targets: tuple[Pattern, ...] = Field(
+        default=("qiskit:aer", "braket:local"),
+        description="Local simulators that run one shot at start, so that no batch waits for their imports.",
+    )
     workers: int = Field(default=16, ge=1, le=64, description="Batches in hand at once, waiting ones included.")
     threads_per_target: int = Field(default=1, ge=1, le=64, description="Batches of one target that run at once.")
     threads: int = Field(
