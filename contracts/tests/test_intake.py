@@ -179,9 +179,9 @@ def test_deep_nesting_is_refused_without_being_followed(opening):
 
 @pytest.mark.parametrize("filling", [b"[],", b'"",', b'"\\\\",', b'{"":0},', b'"[",'])
 def test_a_full_document_of_anything_is_refused_soon(filling):
-    began = time.perf_counter()
+    began = time.process_time()
     assert problems_of(b"[" + filling * (limits.DOCUMENT_BYTES // len(filling) - 1) + b"0]")
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
 
 
 def test_depth_is_counted_outside_of_texts():

@@ -32,6 +32,8 @@ _LEAST_VERSION: Final = (2, 12)
 _TRIES: Final = 20
 _MOST_HALVINGS: Final = 6
 _NO_SPACE: Final = 10047
+_NO_STORE: Final = 10049
+_CREATIONS: Final = 5
 _ROOM: Final = "QUIRE_ROOM"
 
 
@@ -74,7 +76,7 @@ async def _streams(js: JetStreamContext, replicas: int) -> None:
             if existing is None:
                 if (config.max_bytes or 0) > 0:
                     config.max_bytes = int(config.max_bytes or 0) >> halvings
-                existing = (await js.add_stream(config)).config
+                existing = await _made(js, config)
             else:
                 existing = await _changed(js, config, existing)
         except nats.js.errors.APIError as error:
@@ -82,6 +84,22 @@ async def _streams(js: JetStreamContext, replicas: int) -> None:
             raise ProvisionError(reason) from error
         if differing := differences(config, existing):
             raise ProvisionError(f"the stream {config.name} differs from the topology: {differing}")
+
+
+async def _made(js: JetStreamContext, config: StreamConfig) -> StreamConfig:
+    """A new stream.
+
+    The broker clears an account's folder away behind its last stream's deletion (that of `_halvings`), and a creation
+    that meets this fails to make its store: once in 300 times here, and never twice in a row.
+    """
+    for remaining in range(_CREATIONS - 1, -1, -1):
+        try:
+            return (await js.add_stream(config)).config
+        except nats.js.errors.ServerError as error:
+            if error.err_code != _NO_STORE or not remaining:
+                raise
+            await asyncio.sleep(0.05)
+    raise AssertionError
 
 
 async def _existing(js: JetStreamContext, name: str) -> StreamConfig | None:
