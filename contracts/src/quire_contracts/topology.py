@@ -15,12 +15,16 @@ MIB: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """A stream with limits retention. Ages in seconds, sizes in bytes; when full it refuses, it never forgets."""
+    """A stream with limits retention; when full it refuses, it never forgets. Ages in seconds, sizes in bytes.
+
+    `max_bytes` None leaves the limit to the broker's `max_file_store`: the broker does not let a stream with schedules
+    refuse by a limit of its own.
+    """
 
     name: str
     subjects: tuple[str, ...]
     max_age: float
-    max_bytes: int
+    max_bytes: int | None
     atomic: bool = False
     """Atomic batches, per-message time to live and scheduled messages are allowed."""
 
@@ -68,7 +72,7 @@ STREAM: Final = Stream(
     name="QUIRE",
     subjects=("quire.cmd.>", "quire.evt.>", "quire.rec.>", "quire.sched.>"),
     max_age=30 * DAY,
-    max_bytes=8 * 1024 * MIB,
+    max_bytes=None,
     atomic=True,
 )
 DEAD_STREAM: Final = Stream(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quire import DEFAULT_URL, JAEGER
-from quire.console import INTERRUPTED, Commands, print_json, say
+from quire.console import INTERRUPTED, Commands, print_json, program, say
 from quire.dead import dead_app
 from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
 
@@ -48,7 +48,7 @@ def up(
             print_json({"http": ready.http, "nats": ready.nats, "data_dir": str(where), "pid": quire.pid})
         else:
             say(f"Quire is up. API {ready.http}   broker {ready.nats}   data {where}")
-            say(f"Try: quire run examples/bell.json{'' if ready.http == DEFAULT_URL else f' --url {ready.http}'}")
+            say(f"Try: {program()} run examples/bell.json{'' if ready.http == DEFAULT_URL else f' --url {ready.http}'}")
         try:
             code = quire.wait()
         except KeyboardInterrupt:  # the way in which it is meant to end
@@ -92,7 +92,7 @@ def run(
     if not local:
         with Client(url, tenant=tenant) as client:
             job = client.submit(body)
-            _follow(job, timeout, as_json=as_json, again=f"quire watch {job.id}{options_again(url, tenant)}")
+            _follow(job, timeout, as_json=as_json, again=f"{program()} watch {job.id}{options_again(url, tenant)}")
         return
     from quire.embedded import Embedded
 
@@ -104,7 +104,7 @@ def run(
             if not job.status().is_over:
                 ready.keep_data()
                 say(f"The job rests in {ready.data_dir}. It goes on with:  quire up --data-dir {ready.data_dir}")
-                say(f"and is seen with:  quire watch {job.id}")
+                say(f"and is seen with:  {program()} watch {job.id}")
             if isinstance(error, KeyboardInterrupt):
                 raise typer.Exit(INTERRUPTED) from None
             raise
@@ -127,7 +127,7 @@ def submit(
     with client_of(url, tenant) as client:
         job = client.submit(body, idempotency_key=key)
     print_json({"job_id": job.id, "tenant": job.tenant}) if as_json else typer.echo(job.id)
-    say(f"watch it with:  quire watch {job.id}{options_again(url, job.tenant)}")
+    say(f"watch it with:  {program()} watch {job.id}{options_again(url, job.tenant)}")
 
 
 @app.command()
@@ -154,7 +154,7 @@ def watch(
 ) -> None:
     """Follow a job to its end and show its answer. With --json: one line for each event, then the answer."""
     with client_of(url, tenant) as client:
-        again = f"quire watch {job_id}{options_again(url, tenant)}"
+        again = f"{program()} watch {job_id}{options_again(url, tenant)}"
         _follow(client.job(job_id), timeout, as_json=as_json, again=again, events=True)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import typer
@@ -29,6 +31,12 @@ def err() -> Console:
     from rich.console import Console
 
     return Console(file=sys.stderr, highlight=False, soft_wrap=not sys.stderr.isatty())
+
+
+def program() -> str:
+    """What to type for this command line: `quire` where the shell finds it, else the path it was started by."""
+    started = sys.argv[0] or "quire"
+    return "quire" if shutil.which("quire") or Path(started).name != "quire" else started
 
 
 def say(text: str) -> None:

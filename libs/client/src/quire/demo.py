@@ -14,7 +14,7 @@ from rich.table import Table
 
 from quire import JAEGER
 from quire.client import Client
-from quire.console import INTERRUPTED, out, print_json, say
+from quire.console import INTERRUPTED, out, print_json, program, say
 from quire.embedded import Embedded
 from quire.errors import ServerError
 from quire.tables import executions_table, timings_table
@@ -136,5 +136,5 @@ def verdict(result: OptimizeResult) -> str:
 def trace_words(trace_id: str, traces: Path) -> str:
     """How to see the trace: from its file, or in the Jaeger to which the spans went."""
     if traces.exists():
-        return f"See its trace:  quire trace {traces}"
-    return f"See its trace:  quire trace {trace_id}   or open {JAEGER}/trace/{trace_id}"
+        return f"See its trace:  {program()} trace {traces}"
+    return f"See its trace:  {program()} trace {trace_id}   or open {JAEGER}/trace/{trace_id}"

@@ -119,15 +119,11 @@ def executions_table(executions: Iterable[Execution]) -> Table:
 def timings_table(timings: Iterable[Timing]) -> Table:
     """Time summed by stage and resource."""
     sums: dict[tuple[str, str], float] = defaultdict(float)
-    times: Counter[tuple[str, str]] = Counter()
     for timing in timings:
         sums[timing.stage, timing.resource] += timing.seconds
-        times[timing.stage, timing.resource] += 1
-    table = _table(
-        "where the time went", ("stage", "left"), ("resource", "left"), ("times", "right"), ("seconds", "right")
-    )
+    table = _table("where the time went", ("stage", "left"), ("resource", "left"), ("seconds", "right"))
     for (stage, resource), seconds in sums.items():
-        table.add_row(stage, resource, str(times[stage, resource]), f"{seconds:.3f}")
+        table.add_row(stage, resource, f"{seconds:.3f}")
     return table
 
 
