@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta, timezone
 
 import ledger_lives as lives
@@ -70,6 +71,21 @@ async def test_a_batch_is_stored_whole_or_not_at_all(engine):
     assert not (await everything(engine))["events"]
     async with engine.connect() as connection:
         assert await mark(connection, "position") is None
+
+
+async def test_a_cancelled_batch_is_stored_whole_and_locks_nobody_out(engine, database_url):
+    for pauses in range(8):
+        storing = asyncio.create_task(store(engine, LOG, position=pauses + 1))
+        for _ in range(pauses):
+            await asyncio.sleep(0)  # a cancellation at each of its first steps
+        storing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await storing
+        assert pauses == 0 or len((await everything(engine))["events"]) == len(LOG)
+    await engine.dispose()
+    other = open_engine(database_url)
+    await asyncio.wait_for(store(other, LOG, position=99), 5)
+    await other.dispose()
 
 
 async def test_the_position_never_goes_back(engine):

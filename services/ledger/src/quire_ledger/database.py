@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from sqlalchemy import event, insert, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -12,9 +12,17 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from quire_ledger.tables import MARKS, METADATA, SHAPE
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+
+
+FINISH_SECONDS: Final = 5.0
+"""How long a transaction that has begun may go on after its task was cancelled."""
+
+T = TypeVar("T")
 
 
 class ShapeError(RuntimeError):
@@ -47,6 +55,10 @@ async def create(engine: AsyncEngine) -> None:
     """
     if engine.dialect.name == "sqlite" and engine.url.database:
         await asyncio.to_thread(Path(engine.url.database).parent.mkdir, parents=True, exist_ok=True)
+    await finished(_create(engine))
+
+
+async def _create(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         await _one_at_a_time(connection)
         await connection.run_sync(METADATA.create_all)
@@ -56,6 +68,24 @@ async def create(engine: AsyncEngine) -> None:
         elif found != SHAPE:
             detail = f"the ledger's tables are of shape {found}, this release needs {SHAPE}"
             raise ShapeError(f"{detail}: run python -m quire_ledger.rebuild")
+
+
+async def finished(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`, a whole transaction, and when cancelled leave only once it is over.
+
+    A cancellation inside a statement makes SQLAlchemy drop the connection as it is; SQLite's then keeps its lock for as
+    long as this process lives.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        done, _ = await asyncio.wait({task}, timeout=FINISH_SECONDS)
+        if not done:
+            task.cancel()
+        elif not task.cancelled():
+            task.exception()  # nobody is left to hear of it; what was not stored comes again
+        raise
 
 
 async def mark(connection: AsyncConnection, name: str) -> int | None:

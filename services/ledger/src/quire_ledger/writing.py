@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func
 from sqlalchemy.dialects import postgresql, sqlite
 
+from quire_ledger.database import finished
 from quire_ledger.projection import Change, changes_of
 from quire_ledger.tables import EVENTS, MARKS
 
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
 
 
 async def store(engine: AsyncEngine, events: Sequence[Event], *, position: int | None = None) -> None:
-    """Keep `events`, make their changes and raise the position, all or nothing.
+    """Keep `events`, make their changes and raise the position, all or nothing; also when cancelled meanwhile.
 
     events: at least one, in any order; those that were stored before change nothing.
     position: the sequence up to which all is now stored, or None where that is not known.
     """
+    await finished(_store(engine, events, position))
+
+
+async def _store(engine: AsyncEngine, events: Sequence[Event], position: int | None) -> None:
     async with engine.begin() as connection:
         rows = [{name: getattr(event, name) for name in EVENTS.c.keys()} for event in events]  # noqa: SIM118 - columns
         await connection.execute(_upsert(connection, EVENTS).on_conflict_do_nothing(), rows)
