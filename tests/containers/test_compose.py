@@ -33,6 +33,23 @@ def compose(*arguments):
     return done.stdout
 
 
+async def kill(name):
+    """End a service with signal 9 and wait until the restart policy has brought it back."""
+    before = restarts(name)
+    # The init process has one child, which is the service. The command may or may not outlive its own container.
+    victim = "import os; os.kill(int(open('/proc/1/task/1/children').read()), 9)"
+    subprocess.run(["docker", "compose", "exec", "-T", name, "python", "-c", victim], cwd=ROOT, check=False)  # noqa: ASYNC221
+    await eventually(lambda: restarts(name) > before, within=30)
+
+
+def restarts(name):
+    (container,) = compose("ps", "--all", "--quiet", name).split()
+    counted = subprocess.run(
+        ["docker", "inspect", "--format", "{{.RestartCount}}", container], capture_output=True, text=True, check=True
+    )
+    return int(counted.stdout)
+
+
 def call(path, body=None, base=API):
     request = urllib.request.Request(base + path, data=body, headers={"content-type": "application/json"})  # noqa: S310
     with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
@@ -96,9 +113,7 @@ async def test_everything_is_killed_once_and_the_job_ends_as_it_would_have():
     submitted = submit("florentine-maxcut.json", idempotency_key=os.urandom(8).hex())
     await eventually(lambda: len(call(f"/v1/jobs/{submitted['job_id']}")["rounds"]) >= 1, within=60)
     for name in SERVICES:
-        # The init process has one child, which is the service; the restart policy brings both back.
-        victim = "import os; os.kill(int(open('/proc/1/task/1/children').read()), 9)"
-        compose("exec", "-T", name, "python", "-c", victim)
+        await kill(name)
         await asyncio.to_thread(compose, "up", "--detach", "--wait", "--no-build", "--pull", "never", "--no-recreate")
     compose("kill", "nats")
     compose("up", "--detach", "--wait", "--no-build", "--pull", "never", "--no-recreate")
