@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
-import structlog
 
+from quire_aggregation.__main__ import SERVICE
 from quire_aggregation.fanin import KIND, FanIn
-from quire_aggregation.handlers import build
-from quire_aggregation.settings import Settings
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchExecuted, BatchFailed, Slice, SliceResult
 from quire_contracts.result import EstimateResult, decode_result
@@ -22,8 +19,6 @@ from quire_contracts.task import Scoring, TaskFailed, TaskScored
 from quire_contracts.topology import consumer_of
 from quire_contracts.value import BlobRef, CountsTable, Execution, Fault, Matrix, Observable
 from quire_quantum.counts import PackedCounts, pack, pack_integers
-from quire_resilience.clock import SystemClock
-from quire_service import Deps
 from quire_testing import eventually
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -47,23 +42,9 @@ COST = Observable(("III", "IZZ", "ZZI"), (-1.0, 0.5, 0.5))
 
 
 @pytest_asyncio.fixture
-async def service(make_bus, spans):
+async def service(serve):
     """The service's handlers on the test's broker."""
-    async with AsyncExitStack() as stack:
-        bus = await make_bus("aggregation", tracer=spans.tracer("aggregation"))
-        deps = Deps(
-            settings=Settings(),
-            bus=bus,
-            clock=SystemClock(),
-            tracer=spans.tracer("aggregation"),
-            log=structlog.get_logger(),
-            instance="test",
-            lifetime=stack,
-        )
-        for router in (await build(deps)).routers:
-            bus.include(router)
-        await bus.start()
-        yield bus
+    return await serve(SERVICE)
 
 
 @pytest.fixture

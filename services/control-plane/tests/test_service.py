@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest_asyncio
-import structlog
 from control_plane_cases import answer, prepared
 
 from quire_bus.envelope import Outgoing
@@ -25,9 +23,7 @@ from quire_contracts.job import (
 from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import JobRecord
 from quire_contracts.task import RunTask
-from quire_control_plane.handlers import build
-from quire_control_plane.settings import Settings
-from quire_service import Deps, SystemClock
+from quire_control_plane.__main__ import SERVICE
 from quire_testing import eventually
 
 if TYPE_CHECKING:
@@ -36,23 +32,9 @@ if TYPE_CHECKING:
 
 
 @pytest_asyncio.fixture
-async def house(make_bus, spans):
+async def house(serve):
     """The control plane's handlers on the test's broker."""
-    async with AsyncExitStack() as stack:
-        bus = await make_bus("control-plane", tracer=spans.tracer("control-plane"))
-        deps = Deps(
-            settings=Settings(),
-            bus=bus,
-            clock=SystemClock(),
-            tracer=spans.tracer("control-plane"),
-            log=structlog.get_logger(),
-            instance="test",
-            lifetime=stack,
-        )
-        for router in (await build(deps)).routers:
-            bus.include(router)
-        await bus.start()
-        yield bus
+    return await serve(SERVICE)
 
 
 async def tell(bus: Bus, message: Value, *, times: int = 2) -> None:

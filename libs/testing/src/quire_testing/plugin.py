@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from quire_bus.bus import Bus
     from quire_bus.connection import BusSettings
     from quire_bus.server import NatsServer
+    from quire_service import Service
     from quire_testing.clock import ManualClock
     from quire_testing.otlp_sink import Sink
-    from quire_testing.probe import Probe
+    from quire_testing.probe import Probe, Recorded
     from quire_testing.spans import Spans
 
 # What a fixture needs is imported in it: the plugin is loaded for every run, also where none of this is used.
@@ -91,6 +92,54 @@ async def probe(provisioned: NatsServer) -> AsyncIterator[Callable[..., Awaitabl
             return made
 
         yield make
+
+
+@pytest_asyncio.fixture
+async def deliver_again(provisioned: NatsServer) -> AsyncIterator[Callable[[Recorded], Awaitable[None]]]:
+    """Delivers a recorded message once more, under its own id, past the broker's de-duplication."""
+    import nats  # noqa: PLC0415
+
+    client = await nats.connect(provisioned.url)
+
+    async def again(recorded: Recorded) -> None:
+        headers = {name: value for name, value in recorded.headers.items() if not name.startswith("Nats-")}
+        await client.jetstream().publish(recorded.subject, recorded.body, headers=headers)
+
+    yield again
+    await client.close()
+
+
+@pytest_asyncio.fixture
+async def serve(make_bus: Callable[..., Awaitable[Bus]], spans: Spans) -> AsyncIterator[Callable[..., Awaitable[Bus]]]:
+    """Starts a service's handlers on this test's broker and gives the bus they run on; settings by keyword.
+
+    Nothing else of the process is there: no health, no background tasks; spans are in `spans`.
+    """
+    import structlog  # noqa: PLC0415
+
+    from quire_resilience.clock import SystemClock  # noqa: PLC0415
+    from quire_service import Deps  # noqa: PLC0415
+
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def served(service: Service[Any], **settings: object) -> Bus:
+            tracer = spans.tracer(service.name)
+            bus = await make_bus(service.name, tracer=tracer)
+            deps = Deps(
+                settings=service.settings(**settings),
+                bus=bus,
+                clock=SystemClock(),
+                tracer=tracer,
+                log=structlog.get_logger(),
+                instance="test",
+                lifetime=stack,
+            )
+            for router in (await service.build(deps)).routers:
+                bus.include(router)
+            await bus.start()
+            return bus
+
+        yield served
 
 
 @pytest.fixture
