@@ -6,16 +6,17 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import ROOT
 from outcome import essence
 
 if TYPE_CHECKING:
     from quire.client import Client
     from quire.embedded import Embedded
 
+ROOT = Path(__file__).parents[2]
 H2_EXACT_HARTREE = -1.137306
 """Ground-state energy of H2 in STO-3G at 0.735 angstrom, nuclear repulsion included."""
 
