@@ -11,6 +11,7 @@ import pytest
 
 from quire.client import Client
 from quire.embedded import Embedded
+from quire_testing.otlp_sink import Sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +34,22 @@ def quire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A Quire in one process, with its broker, on free ports."""
     with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def sink() -> Iterator[Sink]:
+    """An OTLP receiver that answers as Jaeger does."""
+    with Sink() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def traced_quire(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Embedded]:
+    """A Quire that sends its spans to the sink."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
+        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
+            yield running
 
 
 @pytest.fixture

@@ -15,32 +15,19 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from outcome import essence
 
 from quire.client import Client
-from quire.embedded import Embedded
 from quire.errors import ConflictError
-from quire_testing.otlp_sink import Sink
+from quire_testing import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from nats.aio.msg import Msg
 
+    from quire.embedded import Embedded
+    from quire_testing.otlp_sink import Sink
+
 AGAIN = "x-said-again"
 BROKERS_OWN = ("Nats-Msg-Id", "Nats-Batch", "Nats-Expected", "Nats-Schedule", "Nats-TTL")
-
-
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def quire(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Embedded]:
-    """A Quire whose spans can be counted."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
-            yield running
 
 
 @asynccontextmanager
@@ -50,13 +37,14 @@ async def everything_said_twice(url: str, seed: int) -> AsyncIterator[list[str]]
     order = random.Random(seed)
     waiting: list[Msg] = []
     repeated: list[str] = []
+    over = asyncio.Event()
 
     async def hear(message: Msg) -> None:
         if message.headers and AGAIN not in message.headers:
             waiting.append(message)
 
     async def repeat() -> None:
-        while True:
+        while waiting or not over.is_set():
             await asyncio.sleep(0.05)
             batch, waiting[:] = list(waiting), []
             order.shuffle(batch)
@@ -73,19 +61,36 @@ async def everything_said_twice(url: str, seed: int) -> AsyncIterator[list[str]]
     try:
         yield repeated
     finally:
-        repeating.cancel()
+        over.set()
+        await repeating
+        await connection.flush()
+        await connection.close()
+
+
+async def everything_heard(url: str) -> None:
+    """Wait until every consumer has been given, and has settled, all that is on the log."""
+    connection = await nats.connect(url)
+    manager = connection.jetstream()
+
+    async def settled() -> bool:
+        durables = [info for info in await manager.consumers_info("QUIRE") if info.config.durable_name]
+        return len(durables) > 10 and not any(info.num_pending or info.num_ack_pending for info in durables)
+
+    try:
+        await eventually(settled, within=20)
+    finally:
         await connection.close()
 
 
 async def test_repeated_and_reordered_messages_change_nothing(
-    quire: Embedded, sink: Sink, loop_job: dict[str, object]
+    traced_quire: Embedded, sink: Sink, loop_job: dict[str, object]
 ) -> None:
-    with Client(quire.http) as client:
+    with Client(traced_quire.http) as client:
         clean = await asyncio.to_thread(client.submit(loop_job).wait, 100)
-        async with everything_said_twice(quire.nats, seed=3) as repeated:
+        async with everything_said_twice(traced_quire.nats, seed=3) as repeated:
             job = await asyncio.to_thread(client.submit, loop_job)
             noisy = await asyncio.to_thread(job.wait, 100)
-            await asyncio.sleep(0.3)
+        await everything_heard(traced_quire.nats)
         after = await asyncio.to_thread(job.status)
     assert clean.state == "completed", clean
     assert essence(noisy) == essence(clean)
@@ -102,9 +107,11 @@ async def test_repeated_and_reordered_messages_change_nothing(
     assert {batch: runs[batch] for batch in ran} == dict.fromkeys(ran, 1)
 
 
-async def test_one_key_is_one_job_and_other_content_is_refused(quire: Embedded, loop_job: dict[str, object]) -> None:
+async def test_one_key_is_one_job_and_other_content_is_refused(
+    traced_quire: Embedded, loop_job: dict[str, object]
+) -> None:
     def twice() -> None:
-        with Client(quire.http) as client:
+        with Client(traced_quire.http) as client:
             first = client.submit(loop_job, idempotency_key="order-7")
             second = client.submit(loop_job, idempotency_key="order-7")
             assert first.id == second.id

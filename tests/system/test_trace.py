@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import httpx
-import pytest
 from jaeger_reading import read, settled_trace
 
 from quire.client import Client
-from quire.embedded import Embedded
-from quire_testing.otlp_sink import Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from quire.embedded import Embedded
+    from quire_testing.otlp_sink import Sink
 
 SERVICES = {
     "api",
@@ -27,23 +25,8 @@ SERVICES = {
 }
 
 
-@pytest.fixture(scope="module")
-def sink() -> Iterator[Sink]:
-    with Sink() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def quire(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Embedded]:
-    """A Quire that sends its spans to the sink."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
-            yield running
-
-
-def test_one_job_is_one_trace(quire: Embedded, sink: Sink, loop_job: dict[str, object]) -> None:
-    with Client(quire.http) as client:
+def test_one_job_is_one_trace(traced_quire: Embedded, sink: Sink, loop_job: dict[str, object]) -> None:
+    with Client(traced_quire.http) as client:
         view = client.submit(loop_job).wait(100)
     assert view.state == "completed", view
     assert view.trace_id
@@ -73,9 +56,11 @@ def test_one_job_is_one_trace(quire: Embedded, sink: Sink, loop_job: dict[str, o
         assert any(span["operationName"] == "quire.batch.execute" for span in batch["spans"])
 
 
-def test_a_callers_trace_is_continued(quire: Embedded, sink: Sink, examples: dict[str, dict[str, object]]) -> None:
+def test_a_callers_trace_is_continued(
+    traced_quire: Embedded, sink: Sink, examples: dict[str, dict[str, object]]
+) -> None:
     trace_id, span_id = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     headers = {"traceparent": f"00-{trace_id}-{span_id}-01"}
-    answer = httpx.post(f"{quire.http}/v1/jobs", json=examples["bell.json"], headers=headers).raise_for_status()
-    with Client(quire.http) as client:
+    answer = httpx.post(f"{traced_quire.http}/v1/jobs", json=examples["bell.json"], headers=headers).raise_for_status()
+    with Client(traced_quire.http) as client:
         assert client.job(answer.json()["job_id"]).wait(60).trace_id == trace_id
