@@ -102,6 +102,8 @@ class SliceResult(Value, frozen=True):
     values: Matrix | None = None
     fault: Fault | None = None
     traceparent: TraceParent | None = None
+    std_errors: Matrix | None = None
+    """Of `values`, in their shape, where they were estimated from shots instead of being exact."""
 
 
 class BatchExecuted(Value, frozen=True):

@@ -6,6 +6,8 @@ Laws, kept by `quire_testing.executor_suite`:
 - With observables and shots each parameter set is measured once for every group of `observables.group`; counts run
   over the qubits (bit i is qubit i) and rows are row-major over [parameter set, group].
 - With observables and no shots the answer is exact values, no counts.
+- With observables and shots a member whose work is `reduced` may be answered by values and their standard errors (as
+  `observables.expectation` works them out) instead of counts; without `reduced` it is answered by counts.
 - Counts depend on (structure, parameters, shots, seed, row in the member) alone, never on the rest of the batch.
 - A batch succeeds or fails as a whole: partial answers are not returned.
 """
@@ -47,6 +49,8 @@ class Member:
 class Work:
     """A batch: one structure, many parameter sets. `shots` is per circuit; None asks for exact values.
 
+    `reduced` says that nobody needs the counts behind the observables' values: an executor may keep them to itself.
+
     Raises:
         WorkError: when a member's matrix does not fit the structure, a number is not finite, shots are not positive,
             there is no member, or neither shots nor observables are given.
@@ -56,6 +60,7 @@ class Work:
     members: tuple[Member, ...]
     shots: int | None
     observables: tuple[Observable, ...] = ()
+    reduced: bool = False
 
     def __post_init__(self) -> None:
         """Check shapes once, so that no executor has to."""
@@ -90,10 +95,14 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class MemberOutcome:
-    """A member's share of the answer: either packed counts, or exact values float64 [rows, observables]."""
+    """A member's share of the answer: either packed counts, or values float64 [rows, observables].
+
+    `std_errors` has the shape of `values` where those were estimated from shots, and is None where they are exact.
+    """
 
     counts: PackedCounts | None = None
     values: NDArray[np.float64] | None = None
+    std_errors: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, eq=False)
