@@ -46,6 +46,8 @@ async def test_probes_over_http(echo, story, settings, free_port):
         assert (await client.get(f"{base}/livez")).status_code == 200
         assert (await client.get(f"{base}/readyz")).json() == {"ready": True, "faults": {}}
         assert (await client.get(f"{base}/info")).json()["service"] == "echo"
+        story.deps.meter.create_counter("quire.lamps").add(3)
+        assert "quire_lamps_total 3" in (await client.get(f"{base}/metrics")).text.splitlines()
     async with httpx.AsyncClient() as client:
         with pytest.raises(httpx.ConnectError):
             await client.get(f"{base}/livez")

@@ -55,7 +55,7 @@ environment at all::
         return Parts(routers=(router,), background={"windows": close_windows}, checks={"database": ping})
 
 - `deps.settings` the service's own settings, frozen; `deps.bus` (`publisher`, `records`, `blobs`), connected;
-  `deps.clock` (`now()`, `monotonic()`, `sleep()`); `deps.tracer` this service's tracer, never a global one;
+  `deps.clock` (`now()`, `monotonic()`, `sleep()`); `deps.tracer` and `deps.meter` are this service's, never global;
   `deps.log` a structlog logger whose lines already carry service, version and the ids of the message in hand;
   `deps.instance` who this replica is; `deps.lifetime` an `AsyncExitStack` for what build opens.
 - `Parts.background`: each task gets an event that is set when the service stops; it then finishes what it holds and

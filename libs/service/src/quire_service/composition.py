@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 from structlog.typing import FilteringBoundLogger
 
 from quire_resilience.clock import Clock
+from quire_service.metrics import no_meter
 from quire_service.settings import ServiceSettings
 
 if TYPE_CHECKING:
@@ -29,7 +31,10 @@ Background = Callable[[asyncio.Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deps(Generic[SettingsT]):
-    """Everything a service may reach; `build` closes over it, so nothing is global and nothing connects at import."""
+    """Everything a service may reach; `build` closes over it, so nothing is global and nothing connects at import.
+
+    meter: counts what the service does; inert where nobody reads it. Attributes of bounded number only, never an id.
+    """
 
     settings: SettingsT
     bus: Bus
@@ -38,6 +43,7 @@ class Deps(Generic[SettingsT]):
     log: FilteringBoundLogger
     instance: str
     lifetime: AsyncExitStack
+    meter: Meter = field(default_factory=no_meter)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

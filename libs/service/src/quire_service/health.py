@@ -39,6 +39,7 @@ class Health:
         self._lock = asyncio.Lock()
         self._last: tuple[float, dict[str, str]] | None = None
         self.state = "starting"
+        self.metrics: Callable[[], str] | None = None
 
     def watch(self, checks: Mapping[str, Check]) -> None:
         """Run these checks, by name, for `/readyz` from now on."""
@@ -58,7 +59,7 @@ class Health:
             return self._last[1]
 
     async def app(self, scope: Mapping[str, Any], _receive: Any, send: Send) -> None:
-        """The ASGI application: GET /livez, /readyz and /info."""
+        """The ASGI application: GET /livez, /readyz, /info and /metrics (Prometheus text)."""
         if scope["type"] != "http":
             return
         match scope["path"]:
@@ -70,8 +71,10 @@ class Health:
             case "/info":
                 age = (self._clock.now() - self._started).total_seconds()
                 await _answer(send, 200, {**self._about, "state": self.state, "uptime_seconds": round(age, 3)})
+            case "/metrics" if self.metrics is not None:
+                await _send(send, 200, b"text/plain; version=0.0.4; charset=utf-8", self.metrics().encode())
             case _:
-                await _answer(send, 404, {"paths": ["/livez", "/readyz", "/info"]})
+                await _answer(send, 404, {"paths": ["/livez", "/readyz", "/info", "/metrics"]})
 
 
 async def _outcome(check: Check) -> str | None:
@@ -85,6 +88,10 @@ async def _outcome(check: Check) -> str | None:
 
 
 async def _answer(send: Send, status: int, body: object) -> None:
-    headers = [(b"content-type", b"application/json"), (b"cache-control", b"no-store")]
+    await _send(send, status, b"application/json", msgspec.json.encode(body))
+
+
+async def _send(send: Send, status: int, content_type: bytes, body: bytes) -> None:
+    headers = [(b"content-type", content_type), (b"cache-control", b"no-store")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": msgspec.json.encode(body)})
+    await send({"type": "http.response.body", "body": body})

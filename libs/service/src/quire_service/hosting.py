@@ -11,8 +11,10 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
+from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
 from quire_bus.bus import Bus, BusSettings
@@ -26,7 +28,8 @@ from quire_service.composition import Deps, Parts, Service, SettingsT
 from quire_service.exits import Exit
 from quire_service.health import Health
 from quire_service.http import http_server
-from quire_service.telemetry import tracing
+from quire_service.metrics import metering
+from quire_service.telemetry import resource_of, tracing
 
 SLACK_SECONDS = 6.0
 """What a stop may take beyond `graceful_seconds`: cancelled tasks, closing what was opened, flushing spans."""
@@ -62,7 +65,7 @@ class _NotReady(Exception):
 class Running(Generic[SettingsT]):
     """A service that lives in a task and a context of its own, from construction on.
 
-    health_port: where /livez, /readyz and /info are served, or None while they are not.
+    health_port: where /livez, /readyz, /info and /metrics are served, or None while they are not.
     """
 
     def __init__(self, service: Service[SettingsT], settings: SettingsT, *, clock: Clock | None = None) -> None:
@@ -145,10 +148,10 @@ class Running(Generic[SettingsT]):
         """Everything between start and stop; `stack` closes in reverse what was opened here."""
         begun = self._clock.monotonic()
         await self._open_health(stack)
-        tracer = await self._open_tracing(stack)
+        tracer, meter = await self._open_telemetry(stack)
         bus = await self._patiently(lambda: self._connect(stack, tracer))
         lifetime = await stack.enter_async_context(AsyncExitStack())
-        parts = await self._build(bus, tracer, lifetime)
+        parts = await self._build(bus, tracer, meter, lifetime)
         for router in parts.routers:
             bus.include(router)
         background = Watched(
@@ -178,17 +181,27 @@ class Running(Generic[SettingsT]):
             )
             self.health_port = await stack.enter_async_context(server)
 
-    async def _open_tracing(self, stack: AsyncExitStack) -> Tracer:
-        return await stack.enter_async_context(
+    async def _open_telemetry(self, stack: AsyncExitStack) -> tuple[Tracer, Meter]:
+        settings, version = self._settings, self._service.version
+        resource = partial(
+            resource_of,
+            service=self.name,
+            version=version,
+            instance=self._instance,
+            environment=settings.environment,
+        )
+        meter, self._health.metrics = await stack.enter_async_context(
+            metering(resource, version, endpoint=settings.otlp_metrics_endpoint, page=self.health_port is not None)
+        )
+        tracer = await stack.enter_async_context(
             tracing(
-                service=self.name,
-                version=self._service.version,
-                instance=self._instance,
-                environment=self._settings.environment,
-                endpoint=self._settings.otlp_endpoint,
-                schedule_delay_ms=self._settings.otlp_schedule_delay_ms,
+                resource,
+                version,
+                endpoint=settings.otlp_endpoint,
+                schedule_delay_ms=settings.otlp_schedule_delay_ms,
             )
         )
+        return tracer, meter
 
     async def _connect(self, stack: AsyncExitStack, tracer: Tracer) -> Bus:
         settings = BusSettings(
@@ -208,13 +221,14 @@ class Running(Generic[SettingsT]):
         )
         return await stack.enter_async_context(connection)
 
-    async def _build(self, bus: Bus, tracer: Tracer, lifetime: AsyncExitStack) -> Parts:
+    async def _build(self, bus: Bus, tracer: Tracer, meter: Meter, lifetime: AsyncExitStack) -> Parts:
         return await self._service.build(
             Deps(
                 settings=self._settings,
                 bus=bus,
                 clock=self._clock,
                 tracer=tracer,
+                meter=meter,
                 log=self._log,
                 instance=self._instance,
                 lifetime=lifetime,

@@ -59,6 +59,11 @@ class ServiceSettings(BaseModel):
         pattern=r"^https?://\S+$",
         description="Where spans go over OTLP/HTTP, path included; none when empty.",
     )
+    otlp_metrics_endpoint: Annotated[str | None, Variables(("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",))] = Field(
+        default=None,
+        pattern=r"^https?://\S+$",
+        description="Where metrics go over OTLP/HTTP, path included; the health port's /metrics shows them too.",
+    )
     otlp_schedule_delay_ms: Annotated[int, Variables(("OTEL_BSP_SCHEDULE_DELAY",))] = Field(
         default=500, gt=0, le=60_000
     )
@@ -150,11 +155,16 @@ def redacted(settings: ServiceSettings, service: str) -> dict[str, str]:
 
 
 def _standard_endpoint(environ: Mapping[str, str]) -> Mapping[str, str]:
-    """Apply OpenTelemetry's rules: the general endpoint gets the signal's path, and two variables switch all off."""
-    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true" or environ.get("OTEL_TRACES_EXPORTER") == "none"
+    """Apply OpenTelemetry's rules: the general endpoint gets the signal's path, and two variables switch it off.
+
+    The general endpoint is where spans go; metrics go out only where their own is named, for many a collector of spans
+    (Jaeger, in the compose file) takes nothing else.
+    """
     general = environ.get("OTEL_EXPORTER_OTLP_ENDPOINT")
-    traces = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
-    if off:
+    traces, metrics = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT"
+    if environ.get("OTEL_SDK_DISABLED", "").lower() == "true":
+        return {**environ, traces: "", metrics: ""}
+    if environ.get("OTEL_TRACES_EXPORTER") == "none":
         return {**environ, traces: ""}
     if general and not environ.get(traces):
         return {**environ, traces: f"{general.rstrip('/')}/v1/traces"}
