@@ -50,6 +50,13 @@ isolate *services:
 [group('test')]
 ci: check test isolate
 
+# ---- measure
+
+# The benchmarks named, or all: tables, and JSON in tests/benchmarks/results; --full for the sizes of the limits
+[group('measure')]
+bench *arguments: setup
+    @{{ bin }}/python tests/benchmarks "$@"
+
 # ---- check
 
 # Style, types, import rules, contracts and locks

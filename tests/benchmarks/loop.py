@@ -1,0 +1,73 @@
+"""A 50-round optimisation: what a round takes beyond the engine's own time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import pairwise
+
+from house import connected, started, stored
+from measure import Report, command_line, median, quantile
+
+from quire.answer import JobView
+from quire.client import Client
+from quire.embedded import Embedded
+
+ADDED_MS = 8.0
+
+
+def main(given: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = command_line(__doc__ or "")
+    parser.add_argument("--nodes", type=int, nargs="+", default=[6, 12], help="widths of the MaxCut rings")
+    parser.add_argument("--rounds", type=int, default=50)
+    arguments = parser.parse_args(given)
+    report = Report("loop", arguments)
+    with started() as quire, Client(quire.http) as client:
+        for nodes in arguments.nodes:
+            client.submit(document(nodes, 3, seed=1)).result(timeout=120)
+            rounds: list[tuple[float, float]] = []
+            for seed in range(2, 2 + (arguments.repeats or (5 if arguments.full else 3))):
+                view = client.submit(document(nodes, arguments.rounds, seed)).result(timeout=300)
+                rounds += asyncio.run(times_of(quire, view))
+            added = [round_ - engine for round_, engine in rounds]
+            report.row(
+                nodes=nodes,
+                rounds=len(rounds),
+                round_ms=1e3 * median([round_ for round_, _ in rounds]),
+                engine_ms=1e3 * median([engine for _, engine in rounds]),
+                added_ms=1e3 * median(added),
+                added_p90_ms=1e3 * quantile(added, 0.9),
+            )
+            report.at_most(f"ring of {nodes}: median ms added to a round", 1e3 * median(added), ADDED_MS)
+            report.raw[str(nodes)] = rounds
+    report.remark("a round's time: between the broker's times of two loop.advanced; engine: the execution's own record")
+    report.finish()
+
+
+def document(nodes: int, rounds: int, seed: int) -> dict[str, object]:
+    """QAOA with SPSA on a ring, on the simulator alone."""
+    return {
+        "kind": "optimize",
+        "problem": {"type": "maxcut", "edges": [[node, (node + 1) % nodes, 1.0] for node in range(nodes)]},
+        "targets": ["simulation"],
+        "shots": 1_024,
+        "seed": seed,
+        "algorithm": {"name": "qaoa", "layers": 2, "sweep": 32, "optimizer": {"name": "spsa", "rounds": rounds}},
+    }
+
+
+async def times_of(quire: Embedded, view: JobView) -> list[tuple[float, float]]:
+    """Of each round but the first: seconds since the round before, and seconds that the engine worked for it."""
+    async with connected(quire.nats) as client:
+        events = await stored(client, f"quire.evt.{view.tenant}.loop.advanced.v1.{view.job_id}")
+    at: list[datetime] = [event.metadata.timestamp for event in events]
+    engine = [each.execute_seconds for each in view.executions if each.phase == "round"]
+    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(at)]
+    # The executions are the latest; the last gaps belong to the last executions.
+    return list(zip(reversed(gaps), reversed(engine), strict=False))[::-1]
+
+
+if __name__ == "__main__":
+    main()
