@@ -12,6 +12,7 @@ from typing import IO, Final, Self
 
 from structlog.typing import FilteringBoundLogger
 
+from quire_all_in_one.staging import Staging
 from quire_bus.connection import BusSettings, connect
 from quire_bus.provision import provision
 from quire_bus.server import NatsServer, ServerFailed
@@ -43,6 +44,7 @@ class Broker:
     def __init__(self, data_dir: Path, port: int) -> None:
         self._data_dir = data_dir
         self._server = NatsServer(data_dir / "nats", max(0, port))
+        self._staging = Staging(data_dir / "nats" / "jetstream")
         self._lock: IO[str] | None = None
 
     @property
@@ -64,6 +66,7 @@ class Broker:
 
     def __exit__(self, *_: object) -> None:
         self._server.stop()
+        self._staging.clear()
         self._pid_file.unlink(missing_ok=True)
         if self._lock is not None:
             self._lock.close()
@@ -73,6 +76,7 @@ class Broker:
         while True:
             await clock.sleep(_POLL_SECONDS)
             if self._server.is_running:
+                self._staging.ensure()
                 continue
             log.warning("the broker died and is started again")
             try:
@@ -92,6 +96,7 @@ class Broker:
             await provision(connection)
         finally:
             await connection.close()
+        self._staging.ensure()
 
     @property
     def _pid_file(self) -> Path:
@@ -99,6 +104,7 @@ class Broker:
 
     def _start(self) -> None:
         self._server.start()
+        self._staging.ensure()
         self._pid_file.write_text(f"{self._server.pid}\n", encoding="ascii")
 
 
