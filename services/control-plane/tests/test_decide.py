@@ -97,6 +97,11 @@ def test_a_prepared_sampling_job_is_one_task_at_the_first_target() -> None:
     assert record_of(change).decisions[0].rules == ("main-rule",)
 
 
+def test_a_decision_is_kept_each_time_it_differs_and_not_for_each_task() -> None:
+    decisions = record_of(walk(submitted(OPTIMIZE))[-1]).decisions
+    assert [decision.rules for decision in decisions] == [("sweep-rule",), ("round-rule",), ("final-rule",)]
+
+
 def test_its_answer_ends_the_job_with_every_state_on_record() -> None:
     change = submitted(SAMPLE)
     ended = decide(record_of(change), answer(run_task(change)), at(2))

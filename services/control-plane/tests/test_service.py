@@ -22,7 +22,9 @@ from quire_contracts.job import (
 )
 from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import JobRecord
+from quire_contracts.registry import entry_of
 from quire_contracts.task import RunTask
+from quire_contracts.topology import consumer_of
 from quire_control_plane.__main__ import SERVICE
 from quire_testing import eventually
 
@@ -77,6 +79,24 @@ async def test_a_bad_document_is_rejected_on_the_submissions_subject(house, prob
     (rejected,) = await seen.wait(JobRejected)
     assert rejected.problems[0].pointer == "/program"
     assert await house.records("job", JobRecord).get("acme", "job-9") is None
+
+
+async def test_a_submission_that_comes_again_under_its_own_id_is_answered_once(house, probe, sample_body) -> None:
+    seen = await probe("quire.evt.acme.*.*.*.>")
+    envelope = {"ce-specversion": "1.0", "ce-source": "/upstream", "ce-type": entry_of(SubmitJob).type}
+    for key, body in (("job-9", b'{"kind": "sample"}'), ("job-1", sample_body)) * 2:  # no Nats-Msg-Id: stored again
+        subject = entry_of(SubmitJob).subject_for("acme", key)
+        await house.connection.client.publish(subject, body, headers=envelope | {"ce-id": f"order {key}"})
+
+    async def settled() -> bool:
+        durable = consumer_of("control-plane", SubmitJob).durable
+        info = await house.connection.client.jetstream().consumer_info("QUIRE", durable)
+        return info.delivered.consumer_seq >= 4 and not info.num_pending and not info.num_ack_pending
+
+    await eventually(settled)
+    (rejected,) = await seen.wait(JobRejected)
+    assert rejected.job_id == "job-9"
+    assert [one.job_id for one in seen.of(JobAccepted)] == ["job-1"]
 
 
 async def test_other_content_is_refused_and_the_job_untouched(house, probe, sample_body) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from quire_contracts.document import KINDS, OptimizeJob
-from quire_contracts.intake import SHARED_TENANT, DocumentError, content_sha256, job_id_for, parse_document
+from quire_contracts.intake import SHARED_TENANT, DocumentError, encode_document, job_id_for, parse_document
 from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
 from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import Checkpoint, JobRecord, Step
@@ -24,12 +25,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A checked submission: whose it is, under which key it came, and which job it names."""
+    """A checked submission: whose it is, under which key it came, which job it names.
+
+    `canonical` is the document's canonical JSON, which `content_sha256` is the digest of.
+    """
 
     tenant: str
     key: str
     job_id: str
     document: JobDocument
+    canonical: bytes
     content_sha256: str
 
 
@@ -66,7 +71,8 @@ def read(command: SubmitJob, body: bytes) -> Submission:
     document = msgspec.structs.replace(document, tenant=command.tenant)
     key = document.idempotency_key
     job_id = command.job_id if key is None else job_id_for(command.tenant, key)
-    return Submission(command.tenant, command.job_id, job_id, document, content_sha256(document))
+    canonical = encode_document(document)
+    return Submission(command.tenant, command.job_id, job_id, document, canonical, sha256(canonical).hexdigest())
 
 
 def reject(command: SubmitJob, error: DocumentError, record: JobRecord | None) -> Change:

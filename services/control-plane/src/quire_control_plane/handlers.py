@@ -1,19 +1,27 @@
-"""The control plane's handlers: read the record, decide, commit record and messages together."""
+"""The control plane's handlers: read the record, decide, commit record and messages together.
+
+There is no inbox: a job's record absorbs repetitions. It is created once, an answer counts only while its task is
+pending, and an end is final; the compare-and-swap keeps two runs of one message from both deciding.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import hashlib
 import secrets
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
 from opentelemetry import trace
 
 from quire_bus.envelope import Outgoing
+from quire_bus.errors import Conflict
 from quire_bus.router import Router
 from quire_contracts import limits
 from quire_contracts.batch import BatchStarted
-from quire_contracts.intake import DocumentError, encode_document
+from quire_contracts.intake import DocumentError
 from quire_contracts.job import (
     BLOB_REF_MEDIA_TYPE,
     AbandonJob,
@@ -35,6 +43,7 @@ from quire_service import Deps, Parts
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from quire_bus.blobs import Blobs
     from quire_bus.delivery import Delivery
     from quire_bus.envelope import Meta
     from quire_bus.records import Records, Stored
@@ -43,13 +52,23 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Value)
 
+KEEP_SECONDS: Final = 7 * 24 * 3600
+"""How long it is remembered that a submission was refused: longer than any redelivery."""
+
+
+class Rejected(Value, frozen=True):
+    """A mark: this submission, which became no job, has been answered."""
+
+    job_id: str
+
 
 async def build(deps: Deps[Settings]) -> Parts:
     """Consume all that concerns a job's life; each message is decided on the job's record and committed with it."""
     routing = load_routing(deps.settings.rules_file)
     jobs = deps.bus.records("job", JobRecord)
+    rejections = deps.bus.records("rejection", Rejected)
     router = Router("control-plane")
-    workers = deps.settings.workers
+    consume = partial(router.consume, workers=deps.settings.workers, once=False)
 
     def moment(delivery: Delivery[M]) -> Moment:
         return Moment(deps.clock.now(), delivery.meta.id, routing)
@@ -60,23 +79,22 @@ async def build(deps: Deps[Settings]) -> Parts:
             records = [jobs.write(record.tenant, record.job_id, record, revision)] if record is not None else []
             await delivery.commit(*_outgoing(change), records=records)
 
-    async def document_of(command: SubmitJob) -> bytes:
-        if command.media_type != BLOB_REF_MEDIA_TYPE:
-            return command.body
-        return await deps.bus.blobs.get(msgspec.json.decode(command.body, type=BlobRef))
-
-    @router.consume(SubmitJob, workers=workers, failed=submission_failed)
+    @consume(SubmitJob, failed=submission_failed)
     async def do_submit_job(command: SubmitJob, delivery: Delivery[SubmitJob]) -> None:
         try:
-            submission = read(command, await document_of(command))
+            submission = read(command, await document_of(command, deps.bus.blobs))
         except DocumentError as error:
             known = await jobs.get(command.tenant, command.job_id)
-            await commit(reject(command, error, known.value if known else None), delivery, None)
+            await once(reject(command, error, known.value if known else None), delivery, rejections)
             return
-        stored = await jobs.get(submission.tenant, submission.job_id)
-        document = await deps.bus.blobs.put(encode_document(submission.document), "application/json")
+        document = await deps.bus.blobs.put(submission.canonical, "application/json")
         origin = Origin(document, _current_traceparent(), secrets.randbelow(limits.SEED))
-        await commit(admit(stored.value if stored else None, submission, origin, moment(delivery)), delivery, stored)
+        try:  # Nearly every submission is new; that it is not is found by the commit, for nothing.
+            await commit(admit(None, submission, origin, moment(delivery)), delivery, None)
+        except Conflict:
+            stored = await jobs.get(submission.tenant, submission.job_id)
+            record = stored.value if stored else None
+            await commit(admit(record, submission, origin, moment(delivery)), delivery, stored)
 
     async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
         stored = await jobs.get(message.tenant, message.job_id)
@@ -85,7 +103,6 @@ async def build(deps: Deps[Settings]) -> Parts:
         else:
             await commit(decide(stored.value, message, moment(delivery)), delivery, stored)
 
-    consume = partial(router.consume, workers=workers)
     consume(JobPrepared, failed=abandon)(on_job_message)
     consume(PreparationFailed, failed=abandon)(on_job_message)
     consume(TaskScored, failed=abandon)(on_job_message)
@@ -94,12 +111,27 @@ async def build(deps: Deps[Settings]) -> Parts:
     consume(ExpireJob, failed=abandon)(on_job_message)
     consume(AbandonJob)(on_job_message)
 
-    @router.consume(BatchStarted, workers=workers)
+    @consume(BatchStarted)
     async def on_batch_started(event: BatchStarted, delivery: Delivery[BatchStarted]) -> None:
-        for tenant, job_id in sorted({(member.tenant, member.job_id) for member in event.members}):
-            await note_started(jobs, tenant, job_id, event, moment(delivery))
+        members = sorted({(member.tenant, member.job_id) for member in event.members})
+        await asyncio.gather(*(note_started(jobs, *member, event, moment(delivery)) for member in members))
 
     return Parts(routers=(router,))
+
+
+async def document_of(command: SubmitJob, blobs: Blobs) -> bytes:
+    """The submitted document, fetched where only its address came."""
+    if command.media_type != BLOB_REF_MEDIA_TYPE:
+        return command.body
+    return await blobs.get(msgspec.json.decode(command.body, type=BlobRef))
+
+
+async def once(change: Change, delivery: Delivery[SubmitJob], rejections: Records[Rejected]) -> None:
+    """Answer a submission that became no job, unless that was done before: no record of a job would tell."""
+    command = delivery.message
+    mark = rejections.write(command.tenant, rejection_id(delivery.meta), Rejected(command.job_id), 0, KEEP_SECONDS)
+    with contextlib.suppress(Conflict):
+        await delivery.commit(*_outgoing(change), records=[mark])
 
 
 async def note_started(jobs: Records[JobRecord], tenant: str, job_id: str, event: BatchStarted, moment: Moment) -> None:
@@ -108,6 +140,11 @@ async def note_started(jobs: Records[JobRecord], tenant: str, job_id: str, event
     change = decide(stored.value, event, moment) if stored else NOTHING
     if stored is not None and change.record is not None:
         await jobs.put(jobs.write(tenant, job_id, change.record, stored.revision))
+
+
+def rejection_id(meta: Meta) -> str:
+    """The id of the mark of one submission; a foreign message's id may hold what no record's id can."""
+    return hashlib.sha256(f"{meta.source}|{meta.id}".encode()).hexdigest()[:40]
 
 
 def abandon(message: JobMessage, _: Meta, fault: Fault) -> Sequence[Value]:

@@ -7,6 +7,8 @@ import struct
 import uuid
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from quire_contracts.record import Decision, JobRecord, Pending, evolve
 from quire_contracts.task import RunTask, Scoring, Task
 from quire_contracts.value import Matrix, inline_blob
@@ -62,7 +64,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         "submitted",
         moment,
         pending=(*record.pending, Pending(task=task, since=moment.now, tried=(task.target,))),
-        decisions=(*record.decisions, decision)[-DECISIONS_KEPT:],
+        decisions=_noted(record.decisions, decision),
     )
     return Change(waiting, (Say(RunTask(task=task)),))
 
@@ -130,6 +132,15 @@ def planned_shots(record: JobRecord, rows: int) -> int:
 def next_target(pending: Pending) -> Target | None:
     """The first fallback that was not tried yet."""
     return next((target for target in pending.task.fallbacks if target not in pending.tried), None)
+
+
+def _noted(decisions: tuple[Decision, ...], decision: Decision) -> tuple[Decision, ...]:
+    """The decisions with one more, unless it is the last one again: a loop's record must not grow with its rounds."""
+    if decisions:
+        last = decisions[-1]
+        if msgspec.structs.replace(decision, at=last.at, task_id=last.task_id) == last:
+            return decisions
+    return (*decisions, decision)[-DECISIONS_KEPT:]
 
 
 def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:
