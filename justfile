@@ -57,6 +57,12 @@ ci: check test isolate
 bench *arguments: setup
     @{{ bin }}/python tests/benchmarks "$@"
 
+# Install the simulators that `just bench engine` compares with, by hash, into an environment of their own
+[group('measure')]
+bench-peers:
+    uv venv --quiet --allow-existing .venv-bench
+    uv pip sync --quiet --python .venv-bench --require-hashes requirements/bench.txt
+
 # ---- check
 
 # Style, types, import rules, contracts and locks

@@ -70,4 +70,9 @@ def test_each_lock_satisfies_what_is_declared(root, members, services):
 def test_services_and_developers_use_the_same_versions(root):
     developers = _pins(root / "requirements" / "dev.txt")
     for path in (root / "requirements").glob("*.txt"):
-        assert _pins(path).items() <= developers.items(), path.name
+        pins = _pins(path)
+        if (
+            path.name == "bench.txt"
+        ):  # what the benchmarks compare with is nobody's dependency; what is, has one version
+            pins = {name: version for name, version in pins.items() if name in developers}
+        assert pins.items() <= developers.items(), path.name

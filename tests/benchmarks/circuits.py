@@ -75,7 +75,7 @@ def qaoa(qubits: int, layers: int = 2, degree: int = 3, seed: int = 7) -> Ansatz
 
 
 def efficient(qubits: int, layers: int = 2) -> Ansatz:
-    """A hardware-efficient ansatz: ry, rz on every qubit and a chain of cx, then ry; the observable is ZZ of neighbours."""
+    """A hardware-efficient ansatz: ry and rz on all qubits, a chain of cx, then ry; the observable sums ZZ of neighbours."""
     gates: list[tuple[str, tuple[int, ...], int | None, float]] = []
     free = iter(range(2 * qubits * layers + qubits))
     for _ in range(layers):

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import nats
-import psutil
 from nats.aio.client import Client as Nats
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NothingMore
@@ -23,6 +23,7 @@ from quire_contracts.registry import entry_of
 from quire_contracts.value import Value
 
 M = TypeVar("M", bound=Value)
+SIZE = re.compile(r"^(Rss|Pss): +(\d+) kB$", re.MULTILINE)
 
 
 @contextlib.contextmanager
@@ -85,11 +86,26 @@ def memory_mb(pid: int) -> dict[str, float]:
     `rss` counts shared pages once for each process, `pss` shares them out; `broker` is nats-server's part of `pss`.
     """
     total = {"rss": 0.0, "pss": 0.0, "broker": 0.0}
-    for process in [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            info = process.memory_full_info()
-            total["rss"] += info.rss / 1e6
-            total["pss"] += info.pss / 1e6
-            if "nats-server" in process.name():
-                total["broker"] += info.pss / 1e6
+    for each in family(pid):
+        with contextlib.suppress(OSError):
+            sizes = dict(SIZE.findall((each / "smaps_rollup").read_text(encoding="utf-8")))
+            total["rss"] += int(sizes["Rss"]) * 1024 / 1e6
+            total["pss"] += int(sizes["Pss"]) * 1024 / 1e6
+            if "nats-server" in (each / "cmdline").read_text(encoding="utf-8"):
+                total["broker"] += int(sizes["Pss"]) * 1024 / 1e6
     return total
+
+
+def family(pid: int) -> list[Path]:
+    """The folders in /proc of a process and of all below it."""
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()[1]
+                )
+    found = [pid]
+    for one in found:  # grows while it is read
+        found += [child for child, parent in parents.items() if parent == one]
+    return [Path("/proc") / str(one) for one in found]

@@ -103,7 +103,7 @@ async def over_the_bus(quire: Embedded, jobs: int, priority: str) -> list[float]
 
 
 async def stages(quire: Embedded) -> dict[str, list[float]]:
-    """Seconds between each message of a job's life and the one before it, by the broker's clock; no two jobs overlap."""
+    """Seconds between each message of a job's life and the one before, by the broker's clock; jobs do not overlap."""
     async with connected(quire.nats) as client:
         messages = [*await stored(client, "quire.cmd.>"), *await stored(client, "quire.evt.>")]
     messages.sort(key=lambda message: message.metadata.sequence.stream)

@@ -1,4 +1,4 @@
-"""What every benchmark shares: its command line, timing in turns, the table, the limits, and the JSON with its machine."""
+"""What every benchmark shares: the command line, timing in turns, the table, the limits, the JSON with its machine."""
 
 from __future__ import annotations
 
