@@ -1,9 +1,8 @@
-"""Angle expressions of a program's inputs, and the program that turns parameter sets into a structure's parameters."""
+"""Angle expressions of a program's inputs and open numbers: what can be linear always is."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -17,15 +16,9 @@ if TYPE_CHECKING:
 
     Column = float | NDArray[np.float64]
 
-MAX_CELLS: Final = 32_000_000
-"""Parameter sets times parameters of one matrix; 256 MB of float64."""
-
 MAX_DEPTH: Final = 100
 MAX_SIZE: Final = 1_000
 """Functions in one expression, counted as a tree: shared parts count each time they are used."""
-
-MAX_EVALUATIONS: Final = 200_000_000
-"""Parameter sets times functions and terms of all expressions: about a second."""
 
 
 class Linear(NamedTuple):
@@ -67,9 +60,32 @@ FUNCTIONS: Final[dict[str, Callable[..., Column]]] = {
 }
 
 
+LITERALS: Final = 1 << 20
+"""Variables from here on are not inputs but the numbers that a skeleton leaves open (`skeleton.scan`)."""
+
+
 def variable(index: int) -> Expression:
     """The program's input number `index`."""
     return Linear(((index, 1.0),), 0.0)
+
+
+def literal(index: int) -> Expression:
+    """The skeleton's open number `index`."""
+    return variable(LITERALS + index)
+
+
+def has_literal(expression: Expression) -> bool:
+    """Whether an open number takes part in an expression."""
+    if isinstance(expression, Linear):
+        return expression.terms[-1][0] >= LITERALS
+    return isinstance(expression, Call) and any(map(has_literal, expression.arguments))
+
+
+def has_input(expression: Expression) -> bool:
+    """Whether an input of the program takes part in an expression."""
+    if isinstance(expression, Linear):
+        return expression.terms[0][0] < LITERALS
+    return isinstance(expression, Call) and any(map(has_input, expression.arguments))
 
 
 def add(left: Expression, right: Expression) -> Expression:
@@ -175,94 +191,3 @@ def _finite(value: float) -> float:
     if not math.isfinite(value):
         raise ProgramRejected("angle-not-finite", "an angle has no finite value", hint="check divisions and roots")
     return value
-
-
-@dataclass(frozen=True)
-class AngleProgram:
-    """How a structure's parameters follow from the program's inputs: one expression for each parameter.
-
-    `inputs` names the program's inputs in the order of their declaration, which is the order of a parameter set.
-    """
-
-    inputs: tuple[str, ...]
-    columns: tuple[Expression, ...]
-
-    def evaluate(self, parameter_sets: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The structure's parameters for each parameter set.
-
-        Args:
-            parameter_sets: float64 [sets, inputs] in the order of `inputs`.
-
-        Returns:
-            float64 [sets, columns], C-contiguous.
-
-        Raises:
-            ProgramRejected: when the shape does not fit, the matrix would be too large, or a number is not finite.
-        """
-        sets = len(parameter_sets)
-        if parameter_sets.shape != (sets, len(self.inputs)):
-            raise ProgramRejected(
-                "parameters-shape",
-                f"each parameter set needs {len(self.inputs)} numbers, one for each input of the program",
-                hint="give the numbers in the order in which the program declares its inputs",
-            )
-        if sets * len(self.columns) > MAX_CELLS:
-            raise ProgramRejected(
-                "parameters-too-many",
-                f"{sets} parameter sets of {len(self.columns)} angles are too many for one job",
-                limit=f"{MAX_CELLS} angles",
-                hint="split the parameter sets over several jobs",
-            )
-        if sets * sum(map(size_of, self.columns)) > MAX_EVALUATIONS:
-            raise ProgramRejected(
-                "parameters-too-many",
-                "the angles' expressions are too large for this many parameter sets",
-                limit=f"{MAX_EVALUATIONS} operations",
-                hint="split the parameter sets over several jobs",
-            )
-        matrix = np.empty((sets, len(self.columns)))
-        with np.errstate(all="ignore"):
-            for column, expression in enumerate(self.columns):
-                matrix[:, column] = _evaluate(expression, parameter_sets)
-        if not np.isfinite(matrix).all():
-            raise ProgramRejected(
-                "angle-not-finite", "an angle is not finite for a parameter set", hint="check the parameter sets"
-            )
-        return matrix
-
-    def to_plain(self) -> list[object]:
-        """Lists, text and numbers only, for the wire; `from_plain` reads them back."""
-        return [list(self.inputs), [_to_plain(column) for column in self.columns]]
-
-    @classmethod
-    def from_plain(cls, plain: list[list[object]]) -> AngleProgram:
-        """Read what `to_plain` gave."""
-        inputs, columns = plain
-        return cls(tuple(str(name) for name in inputs), tuple(_from_plain(column) for column in columns))
-
-
-def _evaluate(expression: Expression, sets: NDArray[np.float64]) -> Column:
-    if isinstance(expression, Linear):
-        result: Column = expression.offset
-        for index, factor in expression.terms:
-            result = result + factor * sets[:, index]
-        return result
-    if isinstance(expression, Call):
-        return FUNCTIONS[expression.function](*(_evaluate(argument, sets) for argument in expression.arguments))
-    return expression
-
-
-def _to_plain(expression: Expression) -> object:
-    if isinstance(expression, Linear):
-        return ["linear", [list(term) for term in expression.terms], expression.offset]
-    if isinstance(expression, Call):
-        return [expression.function, *map(_to_plain, expression.arguments)]
-    return expression
-
-
-def _from_plain(plain: object) -> Expression:
-    if not isinstance(plain, list):
-        return float(plain)  # type: ignore[arg-type]
-    if plain[0] == "linear":
-        return Linear(tuple((int(index), float(factor)) for index, factor in plain[1]), float(plain[2]))
-    return rebuild(str(plain[0]), tuple(_from_plain(argument) for argument in plain[1:]))

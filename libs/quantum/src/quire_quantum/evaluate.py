@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from quire_quantum import angles, limits
 from quire_quantum.angles import Call, Expression, Linear
 from quire_quantum.rejection import ProgramRejected, safe_name
-from quire_quantum.syntax import Chain, Function, Name, Number, Unary
+from quire_quantum.syntax import Chain, Mark, Name, Number, Unary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from quire_quantum.syntax import Node
+    from quire_quantum.syntax import Function, Node
 
 Value = int | Expression
 
@@ -84,6 +84,8 @@ class Evaluator:
             for symbol, operand in node.rest:
                 result = self._binary(symbol, result, self.value(operand), node.line)
             return result
+        if isinstance(node, Mark):
+            return angles.literal(node.number)
         return self._function(node)
 
     def angle(self, node: Node) -> Expression:
@@ -190,7 +192,8 @@ def _reals(symbol: str, x: Expression, y: Expression, line: int) -> Expression:
 
 def _to_integer(name: str, value: Value, line: int) -> Value:
     if isinstance(value, Linear | Call):
-        if name in ("floor", "ceiling"):
+        # Rounded, a number is an integer and divides as one does; an input's value is rounded when it is known.
+        if name in ("floor", "ceiling") and not angles.has_literal(value):
             return angles.call(name, value)
         raise _type_error(line)
     if name == "bool":

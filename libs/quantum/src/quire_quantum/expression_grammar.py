@@ -10,6 +10,8 @@ from quire_quantum.rejection import ProgramRejected, safe_name
 from quire_quantum.syntax import Chain, Function, Listing, Name, Number, Operand, Range, Unary
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from quire_quantum.lexer import Token
     from quire_quantum.syntax import Node
 
@@ -92,12 +94,12 @@ class ExpressionParser:
         self.expect(")")
         return inner
 
-    def arguments(self) -> tuple[Node, ...]:
-        """`( expression, ... )`, perhaps empty."""
+    def arguments(self, argument: Callable[[], Node] | None = None) -> tuple[Node, ...]:
+        """`( argument, ... )`, perhaps empty; an argument is an expression unless `argument` reads another thing."""
         self.expect("(")
         found = []
         while not self.accept(")"):
-            found.append(self.expression())
+            found.append((argument or self.expression)())
             if self.token.text != ")":
                 self.expect(",")
         return tuple(found)

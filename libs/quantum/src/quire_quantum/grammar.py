@@ -21,6 +21,7 @@ from quire_quantum.syntax import (
     If,
     Input,
     Listing,
+    Mark,
     Measure,
     Modifier,
     Range,
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from quire_quantum.lexer import Token
-    from quire_quantum.syntax import Statement
+    from quire_quantum.syntax import Node, Statement
 
 _NUMBER_TYPES: Final = frozenset({"int", "uint", "float", "angle", "bool"})
 _OLD: Final = 2
@@ -56,6 +57,7 @@ class _Parser(ExpressionParser):
 
     def __init__(self, tokens: list[Token]) -> None:
         super().__init__(tokens)
+        self._marks = 0
         self._starts: dict[str, Callable[[], Statement]] = {
             "gate": self._definition,
             "qubit": self._register,
@@ -195,7 +197,7 @@ class _Parser(ExpressionParser):
             if self.token.text == "barrier":
                 self._barrier()
             elif not self.accept(";"):
-                body.append(self._application())
+                body.append(self._application(marked=False))
         return Define(name, parameters, qubits, tuple(body), line)
 
     # -------------------------------------------------------------------------------------------------- action
@@ -220,7 +222,8 @@ class _Parser(ExpressionParser):
         self.expect(";")
         return Assign("", target.name, operator.text[:-1], value, line)
 
-    def _application(self) -> Apply:
+    def _application(self, *, marked: bool = True) -> Apply:
+        """`marked` says whether an argument may be a mark: not in a definition, whose numbers say what a gate is."""
         modifiers: list[Modifier] = []
         while self.token.text in ("inv", "pow", "ctrl", "negctrl"):
             word = self.advance().text
@@ -229,10 +232,18 @@ class _Parser(ExpressionParser):
             modifiers.append(Modifier(word, argument))
         line = self.token.line
         name = self.name()
-        arguments = self.arguments() if self.token.text == "(" else ()
+        arguments = self.arguments(self._angle if marked else self.expression) if self.token.text == "(" else ()
         operands = () if self.token.text == ";" else self.operands()
         self.expect(";")
         return Apply(name, arguments, tuple(modifiers), operands, line)
+
+    def _angle(self) -> Node:
+        """An expression, or a mark, which is never a part of one."""
+        if self.token.kind != "mark":
+            return self.expression()
+        self.advance()
+        self._marks += 1
+        return Mark(self._marks - 1)
 
     def _measure_arrow(self) -> Measure:
         line = self.advance().line

@@ -21,6 +21,7 @@ _TOKEN: Final = re.compile(
     | (?P<comment> /\*.*?\*/ )
     | (?P<pragma> \#[^\n]* )
     | (?P<physical> \$[0-9]+ )
+    | (?P<mark> \? )
     | (?P<none> . )
     """,
     re.VERBOSE | re.DOTALL,
@@ -29,15 +30,17 @@ _TOKEN: Final = re.compile(
 
 
 class Token(NamedTuple):
-    """`kind` is name, int, float, text, pragma, physical, sign or end; `line` counts from 1."""
+    """`kind` is name, int, float, text, pragma, physical, sign, mark or end; `line` counts from 1."""
 
     kind: str
     text: str
     line: int
 
 
-def tokenize(source: str) -> list[Token]:
+def tokenize(source: str, *, marks: bool = False) -> list[Token]:
     """All tokens, with an `end` token after the last.
+
+    marks: whether the text is a skeleton, in which `?` stands for a number; no program has that character.
 
     Raises:
         ProgramRejected: `syntax` for a character or comment that is none, `too-many-tokens`, `literal-too-long`.
@@ -56,7 +59,7 @@ def tokenize(source: str) -> list[Token]:
         if kind == "comment":
             line += text.count("\n")
             continue
-        if kind in _CHECKED:
+        if kind in _CHECKED and not (marks and kind == "mark"):
             _check(kind, text, line)
         append(Token(kind, text, line))
         if len(tokens) > limits.TOKENS:
@@ -71,11 +74,11 @@ def tokenize(source: str) -> list[Token]:
     return tokens
 
 
-_CHECKED: Final = frozenset({"none", "int", "float"})
+_CHECKED: Final = frozenset({"none", "mark", "int", "float"})
 
 
 def _check(kind: str, text: str, line: int) -> None:
-    if kind == "none":
+    if kind in ("none", "mark"):
         raise ProgramRejected("syntax", "a character or an open comment that no program has here", line=line)
     if len(text) > limits.LITERAL_CHARACTERS:
         raise ProgramRejected(

@@ -1,8 +1,8 @@
 """The child process that parses: `python -m quire_quantum.parser_child`, bounded by itself before it reads anything.
 
 Frames on standard input and output are a 4-byte big-endian length and a msgpack body. It writes one empty frame when
-it is ready, then for each source one reply: ["ok", structure text, angle program] or ["rejected", code, reason, limit,
-hint, line]. It ends at the end of its input.
+it is ready, then for each source one reply: ["ok", structure text, angle program, whether they are the skeleton's] or
+["rejected", code, reason, limit, hint, line]. It ends at the end of its input.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from quire_quantum import limits
-from quire_quantum.parse import parse_program
+from quire_quantum.parse import parse
 from quire_quantum.rejection import ProgramRejected
 
 _HEAD: Final = struct.Struct(">I")
@@ -38,8 +38,8 @@ def main() -> None:
 
 def _answer(program: bytes) -> list[object]:
     try:
-        structure, angles = parse_program(program)
-        return ["ok", structure.to_text(), angles.to_plain()]
+        (structure, angles), is_skeleton = parse(program)
+        return ["ok", structure.to_text(), angles.to_plain(), is_skeleton]
     except ProgramRejected as error:
         return ["rejected", error.code, error.reason, error.limit, error.hint, error.line]
     except (KeyboardInterrupt, SystemExit):

@@ -54,7 +54,17 @@ def prescan(source: str | bytes) -> list[Token]:
         ProgramRejected: at the first of these.
     """
     tokens = tokenize(_decode(source))
-    _check_nesting(tokens)
+    check_tokens(tokens)
+    return tokens
+
+
+def check_tokens(tokens: list[Token], nesting: int = limits.NESTING) -> None:
+    """What `prescan` checks of the tokens of a text or a skeleton, with brackets at most `nesting` deep.
+
+    Raises:
+        ProgramRejected: at the first that is refused.
+    """
+    _check_nesting(tokens, nesting)
     before = ";"
     for index, token in enumerate(tokens[:-1]):
         if token.kind == "pragma":
@@ -79,7 +89,6 @@ def prescan(source: str | bytes) -> list[Token]:
             if token.text in ("qubit", "bit") and tokens[index + 1].text == "[":
                 _check_size(tokens[index + 2], token)
         before = token.text
-    return tokens
 
 
 def _decode(source: str | bytes) -> str:
@@ -100,16 +109,16 @@ def _decode(source: str | bytes) -> str:
     return text
 
 
-def _check_nesting(tokens: list[Token]) -> None:
+def _check_nesting(tokens: list[Token], most: int) -> None:
     open_brackets: list[str] = []
     for token in tokens:
         if token.kind != "sign":
             continue
         if token.text in _OPENING:
             open_brackets.append(_OPENING[token.text])
-            if len(open_brackets) > limits.NESTING:
+            if len(open_brackets) > most:
                 raise ProgramRejected(
-                    "nesting", "brackets are nested too deeply", limit=f"{limits.NESTING} levels", line=token.line
+                    "nesting", "brackets are nested too deeply", limit=f"{most} levels", line=token.line
                 )
         elif token.text in _CLOSING and (not open_brackets or open_brackets.pop() != token.text):
             raise ProgramRejected("syntax", "a bracket closes nothing", line=token.line)

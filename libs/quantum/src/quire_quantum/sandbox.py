@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from quire_quantum import limits
-from quire_quantum.angles import AngleProgram
+from quire_quantum.angle_program import AngleProgram
 from quire_quantum.lift import Program
+from quire_quantum.parse import Parsed
 from quire_quantum.prescan import prescan
 from quire_quantum.rejection import ProgramRejected
+from quire_quantum.skeleton import scan
 from quire_quantum.structure import Structure
 
 if TYPE_CHECKING:
@@ -84,6 +86,11 @@ class Sandbox:
                 memory, `parser-crashed` if it brought the child down. The next program finds a new child.
             SandboxError: no child could be started.
         """
+        parsed = self.take_apart(source)
+        return parsed.bound(scan(source)) if parsed.is_skeleton else parsed.program
+
+    def take_apart(self, source: str | bytes) -> Parsed:
+        """As `parse`, with the numbers of the text's skeleton left open if its other texts can be told by it."""
         prescan(source)
         body = source.encode() if isinstance(source, str) else source
         child = self._free.get()
@@ -245,11 +252,11 @@ def _too_costly() -> ProgramRejected:
     )
 
 
-def _read_reply(reply: bytes) -> Program:
+def _read_reply(reply: bytes) -> Parsed:
     """The child's answer as a value; the structure's text is checked again, since it comes from outside."""
     kind, *parts = msgspec.msgpack.decode(reply)
     if kind == "ok":
-        text, plain = parts
-        return Program(Structure.from_text(text), AngleProgram.from_plain(plain))
+        text, plain, is_skeleton = parts
+        return Parsed(Program(Structure.from_text(text), AngleProgram.from_plain(plain)), is_skeleton)
     code, reason, limit, hint, line = parts
     raise ProgramRejected(code, reason, limit=limit, hint=hint, line=line)

@@ -44,7 +44,13 @@ class Function(NamedTuple):
     line: int
 
 
-Node = Number | Name | Unary | Chain | Function
+class Mark(NamedTuple):
+    """The number that a skeleton leaves open at this place; they count from 0 in the order of the text."""
+
+    number: int
+
+
+Node = Number | Name | Unary | Chain | Function | Mark
 
 
 class Range(NamedTuple):

@@ -14,7 +14,7 @@ from quire_contracts.value import Observable, Problem
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
 from quire_preprocessing.refusal import Refused, refuse
-from quire_quantum.angles import AngleProgram
+from quire_quantum.angle_program import AngleProgram
 from quire_quantum.lift import Program
 from quire_quantum.observables import ObservableError, group, normalise, without_final_measurements
 from quire_quantum.rejection import ProgramRejected
