@@ -75,7 +75,7 @@ def qaoa(qubits: int, layers: int = 2, degree: int = 3, seed: int = 7) -> Ansatz
 
 
 def efficient(qubits: int, layers: int = 2) -> Ansatz:
-    """A hardware-efficient ansatz: ry and rz on all qubits, a chain of cx, then ry; the observable sums ZZ of neighbours."""
+    """A hardware-efficient ansatz: ry and rz on each qubit, a chain of cx, then ry; its value is ZZ of neighbours."""
     gates: list[tuple[str, tuple[int, ...], int | None, float]] = []
     free = iter(range(2 * qubits * layers + qubits))
     for _ in range(layers):

@@ -1,7 +1,7 @@
 """Other simulators at the same work, called as well as one can, in an environment of their own (`just bench-peers`).
 
 Runs as a child of `engine.py`: one request a line on standard input, `{"peer", "ansatz", "qubits", "mode", "sets",
-"seed", "shots"}`, and one answer a line: `{"seconds", "sets", "values"}` or `{"error"}`. An untimed run comes before the
+"seed", "shots"}`, and one answer a line: `{"seconds", "sets", "values"}` or `{"error"}`. An untimed run precedes the
 first answer for a circuit, so nobody's compiler is measured.
 """
 
