@@ -128,6 +128,7 @@ BUCKETS: Final = (
     Bucket("switches", history=16),
     Bucket("quotas"),
     Bucket("results", max_age=7 * DAY, max_bytes=1024 * MIB),
+    Bucket("structures", max_age=7 * DAY),
 )
 OBJECTS: Final = ObjectStore("blobs", max_age=30 * DAY, max_bytes=8 * 1024 * MIB)
 
