@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from quire_bus.errors import fault_of
 from quire_contracts.value import Execution, Matrix, inline_blob
 from quire_plane import admit, batch_failed, slices, with_wait
+from quire_plane.reading import Question, Readings, read_structure
 from quire_quantum.counts import pack
 from quire_quantum.executor import Capabilities, Member, MemberOutcome, Outcome, Work
 from quire_quantum.observables import group, normalise
@@ -55,10 +56,33 @@ def test_a_matrix_of_another_size_than_it_says_is_refused():
         slices.read_parameters(described, data[:-8], TURN)
 
 
+def ask(structure, observables=()):
+    return Question(structure, observables, group(observables) if observables else None)
+
+
+@pytest.mark.parametrize("wrong", [None, "wide", "nan", "missing"])
+def test_members_are_read_alike_in_one_pass_and_one_by_one(make, wrong):
+    """A wrong member at the end makes the reader go member by member; the others come out the same."""
+    members = [make.slice("a", [[0.1], [0.2]]), make.slice("b", np.zeros((0, 1))), make.slice("c", [[0.3]])]
+    last = {"wide": [[1.0, 2.0]], "nan": [[np.nan]]}.get(wrong, [[0.4]])
+    batch = make.batch(TURN_MEASURED, [*members, make.slice("d", last)])
+    contents = [member.parameters.data.inline for member in batch.members]
+    fault = fault_of(Permanent("blob-missing", "it is gone"))
+    if wrong == "missing":
+        contents[3] = fault
+    *good, found = slices.read_members(batch, contents, TURN_MEASURED)
+    assert [values.tolist() for values in good] == [[[0.1], [0.2]], [], [[0.3]]]
+    if wrong is None:
+        assert found.tolist() == [[0.4]]
+    else:
+        codes = {"wide": "parameters-shape", "nan": "parameters-not-finite", "missing": "blob-missing"}
+        assert found.code == codes[wrong]
+
+
 def test_members_that_cannot_be_read_are_left_out_and_named(make):
     batch = make.batch(TURN_MEASURED, [make.slice(name, [[0.1]]) for name in "abc"])
     fault = fault_of(Permanent("parameters-shape", "too wide"))
-    admitted = slices.admit_members(batch, TURN_MEASURED, (), [np.array([[0.1]]), fault, np.array([[0.3]])])
+    admitted = slices.admit_members(batch, ask(TURN_MEASURED), [np.array([[0.1]]), fault, np.array([[0.3]])])
     assert admitted.places == (0, 2)
     assert admitted.faults == {1: fault}
     assert [member.parameters.tolist() for member in admitted.work.members] == [[[0.1]], [[0.3]]]
@@ -69,59 +93,85 @@ def test_a_batch_without_a_readable_member_fails_with_the_first_ones_fault(make)
     batch = make.batch(TURN_MEASURED, [make.slice(name, [[0.1]]) for name in "ab"])
     faults = [fault_of(Permanent("first", "one")), fault_of(Permanent("second", "two"))]
     with pytest.raises(Permanent) as caught:
-        slices.admit_members(batch, TURN_MEASURED, (), faults)
+        slices.admit_members(batch, ask(TURN_MEASURED), faults)
     assert fault_of(caught.value) == faults[0]
 
 
-def test_observables_of_another_width_fail_the_batch(make):
+async def fetch(ref):
+    return ref.inline
+
+
+async def test_a_question_is_read_once_for_each_pair_of_texts(make):
+    readings, fetched = Readings(), []
+
+    async def counted(ref):
+        fetched.append(ref.sha256)
+        return ref.inline
+
+    observed = make.batch(PAIR, [make.slice("a", [[0.1]])], observables=[{"ZZ": 1.0, "XX": 1.0}])
+    plain = make.batch(PAIR, [make.slice("a", [[0.1]])])
+    first = await readings.question(observed, counted)
+    assert await readings.question(observed, counted) is first
+    assert (await readings.question(plain, counted)).structure is first.structure
+    assert fetched == [observed.structure.sha256, observed.observables.sha256]
+    assert len(first.grouping.bases) == 2
+    exact = await readings.question(msgspec.structs.replace(observed, shots=None), counted)
+    assert (exact.observables, exact.grouping) == (first.observables, None)
+
+
+async def test_observables_of_another_width_fail_the_batch(make):
     batch = make.batch(PAIR, [make.slice("a", [[0.1]])])
+    other = make.batch(TURN, [make.slice("a", [[0.1]])], observables=[{"Z": 1.0}])
     with pytest.raises(Permanent, match="work-invalid"):
-        slices.admit_members(batch, PAIR, (Z,), [np.array([[0.1]])])
+        await Readings().question(msgspec.structs.replace(batch, observables=other.observables), fetch)
 
 
 @pytest.mark.parametrize("data", [b"\xff", b"OPENQASM 3.0;", b""])
 def test_a_structure_that_cannot_be_read_is_refused_without_being_quoted(data):
     with pytest.raises(Permanent) as caught:
-        slices.read_structure(data)
+        read_structure(data)
     assert caught.value.code == "structure-malformed"
 
 
-@given(st.integers(1, 300), st.integers(0, 40))
-def test_answers_that_travel_inside_never_overfill_the_message(members, numbers):
+@given(st.integers(1, 300), st.integers(0, 40), st.booleans())
+def test_answers_that_travel_inside_never_overfill_the_message(members, numbers, estimated):
     from quire_contracts.batch import SliceResult
     from quire_contracts.value import CountsTable
 
     batch = BATCH(members, numbers)
-    limit = slices.inline_limit(batch)
+    limit = slices.inline_limit(batch, 2 if estimated else 1)
     assert 0 <= limit <= 16 * 1024
     data = inline_blob(b"x" * limit, slices.COUNTS_TYPE)
     table = CountsTable(rows=1, groups=1, bits=2, data=data)
-    results = [SliceResult(member=member, counts=table, traceparent="0" * 55) for member in batch.members]
+    values = Matrix(rows=1, columns=1, data=inline_blob(b"x" * limit, slices.MATRIX_TYPE))
+    answer = {"values": values, "std_errors": values} if estimated else {"counts": table}
+    results = [SliceResult(member=member, traceparent="0" * 55, **answer) for member in batch.members]
     body = msgspec.json.encode(slices.executed(batch, 2, EXECUTION, results, batch.formed_at))
-    fits = len(msgspec.json.encode(batch)) < 150 * 1024
-    assert not fits or len(body) < 250 * 1024
+    least = len(msgspec.json.encode(batch)) + members * (550 if estimated else 350)
+    assert len(body) < max(250 * 1024, least + 2_048)
+
+
+def stored(outcome):
+    return {name: inline_blob(data, media_type) for name, (data, media_type) in slices.payloads(outcome).items()}
 
 
 def test_counts_and_values_come_back_as_they_were(make):
     member = make.slice("a", [[0.1]])
     counts = pack([{"00": 3, "11": 1}], bits=2)
-    data, media_type = slices.payload(MemberOutcome(counts=counts))
-    assert media_type == "application/vnd.quire.counts"
-    result = slices.result_of(member, MemberOutcome(counts=counts), inline_blob(data, media_type), 1, None)
+    refs = stored(MemberOutcome(counts=counts))
+    assert refs["counts"].media_type == "application/vnd.quire.counts"
+    result = slices.result_of(member, MemberOutcome(counts=counts), refs, 1, None)
     assert (result.counts.rows, result.counts.groups, result.counts.bits) == (1, 1, 2)
     assert counts.from_bytes(result.counts.data.inline, rows=1, bits=2) == counts
-    values = np.array([[0.5, -1.0]])
-    data, media_type = slices.payload(MemberOutcome(values=values))
-    assert media_type == "application/vnd.quire.float64"
-    result = slices.result_of(member, MemberOutcome(values=values), inline_blob(data, media_type), 1, None)
-    assert (result.values.rows, result.values.columns, result.counts) == (1, 2, None)
-
-
-def test_groups_are_those_of_the_observables():
-    observables = (normalise({"ZZ": 1.0, "XX": 1.0}, 2),)
-    work = Work(PAIR, ONE_TURN, 10, observables)
-    assert slices.groups_of(work) == len(group(observables).bases) == 2
-    assert slices.groups_of(Work(TURN_MEASURED, ONE_TURN, 10)) == 1
+    exact = MemberOutcome(values=np.array([[0.5, -1.0]]))
+    refs = stored(exact)
+    assert refs["values"].media_type == "application/vnd.quire.float64"
+    result = slices.result_of(member, exact, refs, 1, None)
+    assert (result.values.rows, result.values.columns, result.counts, result.std_errors) == (1, 2, None, None)
+    estimated = MemberOutcome(values=np.array([[0.5, -1.0]]), std_errors=np.array([[0.1, 0.2]]))
+    result = slices.result_of(member, estimated, stored(estimated), 1, None)
+    assert np.frombuffer(result.values.data.inline).tolist() == [0.5, -1.0]
+    assert np.frombuffer(result.std_errors.data.inline).tolist() == [0.1, 0.2]
 
 
 def test_a_failed_batch_names_its_members(make):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -15,6 +15,8 @@ from quire_contracts.batch import BatchStarted, SliceResult
 from quire_contracts.batch import Member as Participant
 from quire_contracts.control import Progress
 from quire_plane import slices
+from quire_plane.reading import Readings, invalid
+from quire_plane.reduction import reduced
 from quire_plane.tracing import batch_spans
 from quire_quantum.executor import Outcome, Work, WorkError
 from quire_quantum.observables import ObservableError
@@ -22,18 +24,24 @@ from quire_resilience.errors import Permanent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+    from datetime import datetime
 
-    import numpy as np
-    from numpy.typing import NDArray
     from opentelemetry.trace import Tracer
 
     from quire_bus.envelope import Meta
     from quire_contracts.batch import Batch, BatchExecuted
     from quire_contracts.value import BlobRef, Fault, Value
+    from quire_plane.coalescing import Coalescing
     from quire_resilience.clock import Clock
+
+REMARKED_AFTER_SECONDS: Final = 0.05
+"""A batch that is over sooner is not worth a remark to its jobs' watchers."""
 
 STARTED_AFTER_SECONDS: Final = 0.25
 """A batch that is over sooner is not worth a BatchStarted."""
+
+_AT_ONCE: Final = 16
+"""Blobs on their way at the same time."""
 
 Perform = Callable[[Work], Awaitable[Outcome]]
 """Runs admitted work and gives its outcome; raises Permanent or Transient."""
@@ -65,19 +73,25 @@ class Publisher(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plane:
-    """Runs batches; holds no state of its own."""
+    """Runs batches; what it remembers only saves work. `coalescing` None shares no work between batches."""
 
     blobs: Blobs
     publisher: Publisher
     clock: Clock
     tracer: Tracer
+    coalescing: Coalescing | None = None
+    readings: Readings = field(default_factory=Readings)
 
-    async def run(self, batch: Batch, cause: Meta, perform: Perform) -> BatchExecuted:
+    async def run(self, batch: Batch, cause: Meta, perform: Perform, identity: str | None = None) -> BatchExecuted:
         """Run a batch and give the event that answers it, for the caller to commit.
 
         Members whose parameters cannot be read have a fault in the answer, the others run together. Everything large
         is stored when this returns, so committing the event is all that is left. Running it again after a crash gives
         the same answer for seeded members.
+
+        identity: everything besides the work that its numbers depend on (see `content.keys`); None where answers must
+            not be shared, as on hardware. With it, `perform` gets only what nobody has run, and is not called if that
+            is nothing.
 
         Raises:
             Permanent: nothing could run; the fault holds for every member.
@@ -87,64 +101,88 @@ class Plane:
             admitted = await self._admit(batch)
             async with self._remarks(batch, cause):
                 try:
-                    outcome = await perform(admitted.work)
+                    outcome = await self._perform(admitted, perform, identity)
                 except (WorkError, ObservableError) as error:
-                    raise slices.invalid(error) from error
+                    raise invalid(error) from error
             results = await self._store(batch, admitted, outcome, traceparents)
         bits = admitted.work.structure.num_bits
         return slices.executed(batch, bits, outcome.execution, results, self.clock.now())
 
+    async def _perform(self, admitted: slices.Admitted, perform: Perform, identity: str | None) -> Outcome:
+        async def reducing(work: Work) -> Outcome:
+            return reduced(work, await perform(work), admitted.question.grouping)
+
+        if self.coalescing is None or identity is None:
+            return await reducing(admitted.work)
+        return await self.coalescing.run(admitted.work, identity, reducing)
+
     async def _admit(self, batch: Batch) -> slices.Admitted:
-        structure = slices.read_structure(await self.blobs.get(batch.structure))
-        observed = await self.blobs.get(batch.observables) if batch.observables else None
-        observables = slices.read_observables(observed)
-        parameters: list[NDArray[np.float64] | Fault] = []
-        for member in batch.members:
+        question = await self.readings.question(batch, self.blobs.get)
+        contents = await self._fetch([member.parameters.data for member in batch.members])
+        return slices.admit_members(batch, question, slices.read_members(batch, contents, question.structure))
+
+    async def _fetch(self, refs: Sequence[BlobRef]) -> list[bytes | Fault]:
+        """Contents in order, or why one could not be had; those that travel inside are read without a task."""
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(ref: BlobRef) -> bytes | Fault:
             try:
-                data = await self.blobs.get(member.parameters.data)
-                parameters.append(slices.read_parameters(member.parameters, data, structure))
+                return await self.blobs.get(ref)
             except Permanent as error:
-                parameters.append(fault_of(error))
-        return slices.admit_members(batch, structure, observables, parameters)
+                return fault_of(error)
+
+        async def gated(ref: BlobRef) -> bytes | Fault:
+            async with gate:
+                return await one(ref)
+
+        stored = iter(await asyncio.gather(*(gated(ref) for ref in refs if ref.inline is None)))
+        return [next(stored) if ref.inline is None else await one(ref) for ref in refs]
 
     async def _store(
         self, batch: Batch, admitted: slices.Admitted, outcome: Outcome, traceparents: Sequence[str | None]
     ) -> list[SliceResult]:
         """One result for each member of the batch, in its order."""
-        limit, groups = slices.inline_limit(batch), slices.groups_of(admitted.work)
+        payloads = [slices.payloads(answer) for answer in outcome.members]
+        limit, grouping = slices.inline_limit(batch, max(map(len, payloads))), admitted.question.grouping
+        groups = len(grouping.bases) if grouping is not None else 1
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def put(data: bytes, media_type: str) -> BlobRef:
+            if len(data) <= limit:
+                return await self.blobs.put(data, media_type, inline_limit=limit)
+            async with gate:
+                return await self.blobs.put(data, media_type, inline_limit=limit)
+
+        large = [part for each in payloads for part in each.values() if len(part[0]) > limit]
+        stored = iter(await asyncio.gather(*(put(*part) for part in large)))
         results = {
             place: SliceResult(member=batch.members[place], fault=fault, traceparent=traceparents[place])
             for place, fault in admitted.faults.items()
         }
-        for place, answer in zip(admitted.places, outcome.members, strict=True):
-            data, media_type = slices.payload(answer)
-            ref = await self.blobs.put(data, media_type, inline_limit=limit)
-            results[place] = slices.result_of(batch.members[place], answer, ref, groups, traceparents[place])
+        for place, answer, parts in zip(admitted.places, outcome.members, payloads, strict=True):
+            refs = {name: next(stored) if len(part[0]) > limit else await put(*part) for name, part in parts.items()}
+            results[place] = slices.result_of(batch.members[place], answer, refs, groups, traceparents[place])
         return [results[place] for place in range(len(batch.members))]
 
     @asynccontextmanager
     async def _remarks(self, batch: Batch, cause: Meta) -> AsyncIterator[None]:
         """Tell the jobs' watchers where their work is, and everybody if it takes a while."""
-        started = BatchStarted(
-            batch_id=batch.batch_id,
-            target=batch.target,
-            started_at=self.clock.now(),
-            members=tuple(
-                Participant(task_id=member.task_id, job_id=member.job_id, tenant=member.tenant)
-                for member in batch.members
-            ),
-        )
-        remarks = asyncio.create_task(self._say(batch, started, cause), name=f"remarks:{batch.batch_id}")
+        remarks = asyncio.create_task(self._say(batch, self.clock.now(), cause), name=f"remarks:{batch.batch_id}")
         try:
             yield
         finally:
             remarks.cancel()
             await asyncio.gather(remarks, return_exceptions=True)
 
-    async def _say(self, batch: Batch, started: BatchStarted, cause: Meta) -> None:
+    async def _say(self, batch: Batch, started_at: datetime, cause: Meta) -> None:
+        await self.clock.sleep(REMARKED_AFTER_SECONDS)
         for remark in _remarks(batch):
             await self.publisher.progress(remark)
-        await self.clock.sleep(STARTED_AFTER_SECONDS)
+        await self.clock.sleep(STARTED_AFTER_SECONDS - REMARKED_AFTER_SECONDS)
+        members = tuple(
+            Participant(task_id=member.task_id, job_id=member.job_id, tenant=member.tenant) for member in batch.members
+        )
+        started = BatchStarted(batch_id=batch.batch_id, target=batch.target, started_at=started_at, members=members)
         await self.publisher.publish(started, cause=cause)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from itertools import accumulate
+from typing import TYPE_CHECKING, Final, Literal, cast
 
 import msgspec
 import numpy as np
 
+from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted, BatchFailed, SliceResult
-from quire_contracts.value import CountsTable, Matrix, Observable
+from quire_contracts.value import CountsTable, Matrix
+from quire_plane.reading import invalid
+from quire_plane.reduction import is_reducible
 from quire_quantum.executor import Member, Work, WorkError
-from quire_quantum.observables import ObservableError, group
-from quire_quantum.structure import Structure, StructureError
 from quire_resilience.errors import Permanent
 
 if TYPE_CHECKING:
@@ -24,53 +26,35 @@ if TYPE_CHECKING:
     from quire_bus.envelope import Meta
     from quire_contracts.batch import Batch, ExecuteBatch, SimulateBatch, Slice
     from quire_contracts.value import BlobRef, Execution, Fault
+    from quire_plane.reading import Question
     from quire_quantum.executor import MemberOutcome
+    from quire_quantum.structure import Structure
 
 COUNTS_TYPE: Final = "application/vnd.quire.counts"
 MATRIX_TYPE: Final = "application/vnd.quire.float64"
-_MESSAGE_ROOM: Final = 200 * 1024
-"""What batch and answers may weigh together; the rest of the message limit is for headers and the execution."""
+_MESSAGE_ROOM: Final = 240 * 1024
+"""What the members and their answers may weigh together; the rest of the limit is for headers and the execution."""
+
+_ANSWER_BYTES: Final = 350
+_REFERENCE_BYTES: Final = 200
+"""What an answer weighs besides its member and its content, and each reference after the first."""
 
 _INLINE_BYTES: Final = 16 * 1024
 _ENCODED: Final = 4 / 3
 """Bytes are base64 in JSON."""
 
-_observables: Final = msgspec.json.Decoder(list[Observable])
+Answer = Literal["counts", "values", "std_errors"]
+"""The parts of a member's answer."""
 
 
 @dataclass(frozen=True)
 class Admitted:
-    """The work of the members that can run, their places in the batch, and the faults of the others by place."""
+    """The work of the members that can run, their places in the batch, and the others' faults by place."""
 
     work: Work
+    question: Question
     places: tuple[int, ...]
     faults: Mapping[int, Fault]
-
-
-def read_structure(data: bytes) -> Structure:
-    """The structure of a batch.
-
-    Raises:
-        Permanent: the text is not a structure's canonical text.
-    """
-    try:
-        return Structure.from_text(data.decode())
-    except (StructureError, UnicodeDecodeError) as error:
-        raise _broken("structure-malformed", f"the circuit's structure cannot be read: {error}") from error
-
-
-def read_observables(data: bytes | None) -> tuple[Observable, ...]:
-    """The observables of a batch; none where it has none.
-
-    Raises:
-        Permanent: the list cannot be read.
-    """
-    if data is None:
-        return ()
-    try:
-        return tuple(_observables.decode(data))
-    except msgspec.MsgspecError as error:
-        raise _broken("observables-malformed", "the list of observables cannot be read") from error
 
 
 def read_parameters(matrix: Matrix, data: bytes, structure: Structure) -> NDArray[np.float64]:
@@ -98,65 +82,102 @@ def read_parameters(matrix: Matrix, data: bytes, structure: Structure) -> NDArra
     return values
 
 
-def admit_members(
-    batch: Batch,
-    structure: Structure,
-    observables: tuple[Observable, ...],
-    parameters: Sequence[NDArray[np.float64] | Fault],
-) -> Admitted:
+def read_members(
+    batch: Batch, contents: Sequence[bytes | Fault], structure: Structure
+) -> list[NDArray[np.float64] | Fault]:
+    """Each member's parameter sets, or what is wrong with them; `contents` are the matrices' bytes, in order.
+
+    A batch in which nothing is wrong is read in one pass; only one with a wrong member is read member by member.
+    """
+    columns, shapes = structure.num_parameters, [member.parameters for member in batch.members]
+    fits = all(
+        isinstance(data, bytes) and matrix.columns == columns and len(data) == 8 * columns * matrix.rows
+        for data, matrix in zip(contents, shapes, strict=True)
+    )
+    if fits:
+        together = np.frombuffer(b"".join(cast("Sequence[bytes]", contents)), "<f8").astype(np.float64)
+        if np.isfinite(together).all():
+            rows = [matrix.rows for matrix in shapes]
+            table = together.reshape(sum(rows), columns)
+            return [table[end - count : end] for count, end in zip(rows, accumulate(rows), strict=True)]
+    return [_read_member(matrix, data, structure) for matrix, data in zip(shapes, contents, strict=True)]
+
+
+def _read_member(matrix: Matrix, data: bytes | Fault, structure: Structure) -> NDArray[np.float64] | Fault:
+    if not isinstance(data, bytes):
+        return data
+    try:
+        return read_parameters(matrix, data, structure)
+    except Permanent as error:
+        return fault_of(error)
+
+
+def admit_members(batch: Batch, question: Question, parameters: Sequence[NDArray[np.float64] | Fault]) -> Admitted:
     """The work of all members whose parameters could be read.
 
     Raises:
         Permanent: nothing can run; the fault is the first member's, or what makes the work as a whole impossible.
     """
-    places = tuple(place for place, found in enumerate(parameters) if isinstance(found, np.ndarray))
+    places = tuple([place for place, found in enumerate(parameters) if isinstance(found, np.ndarray)])
     faults = {place: found for place, found in enumerate(parameters) if not isinstance(found, np.ndarray)}
     if not places:
         raise permanent_from(next(iter(faults.values())))
     members = tuple(
-        Member(found, batch.members[place].seed)
-        for place, found in enumerate(parameters)
-        if isinstance(found, np.ndarray)
+        [
+            Member(found, member.seed)
+            for found, member in zip(parameters, batch.members, strict=True)
+            if isinstance(found, np.ndarray)
+        ]
     )
     try:
-        work = Work(structure, members, batch.shots, observables)
-        if batch.shots is not None:
-            work.circuits()
-    except (WorkError, ObservableError) as error:
+        work = Work(question.structure, members, batch.shots, question.observables, is_reducible(batch))
+    except WorkError as error:
         raise invalid(error) from error
-    return Admitted(work, places, faults)
+    return Admitted(work, question, places, faults)
 
 
-def groups_of(work: Work) -> int:
-    """Circuits for each parameter set when there are shots."""
-    return len(group(work.observables).bases) if work.observables else 1
-
-
-def payload(outcome: MemberOutcome) -> tuple[bytes, str]:
-    """A member's answer as bytes and their media type."""
+def payloads(outcome: MemberOutcome) -> dict[Answer, tuple[bytes, str]]:
+    """A member's answer as named bytes with their media types."""
     if outcome.counts is not None:
-        return outcome.counts.to_bytes(), COUNTS_TYPE
+        return {"counts": (outcome.counts.to_bytes(), COUNTS_TYPE)}
     if outcome.values is None:
         raise TypeError("an outcome has counts or values")
-    return outcome.values.astype("<f8").tobytes(), MATRIX_TYPE
+    found: dict[Answer, tuple[bytes, str]] = {"values": (outcome.values.astype("<f8").tobytes(), MATRIX_TYPE)}
+    if outcome.std_errors is not None:
+        found["std_errors"] = (outcome.std_errors.astype("<f8").tobytes(), MATRIX_TYPE)
+    return found
 
 
 def result_of(
-    member: Slice, outcome: MemberOutcome, data: BlobRef, groups: int, traceparent: str | None
+    member: Slice, outcome: MemberOutcome, data: Mapping[Answer, BlobRef], groups: int, traceparent: str | None
 ) -> SliceResult:
-    """A member's answer, its bytes being at `data`."""
+    """A member's answer, its bytes being at `data`.
+
+    groups: circuits for each parameter set, of answers by counts.
+    """
     if outcome.counts is not None:
-        table = CountsTable(rows=outcome.counts.rows, groups=groups, bits=outcome.counts.bits, data=data)
+        counts = outcome.counts
+        table = CountsTable(rows=counts.rows, groups=groups, bits=counts.bits, data=data["counts"])
         return SliceResult(member=member, counts=table, traceparent=traceparent)
-    assert outcome.values is not None  # noqa: S101 - `payload` has refused anything else
+    assert outcome.values is not None  # noqa: S101 - `payloads` has refused anything else
     rows, columns = outcome.values.shape
-    return SliceResult(member=member, values=Matrix(rows=rows, columns=columns, data=data), traceparent=traceparent)
+    errors = data.get("std_errors")
+    return SliceResult(
+        member=member,
+        values=Matrix(rows=rows, columns=columns, data=data["values"]),
+        std_errors=Matrix(rows=rows, columns=columns, data=errors) if errors is not None else None,
+        traceparent=traceparent,
+    )
 
 
-def inline_limit(batch: Batch) -> int:
-    """How many bytes of each answer may travel inside the message, so that it stays under the bus's limit."""
-    room = _MESSAGE_ROOM - len(msgspec.json.encode(batch))
-    return max(0, min(_INLINE_BYTES, int(room / _ENCODED / len(batch.members)) - 300))
+def inline_limit(batch: Batch, references: int = 1) -> int:
+    """How many bytes of each reference's content may travel inside the message, so that it stays under the bus's limit.
+
+    references: of each answer; two where values have standard errors.
+    """
+    each = (_MESSAGE_ROOM - len(msgspec.json.encode(batch))) / len(batch.members)
+    room = each - _ANSWER_BYTES - (references - 1) * _REFERENCE_BYTES
+    return max(0, min(_INLINE_BYTES, int(room / references / _ENCODED)))
 
 
 def executed(
@@ -186,12 +207,3 @@ def batch_failed(message: ExecuteBatch | SimulateBatch, _meta: Meta, fault: Faul
 def permanent_from(fault: Fault) -> Permanent:
     """A fault as the error that states it."""
     return Permanent(fault.code, fault.reason, next_step=fault.next_step, kind=fault.kind, retryable=fault.retryable)
-
-
-def invalid(error: WorkError | ObservableError) -> Permanent:
-    """Work that no executor can do, in the port's own words."""
-    return Permanent("work-invalid", str(error), next_step="Correct the job and submit it again.")
-
-
-def _broken(code: str, reason: str) -> Permanent:
-    return Permanent(code, reason, next_step="Submit the job again; if it fails again, report its id.")
