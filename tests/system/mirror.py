@@ -37,3 +37,8 @@ def angles_of(qubits: int, answer: str, seed: int, layers: int = 2) -> list[floa
     order = random.Random(seed)
     flips = [math.pi if bit == "1" else 0.0 for bit in reversed(answer)]
     return [order.uniform(-3, 3) for _ in range(2 * qubits * layers)] + flips
+
+
+def answers(qubits: int, count: int, seed: int) -> list[str]:
+    """Different answers for `count` circuits of one sweep or batch."""
+    return [format(each, f"0{qubits}b") for each in random.Random(seed).sample(range(2**qubits), count)]

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import signal
 import time
-from pathlib import Path
+import uuid
+from collections import Counter
 from typing import TYPE_CHECKING
 
+import msgspec
+import nats
 import pytest
+from houses import pids
+from mirror import angles_of, answers, program
 from outcome import essence
 
 from quire.client import Client
 from quire.embedded import Embedded
 from quire.errors import CannotConnectError
+from quire_contracts.batch import BatchExecuted
+from quire_contracts.job import JobCompleted
+from quire_contracts.task import TaskScored
+from quire_testing import Probe
+from quire_testing.eventually import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from nats.aio.client import Client as Nats
 
 SERVICES = (
     "control_plane",
@@ -30,6 +43,18 @@ SERVICES = (
     "api",
 )
 """The four that every round needs come first, so that the loop cannot end before the others are killed too."""
+
+QUBITS, SHOTS = 12, 50
+HEADERS = {"ce-specversion": "1.0", "ce-source": "/test", "ce-type": "io.quire.job.submit.v1"}
+WAVES = {
+    "aggregation": ("quire.evt.shared.batch.executed.v1.*", "simulation", 20),
+    "quantum_gateway": ("quire.cmd.shared.batch.execute.v1.*", "qiskit:aer", 20),
+    "gpu_simulation": ("quire.cmd.shared.batch.simulate.v1.*", "simulation", 200),
+    "batching": ("quire.cmd.*.task.run.v1.*", "simulation", 20),
+}
+"""The service to kill, the message that it works on then, where its jobs run, and how many circuits each job has."""
+
+JOBS_OF_A_WAVE = 3
 
 SECONDS_AFTER_THE_LAST_KILL = 15
 SECONDS_FOR_A_ROUND = 30
@@ -47,28 +72,6 @@ def slow_job(loop_job: dict[str, object]) -> dict[str, object]:
     """The loop on a ring of twelve nodes with many shots: a round takes long enough to be hit."""
     ring = [[node, (node + 1) % 12, 1.0] for node in range(12)]
     return {**loop_job, "shots": 20_000, "problem": {"type": "maxcut", "edges": ring}}
-
-
-def pids(quire: Embedded, word: str) -> list[int]:
-    """Processes below the supervisor whose command line holds a word."""
-    parents, commands = {}, {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                status = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-                commands[int(entry.name)] = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                parents[int(entry.name)] = int(status[1])
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-
-    def below(pid: int) -> bool:
-        while pid in parents:
-            if pid == quire.pid:
-                return True
-            pid = parents[pid]
-        return False
-
-    return [pid for pid, command in commands.items() if word in command and pid != quire.pid and below(pid)]
 
 
 def later_round(client: Client, job_id: str, reached: int) -> int:
@@ -115,3 +118,75 @@ def test_the_broker_killed_mid_job(quire: Embedded, slow_job: dict[str, object])
         ended = job.wait(60)
         assert essence(ended) == essence(clean)
         assert {service: pids(quire, f"quire_{service}") for service in SERVICES} == before
+
+
+@pytest.fixture
+async def log(quire: Embedded) -> AsyncIterator[Nats]:
+    """A connection to its broker."""
+    client = await nats.connect(quire.nats)
+    yield client
+    await client.close()
+
+
+@pytest.fixture
+async def life(quire: Embedded) -> AsyncIterator[Probe]:
+    """What is said of the jobs, their tasks and their batches."""
+    whole = ("job.completed", "task.scored", "batch.executed")
+    probe = Probe(quire.nats, [f"quire.evt.*.{each}.v1.*" for each in whole])
+    await probe.start()
+    yield probe
+    await probe.stop()
+
+
+async def killed(quire: Embedded, log: Nats, service: str, at: str, work: object) -> None:
+    """Begin some work and kill a service as soon as the log has the message that it works on."""
+    came: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def hear(message: object) -> None:
+        if not came.done():
+            for pid in pids(quire, f"quire_{service}"):
+                os.kill(pid, signal.SIGKILL)
+            came.set_result(None)
+
+    subscription = await log.subscribe(at, cb=hear)
+    await log.flush()
+    await work
+    await asyncio.wait_for(came, 30)
+    await subscription.unsubscribe()
+
+
+async def test_no_task_is_lost_and_no_result_is_there_twice(quire: Embedded, log: Nats, life: Probe) -> None:
+    """Each service is killed in the middle of its own wave of jobs, one after the other; the recoveries overlap."""
+    expected: dict[str, list[dict[str, int]]] = {}
+
+    async def wave(service: str, target: str, sets: int) -> None:
+        for number in range(JOBS_OF_A_WAVE):
+            mine = answers(QUBITS, sets, seed=len(expected))
+            document = {
+                "kind": "sample",
+                "program": program(QUBITS),
+                "parameters": [angles_of(QUBITS, answer, index) for index, answer in enumerate(mine)],
+                "shots": SHOTS,
+                "targets": [target],
+            }
+            job = str(uuid.uuid4())
+            expected[job] = [{answer: SHOTS} for answer in mine]
+            subject = f"quire.cmd.team-{number}.job.submit.v1.{job}"
+            body, headers = msgspec.json.encode(document), {**HEADERS, "ce-id": job}
+            await log.jetstream().publish(subject, body, headers=headers)
+
+    for service, (at, target, sets) in WAVES.items():
+        before = pids(quire, f"quire_{service}")
+        assert before, service
+        await killed(quire, log, service, at, wave(service, target, sets))
+        assert not set(before) & set(pids(quire, f"quire_{service}")), service
+
+    def ended() -> dict[str, list[dict[str, int]]]:
+        mine = [each for each in life.of(JobCompleted) if each.job_id in expected]
+        return {each.job_id: list(each.result.counts) for each in mine}
+
+    await eventually(lambda: len(ended()) == len(expected), within=60)
+    assert ended() == expected
+    results = [each.member for batch in life.of(BatchExecuted) for each in batch.results]
+    for said in (life.of(JobCompleted), life.of(TaskScored), results):
+        assert Counter(each.job_id for each in said if each.job_id in expected) == dict.fromkeys(expected, 1)

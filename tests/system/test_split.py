@@ -13,7 +13,8 @@ from mirror import angles_of, program
 from quire.embedded import Embedded
 from quire_contracts.batch import BatchExecuted
 from quire_contracts.job import JobCompleted
-from quire_testing import Probe, eventually
+from quire_testing import Probe
+from quire_testing.eventually import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
