@@ -52,7 +52,7 @@ async def plane(make_bus, executor, spans):
     bus = await make_bus("gpu-simulation", tracer=spans.tracer("gpu-simulation"))
     clock, tracer = SystemClock(), spans.tracer("gpu-simulation")
     made = Plane(blobs=bus.blobs, publisher=bus.publisher, clock=clock, tracer=tracer)
-    bus.include(router(made, executor, Lanes(1, clock), workers=4))
+    bus.include(router(made, {"simulation": executor}, Lanes(1, clock), workers=4))
     await bus.start()
     return bus
 

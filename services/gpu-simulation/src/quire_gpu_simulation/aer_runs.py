@@ -1,4 +1,4 @@
-"""One structure on Aer's state vector: compiled once with free parameters, all rows bound in one call."""
+"""One structure on one of Aer's simulators: compiled once with free parameters, all rows bound in one call."""
 
 from __future__ import annotations
 
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
     from quire_contracts.value import Observable
+    from quire_gpu_simulation.chooser import Choice
     from quire_quantum.structure import Structure
 
 _MEMORY: Final = re.compile(r"(?i)memory|qubits.*exceed|greater than maximum")
+_DISCARDED: Final = re.compile(r"discarded_value=([0-9.e+-]+)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,14 +42,38 @@ class Compiled:
     two_qubit_gates: int
 
 
+@dataclass(frozen=True)
+class Method:
+    """One of Aer's simulation methods; `bond` bounds a matrix product state, whose smallest parts are then cut off."""
+
+    name: str = "statevector"
+    bond: int | None = None
+
+    @classmethod
+    def of(cls, choice: Choice, bond: int) -> Method:
+        """The method that was chosen; `bond` is used where the choice says that something may be cut off."""
+        return cls(choice.method, bond if choice.truncates else None)
+
+    def options(self) -> dict[str, Any]:
+        """Aer's words for it."""
+        if self.bond is None:
+            return {"method": self.name}
+        return {"method": self.name, "matrix_product_state_max_bond_dimension": self.bond, "mps_log_data": True}
+
+
+STATE_VECTOR: Final = Method()
+
+
 class AerRuns:
     """An Aer simulator and its compiler; one call at a time.
 
     threads: of the simulator; they share the rows of a call among them (0: one for each core).
+    discarded: the largest weight that the latest call cut off a matrix product state (0 where nothing was).
     """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads or os.cpu_count() or 1
+        self.discarded = 0.0
         # A thread of its own: Aer otherwise runs every job of the process, also of other services in it, on one.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aer-simulation")
         self._simulator = AerSimulator(
@@ -66,10 +92,12 @@ class AerRuns:
         """Aer's version."""
         return str(self._simulator.configuration().backend_version)
 
-    def compile(self, structure: Structure) -> Compiled:
-        """Compile a structure, parameters free."""
-        with self._compiling:
-            circuit = self._compiler.run(to_circuit(structure))
+    def compile(self, structure: Structure, method: Method = STATE_VECTOR) -> Compiled:
+        """Compile a structure for a method, parameters free."""
+        circuit = to_circuit(structure)
+        if method.name != "stabilizer":  # which runs Clifford gates as they are, and nothing that they may merge to
+            with self._compiling:
+                circuit = self._compiler.run(circuit)
         circuit.global_phase = 0  # no result shows it, and Aer cannot bind a free one
         free = {item.operation.name for item in circuit.data if item.operation.is_parameterized()}
         if not free <= BINDABLE:
@@ -81,10 +109,14 @@ class AerRuns:
         """Probabilities of the basis states, float64 [2**qubits] for each row; the circuit measures nothing."""
         circuit = compiled.circuit.copy()
         circuit.save_probabilities(label="p")
-        return [data["p"] for data in self._run(replace(compiled, circuit=circuit), parameters, shots=1)]
+        return [data["p"] for data in self._run(replace(compiled, circuit=circuit), parameters, STATE_VECTOR, shots=1)]
 
     def expectations(
-        self, compiled: Compiled, observables: Sequence[Observable], parameters: NDArray[np.float64]
+        self,
+        compiled: Compiled,
+        observables: Sequence[Observable],
+        parameters: NDArray[np.float64],
+        method: Method = STATE_VECTOR,
     ) -> list[list[float]]:
         """Expectation values of each observable for each row; a reset is averaged over."""
         circuit = compiled.circuit.copy()
@@ -93,24 +125,30 @@ class AerRuns:
             circuit.save_expectation_value(
                 operator.apply_layout(circuit.layout, circuit.num_qubits), range(circuit.num_qubits), label=f"o{index}"
             )
-        # A reset is no unitary: a state vector would follow one of its outcomes only.
-        method = "density_matrix" if circuit.count_ops().get("reset") else "statevector"
-        found = self._run(replace(compiled, circuit=circuit), parameters, shots=1, method=method)
+        found = self._run(replace(compiled, circuit=circuit), parameters, method, shots=1)
         return [[float(data[f"o{index}"].real) for index in range(len(observables))] for data in found]
 
     def counts(
-        self, compiled: Compiled, parameters: NDArray[np.float64], shots: int, seed: int | None
+        self,
+        compiled: Compiled,
+        parameters: NDArray[np.float64],
+        shots: int,
+        seed: int | None,
+        method: Method = STATE_VECTOR,
     ) -> list[dict[str, int]]:
         """Aer's own sampling, hexadecimal outcomes: row r draws from the stream of seed + 2113 r."""
         options = {} if seed is None else {"seed_simulator": seed}
-        found = self._run(compiled, parameters, shots=shots, **options)
+        found = self._run(compiled, parameters, method, shots=shots, **options)
         return [data.get("counts", {"0x0": shots}) for data in found]
 
     def close(self) -> None:
         """Give the thread back."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, compiled: Compiled, parameters: NDArray[np.float64], **options: Any) -> list[dict[str, Any]]:
+    def _run(
+        self, compiled: Compiled, parameters: NDArray[np.float64], method: Method, **options: Any
+    ) -> list[dict[str, Any]]:
+        options |= method.options()
         rows, free = len(parameters), list(compiled.circuit.parameters)
         if free:
             binds = {each: parameters[:, column].tolist() for each, column in zip(free, compiled.columns, strict=True)}
@@ -124,6 +162,9 @@ class AerRuns:
             raise RuntimeError(f"the simulator did not run the circuit: {said[:300]}")
         if len(result.results) != rows:
             raise RuntimeError(f"the simulator answered {len(result.results)} of {rows} rows")
+        if method.bond is not None:
+            logs = [each.metadata.get("MPS_log_data", "") for each in result.results]
+            self.discarded = max(sum(map(float, _DISCARDED.findall(log))) for log in logs)
         return [result.data(row) for row in range(rows)]
 
 

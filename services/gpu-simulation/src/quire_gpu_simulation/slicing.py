@@ -24,11 +24,6 @@ def rows_at_once(qubits: int, memory_bytes: int, threads: int, *, keeps_probabil
     return max(1, room // each)
 
 
-def widest(memory_bytes: int) -> int:
-    """The qubits of the largest state vector that fits into the memory together with its probabilities."""
-    return (memory_bytes // (_STATE_BYTES + _PROBABILITY_BYTES)).bit_length() - 1
-
-
 def cuts(rows: int, at_once: int) -> Iterator[slice]:
     """Row ranges of at most `at_once` that cover `rows` rows in order."""
     for start in range(0, rows, at_once):

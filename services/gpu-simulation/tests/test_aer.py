@@ -1,4 +1,4 @@
-"""The simulation plane's executor: the port's laws, closed forms, and answers that no batch mate or slice changes."""
+"""Batches on Aer: the port's laws, closed forms, and answers that no batch mate or slice changes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_gpu_simulation.aer_executor import AerExecutor, Limits
+from quire_gpu_simulation.aer_executor import AerExecutor
 from quire_gpu_simulation.aer_runs import AerRuns
+from quire_gpu_simulation.limits import Limits
 from quire_gpu_simulation.sampling import draw, read_out
-from quire_gpu_simulation.slicing import cuts, rows_at_once, widest
+from quire_gpu_simulation.slicing import cuts, rows_at_once
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor
@@ -86,11 +87,19 @@ def test_slices_cover_every_row_once(rows, at_once):
 
 
 def test_a_state_that_does_not_fit_is_refused_before_anything_runs():
-    assert widest(1024 * 2**20) == 25
     executor = AerExecutor(Limits(max_qubits=30, memory_mib=16), SystemClock())
     with pytest.raises(Permanent) as caught:
-        executor.execute(Work(Structure(20, 1, 0, (measure(0, 0),)), (Member(NOTHING),), 1))
+        executor.execute(Work(wide(20, couplings=190), (Member(np.zeros((1, 1))),), 1))
     assert (caught.value.kind, caught.value.code) == ("invalid", "unsupported-width")
+    assert "16 MiB" in caught.value.reason
+    assert "2**10" in caught.value.reason
+
+
+def wide(qubits, couplings):
+    """Turned qubits, each coupled to its neighbours so often that the ends know each other."""
+    turns = [Operation("ry", (qubit,), (Angle(0),)) for qubit in range(qubits)]
+    pairs = [Operation("cx", (at % (qubits - 1), at % (qubits - 1) + 1)) for at in range(couplings)]
+    return Structure(qubits, 1, 1, (*turns, *pairs, measure(0, 0)))
 
 
 def test_sampled_values_agree_with_exact_ones(executor):

@@ -1,0 +1,1 @@
+"""Simulation under noise: models as data, a batched density matrix for few qubits and quantum trajectories for more."""
