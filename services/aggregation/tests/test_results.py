@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_aggregation.question import ask
-from quire_aggregation.results import RESULT_BYTES, counts_result, estimate_result, shots_run
+from quire_aggregation.results import RESULT_BYTES, counts_result, estimate_result
 from quire_contracts.result import EstimateResult
 from quire_contracts.value import Observable
 from quire_quantum.counts import pack, unpack
@@ -40,7 +40,7 @@ def test_estimates_keep_their_shape():
 
 
 def test_shots_are_those_of_all_runs(sampling, exact, cut_problem):
-    assert [shots_run(evidence) for evidence in (sampling, exact, cut_problem)] == [200, 0, 200]
+    assert [evidence.shots for evidence in (sampling, exact, cut_problem)] == [200, 0, 200]
 
 
 def test_question_without_observables_has_the_bits_of_the_structure():

@@ -169,6 +169,28 @@ async def test_shots_for_observables_become_values_with_errors(say, probe, blob)
     assert result.std_errors[0][0] == pytest.approx(np.sqrt(0.75 / 99 + 0.25 * 0.36 / 99))
 
 
+async def test_values_reduced_by_the_plane_are_the_answer(say, probe, blob):
+    seen = await probe("quire.evt.*.task.>")
+    observables = msgspec.json.encode([Observable(("IX", "ZZ"), (0.5, 1.0))])
+    values, errors = (Matrix(2, 1, blob(np.array(numbers).tobytes())) for numbers in ([0.5, -1.0], [0.1, 0.0]))
+    results = [SliceResult(member(name, rows=2), values=values, std_errors=errors) for name in ("a", "b")]
+    await say(executed(*results, observables=blob(observables)))
+    for scored in (await seen.wait(TaskScored, 2))[:2]:
+        assert scored.result == EstimateResult(((0.5,), (-1.0,)), ((0.1,), (0.0,)))
+        assert (scored.values, scored.std_errors, scored.quality.shots) == (values, errors, 400)
+
+
+async def test_slices_of_a_cut_task_may_be_reduced(say, probe, blob):
+    seen = await probe("quire.evt.*.task.>")
+    observables = blob(msgspec.json.encode([Observable(("ZZ",), (1.0,))]))
+    for first in (1, 0):
+        values, errors = (Matrix(1, 1, blob(np.array([number * (first + 1)]).tobytes())) for number in (0.5, 0.25))
+        result = SliceResult(member(first=first, total=2), values=values, std_errors=errors)
+        await say(executed(result, observables=observables, batch_id=f"batch-{first}"))
+    scored = (await seen.wait(TaskScored))[0]
+    assert scored.result == EstimateResult(((0.5,), (1.0,)), ((0.25,), (0.5,)))
+
+
 async def test_large_results_travel_by_reference(say, probe, bus, blob):
     seen = await probe("quire.evt.*.task.>")
     counts = pack_integers([(np.arange(2**14), np.ones(2**14, int))], bits=14)
@@ -176,6 +198,7 @@ async def test_large_results_travel_by_reference(say, probe, bus, blob):
     wide = SliceResult(member("wide"), counts=CountsTable(1, 1, 14, kept))
     await say(executed(wide, qubits=14, bits=14, shots=2**14), times=1)
     table = (await seen.wait(TaskScored))[0].result.table
+    assert table.data == kept
     assert PackedCounts.from_bytes(await bus.blobs.get(table.data), rows=1, bits=14) == counts
     observables = msgspec.json.encode([Observable(("Z",), (1.0,))] * 10)
     values = np.random.default_rng(1).uniform(-1, 1, (1_000, 10))

@@ -77,4 +77,5 @@ def _part(message: BatchExecuted, result: SliceResult, batch_rows: int) -> Part:
         queued_at=member.queued_at,
         formed_at=message.formed_at,
         traceparent=result.traceparent,
+        std_errors=result.std_errors,
     )

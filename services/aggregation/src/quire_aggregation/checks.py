@@ -69,11 +69,12 @@ def _coverage(evidence: Evidence) -> str | None:
 
 
 def _kind(evidence: Evidence) -> str | None:
+    counted, reduced = evidence.counted, evidence.reduced
+    wanted = "counts" if counted else "values with errors" if reduced else "exact values"
     for piece in evidence.pieces:
-        if evidence.sampled and (piece.counts is None or piece.values is not None):
-            return "counts were asked for and something else came"
-        if not evidence.sampled and (piece.values is None or piece.counts is not None):
-            return "exact values were asked for and something else came"
+        came = (piece.counts is not None, piece.values is not None, piece.std_errors is not None)
+        if came != (counted, not counted, reduced):
+            return f"{wanted} were asked for and something else came"
     return None
 
 
@@ -88,8 +89,11 @@ def _shape(evidence: Evidence) -> str | None:
         counts, values = piece.counts, piece.values
         if counts is not None and (counts.rows, counts.groups) != (piece.rows * groups, groups):
             return f"{counts.rows} rows in {counts.groups} groups for {piece.rows} parameter sets in {groups}"
-        if values is not None and (values.rows, values.columns) != (piece.rows, columns):
-            return f"{values.rows} x {values.columns} values for {piece.rows} parameter sets and {columns} observables"
+        for found in (values, piece.std_errors):
+            if found is not None and (found.rows, found.columns) != (piece.rows, columns):
+                return (
+                    f"{found.rows} x {found.columns} values for {piece.rows} parameter sets and {columns} observables"
+                )
     return None
 
 
@@ -101,10 +105,13 @@ def _width(evidence: Evidence) -> str | None:
 
 
 def _layout(evidence: Evidence) -> str | None:
-    if not evidence.sampled:
-        expected = _FLOAT_BYTES * len(evidence.question.observables)
-        wrong = [piece for piece in evidence.pieces if len(piece.data) != piece.rows * expected]
-        return f"{len(wrong[0].data)} bytes for {wrong[0].rows} rows of values" if wrong else None
+    if not evidence.counted:
+        width = _FLOAT_BYTES * len(evidence.question.observables)
+        for piece in evidence.pieces:
+            for data in (piece.data, piece.error_data) if evidence.reduced else (piece.data,):
+                if len(data) != piece.rows * width:
+                    return f"{len(data)} bytes for {piece.rows} rows of values"
+        return None
     try:
         _ = evidence.counts
     except CountsError as error:
@@ -157,8 +164,8 @@ def _always(_: Evidence) -> bool:
     return True
 
 
-def _sampled(evidence: Evidence) -> bool:
-    return evidence.sampled
+def _counted(evidence: Evidence) -> bool:
+    return evidence.counted
 
 
 def _estimated(evidence: Evidence) -> bool:
@@ -178,11 +185,11 @@ _NOTHING: Final = (np.zeros((0, 0)), np.zeros((0, 0)))
 CHECKS: Final = (
     Check("coverage", _always, _coverage),
     Check("kind", _always, _kind),
-    Check("bit-order", _sampled, _bit_order),
+    Check("bit-order", _counted, _bit_order),
     Check("shape", _always, _shape),
-    Check("width", _sampled, _width),
+    Check("width", _counted, _width),
     Check("layout", _always, _layout),
-    Check("totals", _sampled, _totals),
+    Check("totals", _counted, _totals),
     Check("finite", _estimated, _finite),
     Check("bounds", _estimated, _bounds),
     Check("diagonal", _scorable, _diagonal),

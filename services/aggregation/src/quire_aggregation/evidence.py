@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,21 +13,28 @@ from quire_aggregation.question import Question
 from quire_aggregation.scoring import Score, score
 from quire_contracts.task import Scoring
 from quire_contracts.value import CountsTable, Matrix
-from quire_quantum.counts import PackedCounts, concatenate
+from quire_quantum.counts import CountsError, PackedCounts
 from quire_quantum.observables import expectation
 
 Array = NDArray[np.float64]
 
+_TALLY_BYTES = 4
+
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A slice's answer with its data at hand: rows `first` to `first + rows` of the task."""
+    """A slice's answer with its data at hand: rows `first` to `first + rows` of the task.
+
+    data: of the counts, or of the values.   error_data: of `std_errors`, which stand beside estimated values.
+    """
 
     first: int
     rows: int
     counts: CountsTable | None
     values: Matrix | None
     data: bytes
+    std_errors: Matrix | None = None
+    error_data: bytes = b""
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,10 +54,23 @@ class Evidence:
         """Whether shots were asked for; exact values otherwise."""
         return self.question.shots is not None
 
+    @cached_property
+    def reduced(self) -> bool:
+        """Whether expectation values came in place of the samples that they were estimated from.
+
+        Samples that are to be scored, or that nobody asked an observable of, have to come themselves.
+        """
+        return (
+            self.sampled
+            and self.scoring is None
+            and self.question.grouping is not None
+            and any(piece.std_errors is not None for piece in self.pieces)
+        )
+
     @property
-    def scorable(self) -> bool:
-        """Whether samples of an optimisation problem are to be scored."""
-        return self.scoring is not None and self.sampled
+    def counted(self) -> bool:
+        """Whether the answer is counts."""
+        return self.sampled and not self.reduced
 
     @cached_property
     def counts(self) -> PackedCounts:
@@ -58,12 +79,10 @@ class Evidence:
         Raises:
             CountsError: if the bytes are not what their table says.
         """
-        tables = [
-            PackedCounts.from_bytes(piece.data, rows=piece.counts.rows, bits=piece.counts.bits)
-            for piece in self.pieces
-            if piece.counts is not None
-        ]
-        return tables[0] if len(tables) == 1 else concatenate(tables)
+        if len(self.pieces) == 1 and self.pieces[0].counts is not None:
+            table = self.pieces[0].counts
+            return PackedCounts.from_bytes(self.pieces[0].data, rows=table.rows, bits=table.bits)
+        return _laid_together([(piece.counts, piece.data) for piece in self.pieces if piece.counts is not None])
 
     @cached_property
     def estimates(self) -> tuple[Array, Array] | None:
@@ -71,15 +90,48 @@ class Evidence:
         question = self.question
         if question.grouping is None:
             return None
-        if self.sampled:
+        if self.counted:
             return expectation(self.counts, question.observables, question.grouping)
-        shape = (-1, len(question.observables))
-        values = np.concatenate([np.frombuffer(piece.data, "<f8").reshape(shape) for piece in self.pieces])
-        return values, np.zeros_like(values)
+        values = self._numbers([piece.data for piece in self.pieces])
+        errors = self._numbers([piece.error_data for piece in self.pieces]) if self.reduced else np.zeros_like(values)
+        return values, errors
 
     @cached_property
     def score(self) -> Score | None:
         """The score of the samples, or of earlier tasks' best where there are none now; None without a `Scoring`."""
         if self.scoring is None:
             return None
-        return score(self.counts if self.sampled else None, self.question.observables[0], self.scoring)
+        return score(self.counts if self.counted else None, self.question.observables[0], self.scoring)
+
+    @property
+    def shots(self) -> int:
+        """All shots that were run, over parameter sets and measurement groups."""
+        if self.reduced:
+            return self.total_rows * self.question.groups * (self.question.shots or 0)
+        return int(self.counts.shots.sum()) if self.sampled else 0
+
+    def _numbers(self, data: Sequence[bytes]) -> Array:
+        return np.frombuffer(b"".join(data), "<f8").reshape(-1, len(self.question.observables))
+
+
+def _laid_together(tables: Sequence[tuple[CountsTable, bytes]]) -> PackedCounts:
+    """The rows of several tables of one width after each other, read and checked as one.
+
+    Raises:
+        CountsError: if the bytes of one are not what its table says.
+    """
+    offsets, tallies, outcomes = [np.zeros(1, "<u4")], [], []
+    start = rows = 0
+    for table, data in tables:
+        head = _TALLY_BYTES * (table.rows + 1)
+        entries, rest = divmod(len(data) - head, _TALLY_BYTES + (table.bits + 7) // 8)
+        own = np.frombuffer(data, "<u4", table.rows + 1) if entries >= 0 else offsets[0]
+        if rest or own[0] != 0 or own[-1] != entries:
+            raise CountsError(f"{len(data)} bytes cannot hold {table.rows} rows of {table.bits}-bit outcomes")
+        split = head + _TALLY_BYTES * entries
+        offsets.append(own[1:] + np.uint32(start))
+        tallies.append(data[head:split])
+        outcomes.append(data[split:])
+        start, rows = start + entries, rows + table.rows
+    blob = b"".join((np.concatenate(offsets).tobytes(), *tallies, *outcomes))
+    return PackedCounts.from_bytes(blob, rows=rows, bits=tables[0][0].bits)

@@ -15,7 +15,10 @@ KEEP_SECONDS: Final = 7 * 24 * 3600
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One slice's answer: rows `first` to `first + rows` of the task, as counts or as values, and where it is from."""
+    """One slice's answer: rows `first` to `first + rows` of the task, as counts or as values, and where it is from.
+
+    `std_errors` stand beside values that were estimated from shots.
+    """
 
     first: int
     rows: int
@@ -25,6 +28,7 @@ class Part(msgspec.Struct, frozen=True):
     queued_at: datetime
     formed_at: datetime
     traceparent: TraceParent | None = None
+    std_errors: Matrix | None = None
 
 
 class FanIn(msgspec.Struct, frozen=True):

@@ -26,12 +26,12 @@ async def build(deps: Deps[Settings]) -> Parts:
     @router.consume(BatchExecuted, workers=workers, failed=answers_lost)
     async def on_batch_executed(message: BatchExecuted, delivery: Delivery[BatchExecuted]) -> None:
         question = await settling.question(message)
-        settled = [await settling.settle(arrival, message.target, question) for arrival in arrivals_of(message)]
+        settled = await settling.settle(arrivals_of(message), message.target, question)
         await delivery.commit(*_messages(settled), records=[each.record for each in settled if each.record])
 
     @router.consume(BatchFailed, workers=workers, failed=failures_lost)
     async def on_batch_failed(message: BatchFailed, delivery: Delivery[BatchFailed]) -> None:
-        settled = [await settling.settle(arrival, message.target, UNASKED) for arrival in failures_of(message)]
+        settled = await settling.settle(failures_of(message), message.target, UNASKED)
         await delivery.commit(*_messages(settled), records=[each.record for each in settled if each.record])
 
     return Parts(routers=(router,))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from quire_aggregation.evidence import Evidence
 from quire_contracts.result import EstimateResult, SampleResult
 from quire_quantum.counts import PackedCounts, unpack
 
@@ -17,25 +18,36 @@ RESULT_BYTES: Final = 48 * 1024
 _ENTRY_BYTES: Final = 4
 """Of JSON around an outcome's own characters and its tally: two quotes, a colon and a comma."""
 
+_POWERS: Final = 10 ** np.arange(1, 10, dtype=np.uint32)
+"""A tally has one digit, and one more for each of these that it reaches."""
+
 
 def counts_result(counts: PackedCounts) -> SampleResult | None:
     """One object of counts for each row, or None where its JSON would be above `RESULT_BYTES`.
 
     Outcomes are in Qiskit's order, by rising number, so that equal counts give equal results.
     """
-    digits = np.char.str_len(counts.tallies.astype(str)).sum() if len(counts.tallies) else 0
-    size = len(counts.tallies) * (counts.bits + _ENTRY_BYTES) + int(digits) + 3 * counts.rows
-    return None if size > RESULT_BYTES else SampleResult(counts=tuple(unpack(counts)))
+    least = len(counts.tallies) * (counts.bits + _ENTRY_BYTES + 1)
+    return None if least > RESULT_BYTES else counts_results(counts, [counts.rows])[0]
+
+
+def counts_results(counts: PackedCounts, rows: Sequence[int]) -> list[SampleResult | None]:
+    """The results of answers whose counts were laid after each other, `rows` of each; as `counts_result` of each."""
+    digits = 1 + np.searchsorted(_POWERS, counts.tallies, side="right")
+    sizes = np.concatenate(([0], np.cumsum(digits + (counts.bits + _ENTRY_BYTES))))[counts.offsets]
+    edges = list(accumulate(rows, initial=0))
+    objects = unpack(counts)
+    return [
+        SampleResult(counts=tuple(objects[start:end]))
+        if sizes[end] - sizes[start] + 3 * (end - start) <= RESULT_BYTES
+        else None
+        for start, end in pairwise(edges)
+    ]
 
 
 def estimate_result(values: NDArray[np.float64], errors: NDArray[np.float64]) -> EstimateResult:
     """Values and standard errors of shape [parameter sets, observables]."""
     return EstimateResult(_rows(values), _rows(errors))
-
-
-def shots_run(evidence: Evidence) -> int:
-    """All shots of a task, over its parameter sets and measurement groups."""
-    return int(evidence.counts.shots.sum()) if evidence.sampled else 0
 
 
 def _rows(values: NDArray[np.float64]) -> tuple[tuple[float, ...], ...]:

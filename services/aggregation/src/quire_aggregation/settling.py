@@ -7,30 +7,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
-from opentelemetry.trace import Status, StatusCode, Tracer
+from opentelemetry.trace import Span, Status, StatusCode, Tracer
 
+from quire_aggregation.answering import Answering
 from quire_aggregation.arrival import Arrival, task_failed
-from quire_aggregation.checks import Verdict, examine
-from quire_aggregation.evidence import Array, Evidence, Piece
+from quire_aggregation.evidence import Evidence, Piece
 from quire_aggregation.fanin import KEEP_SECONDS, KIND, FanIn, Part, absorb, fan_in_id, finish
-from quire_aggregation.provenance import timings_of
+from quire_aggregation.judging import Judged, judge_all
 from quire_aggregation.question import Question, ask
-from quire_aggregation.results import RESULT_BYTES, counts_result, estimate_result, shots_run
 from quire_bus.blobs import Blobs
 from quire_bus.envelope import Outgoing
 from quire_bus.errors import fault_of
 from quire_bus.records import Records, RecordWrite
 from quire_bus.tracing import context_of, headers_of
 from quire_contracts.batch import BatchExecuted
-from quire_contracts.result import JobResult, SampleResult, encode_result
-from quire_contracts.task import TaskFailed, TaskQuality, TaskScored
-from quire_contracts.value import BlobRef, CountsTable, Matrix, Target
+from quire_contracts.task import TaskFailed, TaskScored
+from quire_contracts.value import BlobRef, Fault, Matrix, Target
 from quire_resilience.clock import Clock
 from quire_resilience.errors import Permanent
 
-COUNTS_MEDIA_TYPE = "application/vnd.quire.counts"
-MATRIX_MEDIA_TYPE = "application/vnd.quire.float64"
-JSON_MEDIA_TYPE = "application/json"
+ON_LOOP_BYTES = 128 * 1024
+"""Answers of up to this many bytes are judged in about a millisecond: a thread would cost more than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +35,19 @@ class Settled:
     """What one arrival makes a commit say and keep: the task's event, its fan-in record, both, or neither."""
 
     message: Outgoing | None = None
+    record: RecordWrite | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """One arrival with all that is known of its task.
+
+    parts: of every batch so far.   ends: whether the task is answered, or has failed, now.
+    """
+
+    arrival: Arrival
+    parts: Sequence[Part] = ()
+    ends: bool = True
     record: RecordWrite | None = None
 
 
@@ -49,6 +59,7 @@ class Settling:
         self._blobs = blobs
         self._clock = clock
         self._tracer = tracer
+        self._answering = Answering(blobs)
 
     async def question(self, batch: BatchExecuted) -> Question:
         """What the batch was asked.
@@ -59,102 +70,89 @@ class Settling:
         observables = None if batch.observables is None else await self._blobs.get(batch.observables)
         return ask(qubits=batch.qubits, bits=batch.bits, shots=batch.shots, observables=observables)
 
-    async def settle(self, arrival: Arrival, target: Target, question: Question) -> Settled:
-        """What follows from one arrival: the event where it completes or ends its task, and the changed fan-in record.
+    async def settle(self, arrivals: Sequence[Arrival], target: Target, question: Question) -> list[Settled]:
+        """What follows from each arrival of one batch: the event if it ends its task, and a changed fan-in.
 
         Answers that are missing in the store, or corrupt, fail their own task alone.
         """
+        gathered = [await self._gather(arrival) for arrival in arrivals]
+        ending = [each for each in gathered if each.ends]
+        events = iter(await self._events(ending, target, question))
+        return [Settled(next(events) if each.ends else None, each.record) for each in gathered]
+
+    async def _gather(self, arrival: Arrival) -> Gathered:
         if not arrival.cut:
-            return Settled(await self._event(arrival, arrival.parts, target, question))
+            return Gathered(arrival, arrival.parts)
         member = arrival.member
         name = fan_in_id(member.task_id, member.attempt)
         stored = await self._records.get(member.tenant, name)
         before = stored.value if stored else arrival.empty_fan_in
-        after = before
+        known = before
         for part in arrival.parts:
-            after = absorb(after, part)
-        ends = not before.over and (arrival.fault is not None or after.complete)
-        event = await self._event(arrival, after.parts, target, question) if ends else None
-        after = finish(after) if ends else await self._slim(after)
-        if after == before:
-            return Settled()
-        write = RecordWrite(KIND, member.tenant, name, after, stored.revision if stored else 0, KEEP_SECONDS)
-        return Settled(event, write)
+            known = absorb(known, part)
+        ends = not before.over and (arrival.fault is not None or known.complete)
+        after = finish(known) if ends else await self._slim(known)
+        revision = stored.revision if stored else 0
+        changed = after != before
+        write = RecordWrite(KIND, member.tenant, name, after, revision, KEEP_SECONDS) if changed else None
+        return Gathered(arrival, known.parts, ends, write)
 
-    async def _event(self, arrival: Arrival, parts: Sequence[Part], target: Target, question: Question) -> Outgoing:
-        """The task's event, under a span of its own in the job's trace."""
+    async def _events(self, ending: Sequence[Gathered], target: Target, question: Question) -> list[Outgoing]:
+        """The event of each task, under a span of its own in the job's trace."""
+        spans = [self._span(each.arrival, target) for each in ending]
+        try:
+            messages = await self._judge(ending, target, question)
+            return [
+                _said(span, message, each.arrival) for span, message, each in zip(spans, messages, ending, strict=True)
+            ]
+        finally:
+            for span in spans:
+                span.end()
+
+    def _span(self, arrival: Arrival, target: Target) -> Span:
         member = arrival.member
         attributes = {"quire.job.id": member.job_id, "quire.task.id": member.task_id, "quire.target": target}
-        context = context_of(arrival.traceparent)
-        with self._tracer.start_as_current_span("quire.stage.score", context=context, attributes=attributes) as span:
-            message = await self._judge(arrival, parts, target, question)
-            if isinstance(message, TaskFailed):
-                span.set_attribute("quire.fault.code", message.fault.code)
-                span.set_status(Status(StatusCode.ERROR, message.fault.code))
-            else:
-                span.set_attribute("quire.checks", list(message.quality.checks))
-            return Outgoing(message, traceparent=headers_of(span)[0] or arrival.traceparent)
-
-    async def _judge(
-        self, arrival: Arrival, parts: Sequence[Part], target: Target, question: Question
-    ) -> TaskScored | TaskFailed:
-        member, began, tick = arrival.member, self._clock.now(), self._clock.monotonic()
-        if arrival.fault is not None:
-            return task_failed(member, target, arrival.fault, arrival.after_seconds)
-        try:
-            pieces = await asyncio.gather(*(self._fetch(part) for part in parts))
-        except Permanent as error:
-            return task_failed(member, target, fault_of(error))
-        evidence = Evidence(question, member.total_rows, tuple(pieces), member.scoring)
-        verdict = await asyncio.to_thread(_examine_all, evidence)
-        if verdict.fault is not None:
-            return task_failed(member, target, verdict.fault)
-        scored = await self._scored(arrival, evidence, verdict)
-        timings = timings_of(parts, member.task_id, began, self._clock.monotonic() - tick)
-        executions = tuple(part.execution for part in parts)
-        return msgspec.structs.replace(scored, executions=executions, timings=timings)
-
-    async def _scored(self, arrival: Arrival, evidence: Evidence, verdict: Verdict) -> TaskScored:
-        member, score = arrival.member, evidence.score
-        values, errors = evidence.estimates or (None, None)
-        result = await self._result(evidence) if member.phase == "main" else None
-        large = result is not None and len(encode_result(result)) > RESULT_BYTES
-        return TaskScored(
-            job_id=member.job_id,
-            tenant=member.tenant,
-            task_id=member.task_id,
-            phase=member.phase,
-            round=member.round,
-            attempt=member.attempt,
-            values=await self._matrix(values),
-            std_errors=await self._matrix(errors),
-            best=score.best if score else None,
-            quality=TaskQuality(verdict.passed, score.figures if score else None, shots_run(evidence)),
-            executions=(),
-            result=None if large else result,
-            result_ref=await self._blobs.put(encode_result(result), JSON_MEDIA_TYPE) if large and result else None,
+        return self._tracer.start_span(
+            "quire.stage.score", context=context_of(arrival.traceparent), attributes=attributes
         )
 
-    async def _result(self, evidence: Evidence) -> JobResult:
-        if evidence.estimates is not None:
-            return await asyncio.to_thread(estimate_result, *evidence.estimates)
-        counts = evidence.counts
-        result = await asyncio.to_thread(counts_result, counts)
-        if result is not None:
-            return result
-        data = await self._blobs.put(counts.to_bytes(), COUNTS_MEDIA_TYPE)
-        return SampleResult(table=CountsTable(rows=counts.rows, groups=1, bits=counts.bits, data=data))
+    async def _judge(
+        self, ending: Sequence[Gathered], target: Target, question: Question
+    ) -> list[TaskScored | TaskFailed]:
+        began, tick = self._clock.now(), self._clock.monotonic()
+        known = [await self._evidence(each, question) for each in ending]
+        judged = iter(await _judged([one for one in known if isinstance(one, Evidence)]))
+        seconds = self._clock.monotonic() - tick
+        messages: list[TaskScored | TaskFailed] = []
+        for each, one in zip(ending, known, strict=True):
+            arrival = each.arrival
+            if not isinstance(one, Evidence):
+                messages.append(task_failed(arrival.member, target, one, arrival.after_seconds))
+                continue
+            found = next(judged)
+            if found.verdict.fault is not None:
+                messages.append(task_failed(arrival.member, target, found.verdict.fault))
+                continue
+            scored = self._answering.scored(arrival.member, each.parts, one, found, began=began, seconds=seconds)
+            messages.append(await scored)
+        return messages
 
-    async def _matrix(self, values: Array | None) -> Matrix | None:
-        if values is None:
-            return None
-        data = await self._blobs.put(values.astype("<f8").tobytes(), MATRIX_MEDIA_TYPE)
-        return Matrix(values.shape[0], values.shape[1], data)
+    async def _evidence(self, each: Gathered, question: Question) -> Evidence | Fault:
+        """What is known of a task's answer, or why nothing can be."""
+        arrival = each.arrival
+        if arrival.fault is not None:
+            return arrival.fault
+        try:
+            pieces = [await self._fetch(part) for part in each.parts]
+        except Permanent as error:
+            return fault_of(error)
+        return Evidence(question, arrival.member.total_rows, tuple(pieces), arrival.member.scoring)
 
     async def _fetch(self, part: Part) -> Piece:
-        carrier = part.counts or part.values
+        carrier, errors = part.counts or part.values, part.std_errors
         data = b"" if carrier is None else await self._blobs.get(carrier.data)
-        return Piece(part.first, part.rows, part.counts, part.values, data)
+        error_data = b"" if errors is None else await self._blobs.get(errors.data)
+        return Piece(part.first, part.rows, part.counts, part.values, data, errors, error_data)
 
     async def _slim(self, fan_in: FanIn) -> FanIn:
         """The fan-in with its data by reference alone: many slices together would not fit into a record."""
@@ -164,10 +162,11 @@ class Settling:
         if part.counts is not None:
             counts = msgspec.structs.replace(part.counts, data=await self._outside(part.counts.data))
             return msgspec.structs.replace(part, counts=counts)
-        if part.values is not None:
-            values = msgspec.structs.replace(part.values, data=await self._outside(part.values.data))
-            return msgspec.structs.replace(part, values=values)
-        return part
+        values, errors = await self._apart(part.values), await self._apart(part.std_errors)
+        return msgspec.structs.replace(part, values=values, std_errors=errors)
+
+    async def _apart(self, matrix: Matrix | None) -> Matrix | None:
+        return matrix and msgspec.structs.replace(matrix, data=await self._outside(matrix.data))
 
     async def _outside(self, ref: BlobRef) -> BlobRef:
         if ref.inline is None:
@@ -175,9 +174,17 @@ class Settling:
         return await self._blobs.put(ref.inline, ref.media_type, inline_limit=0)
 
 
-def _examine_all(evidence: Evidence) -> Verdict:
-    """The verdict, with everything that is said of a good answer worked out in the same thread."""
-    verdict = examine(evidence)
-    if verdict.fault is None:
-        _ = (evidence.estimates, evidence.score)
-    return verdict
+async def _judged(answers: Sequence[Evidence]) -> list[Judged]:
+    """The judgements, worked out in a thread where they would hold up the loop."""
+    if sum(len(piece.data) for evidence in answers for piece in evidence.pieces) <= ON_LOOP_BYTES:
+        return judge_all(answers)
+    return await asyncio.to_thread(judge_all, answers)
+
+
+def _said(span: Span, message: TaskScored | TaskFailed, arrival: Arrival) -> Outgoing:
+    if isinstance(message, TaskFailed):
+        span.set_attribute("quire.fault.code", message.fault.code)
+        span.set_status(Status(StatusCode.ERROR, message.fault.code))
+    else:
+        span.set_attribute("quire.checks", list(message.quality.checks))
+    return Outgoing(message, traceparent=headers_of(span)[0] or arrival.traceparent)
