@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from circuits import efficient
@@ -25,12 +25,14 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__ or "")
     parser.add_argument("--jobs", type=int, default=0, help="jobs each way; by default 200, with --full 1000")
     parser.add_argument("--priority", default="research", help="the jobs' class")
+    parser.add_argument("--targets", nargs="*", default=["simulation"], help="of the jobs; none leaves it to the rules")
     arguments = parser.parse_args(given)
     jobs = arguments.jobs or (1_000 if arguments.full else 200)
+    asked = {"priority": arguments.priority, "targets": arguments.targets, "tenant": TENANT}
     report = Report("latency", arguments)
     with started() as quire:
-        ways = {"http": over_http(quire, jobs, arguments.priority)}
-        ways["bus"] = asyncio.run(over_the_bus(quire, jobs, arguments.priority))
+        ways = {"http": over_http(quire, jobs, asked)}
+        ways["bus"] = asyncio.run(over_the_bus(quire, jobs, asked))
         for stage, seconds in asyncio.run(stages(quire)).items():
             report.row(
                 until=stage, jobs=len(seconds), p50_ms=1e3 * median(seconds), p99_ms=1e3 * quantile(seconds, 0.99)
@@ -56,19 +58,19 @@ def main(given: Sequence[str] | None = None) -> None:
     report.finish()
 
 
-def document(index: int, priority: str) -> dict[str, object]:
+def document(index: int, asked: Mapping[str, object]) -> dict[str, object]:
     """A small job; nobody has asked for these angles before."""
     ansatz = efficient(5, layers=1)
     program = ansatz.qasm(measured=True, angles=ansatz.draw(1, index)[0])
-    return {"kind": "sample", "program": program, "shots": 1_000, "tenant": TENANT, "priority": priority}
+    return {"kind": "sample", "program": program, "shots": 1_000, **asked}
 
 
-def over_http(quire: Embedded, jobs: int, priority: str) -> list[float]:
+def over_http(quire: Embedded, jobs: int, asked: Mapping[str, object]) -> list[float]:
     """Seconds from submit to result."""
     seconds = []
     with Client(quire.http, tenant=TENANT) as client:
         for index in range(jobs + WARM_UP):
-            ready = document(index, priority)
+            ready = document(index, asked)
             began = time.perf_counter()
             view = client.submit(ready).result(timeout=60)
             seconds.append(time.perf_counter() - began)
@@ -77,7 +79,7 @@ def over_http(quire: Embedded, jobs: int, priority: str) -> list[float]:
     return seconds
 
 
-async def over_the_bus(quire: Embedded, jobs: int, priority: str) -> list[float]:
+async def over_the_bus(quire: Embedded, jobs: int, asked: Mapping[str, object]) -> list[float]:
     """Seconds from publishing to the event that ends the job."""
     seconds = []
     async with connected(quire.nats) as client:
@@ -86,7 +88,7 @@ async def over_the_bus(quire: Embedded, jobs: int, priority: str) -> list[float]
         for _ in range(jobs + WARM_UP):  # those of the first way
             await ends.next_msg(timeout=10)
         for index in range(jobs + WARM_UP):
-            body, job = msgspec.json.encode(document(100_000 + index, priority)), str(uuid.uuid4())
+            body, job = msgspec.json.encode(document(100_000 + index, asked)), str(uuid.uuid4())
             headers = {
                 "ce-specversion": "1.0",
                 "ce-id": job,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import subprocess
 import sys
@@ -32,14 +33,15 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=0, help="jobs in all; by default 400, with --full 2000")
     parser.add_argument("--publishers", type=int, default=20, help="upstream publishers, a tenant each")
     parser.add_argument("--rate", type=float, default=0.0, help="jobs a second; 0 is as fast as they can be published")
+    parser.add_argument("--targets", nargs="*", default=["simulation"], help="of the jobs; none leaves it to the rules")
     arguments = parser.parse_args(given)
     jobs = arguments.jobs or (2_000 if arguments.full else 400)
     report = Report("small_jobs", arguments)
     with started() as quire:
-        publish(quire, documents("warm", arguments.publishers, 2 * arguments.publishers), 0.0)
+        publish(quire, documents("warm", arguments, 5 * arguments.publishers), 0.0)
         for turn in range(arguments.repeats or (3 if arguments.full else 1)):
             prefix = f"team{turn}"
-            lives = publish(quire, documents(prefix, arguments.publishers, jobs), arguments.rate)
+            lives = publish(quire, documents(prefix, arguments, jobs), arguments.rate)
             batches = asyncio.run(verified(quire, prefix, lives))
             enter(report, turn, lives, batches)
     measured = [row["jobs_per_s"] for row in report.rows]
@@ -59,14 +61,15 @@ def main(given: Sequence[str] | None = None) -> None:
     report.finish()
 
 
-def documents(prefix: str, publishers: int, jobs: int) -> dict[str, list[dict[str, object]]]:
+def documents(prefix: str, arguments: argparse.Namespace, jobs: int) -> dict[str, list[dict[str, object]]]:
     """For each tenant its jobs; the structures go round, the angles are never used twice."""
     made: dict[str, list[dict[str, object]]] = defaultdict(list)
-    structures = small_circuits()
+    structures, publishers = small_circuits(), arguments.publishers
     for index in range(jobs):
         ansatz = structures[(index // publishers) % len(structures)]
         program = ansatz.qasm(measured=True, angles=ansatz.draw(1, next(_NUMBERS))[0])
-        made[f"{prefix}-{index % publishers:02d}"].append({"kind": "sample", "program": program, "shots": SHOTS})
+        document = {"kind": "sample", "program": program, "shots": SHOTS, "targets": arguments.targets}
+        made[f"{prefix}-{index % publishers:02d}"].append(document)
     return made
 
 
