@@ -1,20 +1,114 @@
-"""Preprocessing on a real broker: the service hosted in the test's loop, and a plain client that speaks to it."""
+"""Preprocessing by itself, and on a real broker with a plain client that speaks to it."""
 
+import asyncio
+import hashlib
 import json
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 import nats
+import pytest
 import pytest_asyncio
 
-from quire_contracts.preparation import JobPrepared, PreparationFailed
+from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
+from quire_contracts.value import BlobRef, inline_blob
 from quire_preprocessing.__main__ import SERVICE
+from quire_preprocessing.draft import Bounds
+from quire_preprocessing.frames import Frames
+from quire_preprocessing.preparing import Preparer
+from quire_preprocessing.programs import Programs
 from quire_preprocessing.settings import Settings
+from quire_quantum.parse import parse
+from quire_quantum.stored_program import decode_program, encode_program
 from quire_service import hosted
+from quire_service.metrics import no_meter
 
 TYPE = "io.quire.job.prepare.v1"
+
+
+class MemoryStore:
+    """Keeps content by its digest, as the bus's store does, and says what was put."""
+
+    def __init__(self):
+        self.content = {}
+        self.puts = []
+
+    async def put(self, data, media_type):
+        self.puts.append(media_type)
+        if len(data) <= 16 * 1024:
+            return inline_blob(data, media_type)
+        digest = hashlib.sha256(data).hexdigest()
+        self.content[digest] = data
+        return BlobRef(sha256=digest, size=len(data), media_type=media_type)
+
+
+class MemoryFleet:
+    """What the broker would know, as bytes."""
+
+    def __init__(self):
+        self.known = {}
+
+    async def get(self, sha256):
+        await asyncio.sleep(0)
+        return decode_program(self.known[sha256]) if sha256 in self.known else None
+
+    async def put(self, sha256, program):
+        await asyncio.sleep(0)
+        self.known[sha256] = encode_program(program)
+
+
+@pytest.fixture
+def fleet():
+    return MemoryFleet()
+
+
+@pytest.fixture
+def parsed():
+    """The texts that were parsed."""
+    return []
+
+
+@pytest.fixture
+def make_preparer(spans, clock, fleet, parsed):
+    """Makes one process's preparer; all of them share one fleet."""
+    with ThreadPoolExecutor(2) as threads:
+
+        def run(work):
+            return asyncio.get_running_loop().run_in_executor(threads, work)
+
+        def parse_here(source):
+            parsed.append(source)
+            return parse(source)
+
+        def make(run=run, meter=None, store=None):
+            meter = meter or no_meter()
+            return Preparer(
+                programs=Programs(parse_here, fleet, run, most_bytes=2**24, meter=meter),
+                frames=Frames(clock, most_bytes=2**22, meter=meter),
+                store=store or MemoryStore(),
+                run=run,
+                at_once=asyncio.Semaphore(2),
+                bounds=Bounds(max_variables=30),
+                exact_variables=24,
+                tracer=spans.tracer("preprocessing"),
+                clock=clock,
+            )
+
+        yield make
+
+
+@pytest.fixture
+def command_for():
+    """A command for a document of JSON values, and the document's bytes."""
+
+    def command(document, seed=5):
+        body = json.dumps(document).encode()
+        return PrepareJob(job_id="j1", tenant="acme", document=inline_blob(body, "application/json"), seed=seed), body
+
+    return command
 
 
 @dataclass

@@ -35,8 +35,7 @@ def test_counts(operations, deep, pairs):
     assert two_qubit_gates(structure) == pairs
 
 
-def test_shots_are_those_of_the_whole_job():
-    structure = Structure(3, 0, 0, (CX01,))
-    assert estimate(structure, 7, 3, 100).shots == 2_100
-    assert estimate(structure, 7, 3, None).shots is None
-    assert estimate(structure, 7, 3, None).parameter_sets == 7
+def test_an_estimate_says_what_the_whole_job_needs():
+    needs = estimate(Structure(3, 0, 0, (CX01,)), 7, 2_100)
+    assert (needs.qubits, needs.parameter_sets, needs.shots, needs.two_qubit_gates) == (3, 7, 2_100, 1)
+    assert estimate(Structure(3, 0, 0, (CX01,)), 7, None).shots is None

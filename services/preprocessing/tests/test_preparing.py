@@ -2,18 +2,13 @@
 
 import asyncio
 import json
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 
-from quire_contracts.preparation import PrepareJob
-from quire_contracts.value import BlobRef, inline_blob
-from quire_preprocessing.draft import Bounds
-from quire_preprocessing.preparing import Preparer, refusal
+from quire_preprocessing.preparing import refusal
 from quire_preprocessing.refusal import Refused
-from quire_quantum.parse import parse_program
 from quire_quantum.structure import Structure
 
 HEAD = 'OPENQASM 3.0; include "stdgates.inc"; '
@@ -24,46 +19,13 @@ WIDE = {"kind": "optimize", "problem": {"type": "ising", "n": 30, "j": [[i, i + 
 DOCUMENTS = [SAMPLE, ESTIMATE, {**ESTIMATE, "precision": 0.1}, CUT, WIDE]
 
 
-class MemoryStore:
-    """Keeps content by its digest, as the bus's store does."""
-
-    def __init__(self):
-        self.content = {}
-
-    async def put(self, data, media_type):
-        if len(data) <= 16 * 1024:
-            return inline_blob(data, media_type)
-        digest = inline_blob(b"", media_type).sha256
-        self.content[digest] = data
-        return BlobRef(sha256=digest, size=len(data), media_type=media_type)
-
-
 @pytest.fixture
-def executor():
-    with ThreadPoolExecutor(2) as threads:
-        yield threads
-
-
-@pytest.fixture
-def preparer(spans, clock, executor):
-    return Preparer(
-        parse=parse_program,
-        store=MemoryStore(),
-        executor=executor,
-        bounds=Bounds(max_variables=30),
-        exact_variables=24,
-        tracer=spans.tracer("preprocessing"),
-        clock=clock,
-    )
-
-
-def command_for(document, seed=5):
-    body = json.dumps(document).encode()
-    return PrepareJob(job_id="j1", tenant="acme", document=inline_blob(body, "application/json"), seed=seed), body
+def preparer(make_preparer):
+    return make_preparer()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=["sample", "exact", "precise", "cut", "wide"])
-async def test_equal_documents_and_seeds_give_equal_bytes(preparer, clock, document):
+async def test_equal_documents_and_seeds_give_equal_bytes(preparer, command_for, clock, document):
     one = await preparer.prepare(*command_for(document))
     clock.advance(100)
     # Order and spacing of the document's JSON say nothing about the job.
@@ -74,14 +36,14 @@ async def test_equal_documents_and_seeds_give_equal_bytes(preparer, clock, docum
     assert one.timings != two.timings
 
 
-async def test_the_seed_moves_the_start_points_and_nothing_else(preparer):
+async def test_the_seed_moves_the_start_points_and_nothing_else(preparer, command_for):
     one, other = [(await preparer.prepare(*command_for(CUT, seed))).preparation for seed in (1, 2)]
     assert one.loop.start_points != other.loop.start_points
     same = msgspec.structs.replace(other, loop=one.loop)
     assert msgspec.json.encode(one) == msgspec.json.encode(same)
 
 
-async def test_a_sample_is_all_there(preparer):
+async def test_a_sample_is_all_there(preparer, command_for):
     preparation = (await preparer.prepare(*command_for(SAMPLE))).preparation
     structure = Structure.from_text(preparation.structure.inline.decode())
     assert structure.sha256 == preparation.structure.sha256
@@ -91,14 +53,14 @@ async def test_a_sample_is_all_there(preparer):
     assert (preparation.qubits, preparation.shots, preparation.observables) == (2, 1024, None)
 
 
-async def test_an_estimate_carries_its_observables(preparer):
+async def test_an_estimate_carries_its_observables(preparer, command_for):
     preparation = (await preparer.prepare(*command_for(ESTIMATE))).preparation
     expected = [{"labels": ["XI", "ZZ"], "coefficients": [2.0, 1.0]}]
     assert json.loads(preparation.observables.inline) == expected
     assert preparation.shots is None
 
 
-async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, monkeypatch, clock):
+async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, command_for, monkeypatch, clock):
     def slow(energy, seed, *, exact_variables):
         clock.advance(2.5)
         return solve(energy, seed, exact_variables=exact_variables)
@@ -118,19 +80,19 @@ async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, monke
     assert prepared.timings[0].started_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def test_a_wide_problem_gets_an_annealed_baseline(preparer):
+async def test_a_wide_problem_gets_an_annealed_baseline(preparer, command_for):
     baseline = (await preparer.prepare(*command_for(WIDE))).preparation.baseline
     assert (baseline.method, baseline.exact, baseline.value) == ("simulated annealing", False, -29.0)
 
 
-async def test_stages_are_spans(preparer, spans):
+async def test_stages_are_spans(preparer, command_for, spans):
     await preparer.prepare(*command_for(CUT))
     names = [span.name for span in spans.finished]
     assert names == ["quire.stage.parse", "quire.stage.encode", "quire.stage.baseline"]
     assert spans.named("quire.stage.baseline")[0].attributes["quire.baseline.exact"] is True
 
 
-async def test_the_baseline_leaves_the_loop_free(preparer):
+async def test_the_baseline_leaves_the_loop_free(preparer, command_for):
     document = {**WIDE, "problem": {**WIDE["problem"], "n": 22, "j": WIDE["problem"]["j"][:21]}}
     ticks = 0
 
@@ -146,7 +108,7 @@ async def test_the_baseline_leaves_the_loop_free(preparer):
     assert ticks > 20
 
 
-async def test_a_bad_document_is_refused_as_the_door_would(preparer):
+async def test_a_bad_document_is_refused_as_the_door_would(preparer, command_for):
     command, _ = command_for(CUT)
     for body in (b"", b"{", b"[" * 1_000, b'{"kind": "sample"}', b'{"kind": "optimize", "problem": 3}', b"\xff\xfe"):
         with pytest.raises(Refused) as caught:
@@ -157,7 +119,7 @@ async def test_a_bad_document_is_refused_as_the_door_would(preparer):
         assert event.problems
 
 
-async def test_a_rejected_program_points_at_the_program(preparer):
+async def test_a_rejected_program_points_at_the_program(preparer, command_for):
     with pytest.raises(Refused) as caught:
         await preparer.prepare(*command_for({**SAMPLE, "program": 'include "/etc/passwd";'}))
     (problem,) = caught.value.problems

@@ -32,33 +32,47 @@ def draft_of(document: SampleJob | EstimateJob, program: Program, bounds: Bounds
     """
     parameters = parameter_matrix(document.parameters, program.angles, bounds)
     observables: tuple[Observable, ...] | None = None
-    shots: int | None
-    circuits = 1
     if isinstance(document, SampleJob):
         structure, notes = measured(program.structure)
-        shots = document.shots
     else:
         structure, notes = unmeasured(program.structure, exact=document.precision == 0)
         observables = regular_observables(document, structure.num_qubits)
-        shots = shots_for(document.precision)
-        circuits = 1 if shots is None else _circuits(observables, bounds)
-    needs = estimate(structure, len(parameters), circuits, shots)
-    if needs.shots is not None and needs.shots > bounds.max_total_shots:
-        raise refuse(
-            "too-many-shots",
-            "/shots" if isinstance(document, SampleJob) else "/precision",
-            f"{len(parameters)} parameter sets x {circuits} circuits x {shots} shots are {needs.shots} shots",
-            limit=f"at most {bounds.max_total_shots} shots in one job",
-            hint="ask for fewer shots or a coarser precision, or split the parameter sets over several jobs",
-        )
+    shots = shots_of(document)
+    circuits = 1 if shots is None or observables is None else _circuits(observables, bounds)
+    total = total_shots(document, circuits, bounds)
     return Draft(
         structure=structure,
         parameters=parameters,
         observables=observables,
         shots=shots,
-        estimate=needs,
+        estimate=estimate(structure, len(parameters), total),
+        circuits=circuits,
         notes=notes,
     )
+
+
+def shots_of(document: SampleJob | EstimateJob) -> int | None:
+    """Shots of each circuit, None for exact values; raises as `shots_for` does."""
+    return document.shots if isinstance(document, SampleJob) else shots_for(document.precision)
+
+
+def total_shots(document: SampleJob | EstimateJob, circuits: int, bounds: Bounds) -> int | None:
+    """Shots of the whole job with `circuits` circuits for each parameter set; None for exact values.
+
+    Raises:
+        Refused: if they are too many.
+    """
+    shots, sets = shots_of(document), len(document.parameters)
+    total = None if shots is None else sets * circuits * shots
+    if total is not None and total > bounds.max_total_shots:
+        raise refuse(
+            "too-many-shots",
+            "/shots" if isinstance(document, SampleJob) else "/precision",
+            f"{sets} parameter sets x {circuits} circuits x {shots} shots are {total} shots",
+            limit=f"at most {bounds.max_total_shots} shots in one job",
+            hint="ask for fewer shots or a coarser precision, or split the parameter sets over several jobs",
+        )
+    return total
 
 
 def parameter_matrix(sets: ParameterSets, angles: AngleProgram, bounds: Bounds) -> NDArray[np.float64]:

@@ -18,6 +18,7 @@ class Draft:
     """What `Preparation` says, with plain values in place of blobs; the fields of the same name mean the same.
 
     parameters: float64 [sets, structure parameters], or None where a loop finds them.
+    circuits: circuits for each parameter set: measurement bases, 1 for sampling and for exact values.
     start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
     """
 
@@ -26,6 +27,7 @@ class Draft:
     observables: tuple[Observable, ...] | None
     shots: int | None
     estimate: Estimate
+    circuits: int = 1
     start_points: NDArray[np.float64] | None = None
     scale: Literal[1, -1] = 1
     notes: tuple[str, ...] = ()

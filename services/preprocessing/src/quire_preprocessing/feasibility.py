@@ -13,24 +13,20 @@ _THREE_QUBIT_COST: Final = 5
 DiVincenzo, 1996) and needed (Yu, Duan, Ying, arXiv:1301.3372)."""
 
 
-def estimate(structure: Structure, parameter_sets: int, circuits_each: int, shots: int | None) -> Estimate:
+def estimate(structure: Structure, parameter_sets: int, shots: int | None) -> Estimate:
     """A lower bound of what the work needs, any two qubits taken to be neighbours.
 
     Args:
         structure: what runs.
         parameter_sets: how many parameter sets it runs for.
-        circuits_each: circuits for each set: measurement bases, 1 for sampling.
-        shots: of each circuit; None for exact values.
-
-    Returns:
-        `shots` there is the total of the whole job, None for exact values.
+        shots: of the whole job, all parameter sets and measurement bases counted; None for exact values.
     """
     return Estimate(
         qubits=structure.num_qubits,
         depth=depth(structure),
         two_qubit_gates=two_qubit_gates(structure),
         parameter_sets=parameter_sets,
-        shots=None if shots is None else parameter_sets * circuits_each * shots,
+        shots=shots,
     )
 
 

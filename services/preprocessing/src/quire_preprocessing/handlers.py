@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from quire_bus.router import Router
 from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
 from quire_preprocessing.draft import Bounds
+from quire_preprocessing.fleet import BUCKET, BrokerPrograms, StoredProgram
+from quire_preprocessing.frames import Frames
 from quire_preprocessing.preparing import Preparer, refusal
+from quire_preprocessing.programs import Programs
 from quire_preprocessing.refusal import Refused
 from quire_quantum.sandbox import Sandbox, SandboxError
 from quire_resilience.errors import Transient
 from quire_service import Deps, Parts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from quire_bus.delivery import Delivery
     from quire_bus.envelope import Meta
     from quire_contracts.value import Fault
     from quire_preprocessing.settings import Settings
-    from quire_quantum.lift import Program
+    from quire_quantum.parse import Parsed
+
+T = TypeVar("T")
 
 
 async def build(deps: Deps[Settings]) -> Parts:
     """Consume what is to be prepared; programs are parsed in children that end with the service."""
     settings = deps.settings
     sandbox = deps.lifetime.enter_context(Sandbox(settings.parsers))
-    executor = ThreadPoolExecutor(settings.workers, thread_name_prefix="preprocessing")
+    executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="preprocessing")
     deps.lifetime.callback(executor.shutdown, wait=False, cancel_futures=True)
 
-    def parse(source: str) -> Program:
+    def parse(source: str) -> Parsed:
         try:
-            return sandbox.parse(source)
+            return sandbox.take_apart(source)
         except SandboxError as error:
             raise Transient("the parser's process does not start", code="parser-unavailable") from error
 
+    def run(work: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(executor, work)
+
+    fleet = BrokerPrograms(deps.bus.bucket(BUCKET, StoredProgram), deps.bus.blobs, run)
+    cache_bytes = settings.cache_mib * 2**20
     preparer = Preparer(
-        parse=parse,
+        programs=Programs(parse, fleet, run, most_bytes=cache_bytes, meter=deps.meter),
+        frames=Frames(deps.clock, most_bytes=cache_bytes // 4, meter=deps.meter),
         store=deps.bus.blobs,
-        executor=executor,
+        run=run,
+        at_once=asyncio.Semaphore(settings.threads),
         bounds=bounds_of(settings),
         exact_variables=settings.exact_variables,
         tracer=deps.tracer,

@@ -49,7 +49,7 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
         parameters=None,
         observables=(energy.observable(),),
         shots=document.shots,
-        estimate=estimate(structure, runs, 1, document.shots),
+        estimate=estimate(structure, runs, runs * document.shots),
         start_points=points,
         scale=energy.scale,
     )

@@ -3,47 +3,57 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Final, NamedTuple
 
 from opentelemetry.trace import Tracer
 
-from quire_contracts.document import JobDocument, OptimizeJob
+from quire_contracts.document import EstimateJob, OptimizeJob, SampleJob
 from quire_contracts.intake import DocumentError, content_sha256, parse_document
-from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
+from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
 from quire_preprocessing.baseline import solve
-from quire_preprocessing.circuits import draft_of
+from quire_preprocessing.circuits import draft_of, parameter_matrix
 from quire_preprocessing.draft import Bounds, Draft
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.frames import Frame, Frames, key_of
 from quire_preprocessing.optimisation import loop_of
+from quire_preprocessing.programs import Programs, Run
 from quire_preprocessing.refusal import Refused
 from quire_preprocessing.stages import Stages
-from quire_preprocessing.storing import ContentStore, put_away
+from quire_preprocessing.storing import ContentStore, put_away, put_matrix
 from quire_quantum.lift import Program
 from quire_quantum.rejection import ProgramRejected
 from quire_resilience.clock import Clock
 
-T = TypeVar("T")
+_SMALL: Final = 4_096
+"""Angles, parameter sets times parameters, that are worked out on the event loop: up to about 0.1 ms, which is what
+handing them to a thread costs."""
 
-ParseProgram = Callable[[str], Program]
-"""A program's text taken apart, never in this process; it blocks, and raises ProgramRejected."""
+
+class Circuit(NamedTuple):
+    """A document with a program, and the program."""
+
+    document: SampleJob | EstimateJob
+    program: Program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preparer:
     """Prepares jobs. Equal documents and seeds give equal preparations; only the timings differ.
 
+    programs: gives the program of a text.
+    frames: what was put away for earlier jobs.
     store: where the large parts go.
-    executor: runs what blocks: threads of our own, because hostile programs may hold them all for a while.
+    run: runs what takes long, in threads of our own, because hostile programs may hold them all for a while.
+    at_once: lets so many jobs at a time hold what took long, so that memory is bounded.
     exact_variables: up to how many variables the baseline is a proven optimum.
     """
 
-    parse: ParseProgram
+    programs: Programs
+    frames: Frames
     store: ContentStore
-    executor: Executor
+    run: Run
+    at_once: asyncio.Semaphore
     bounds: Bounds
     exact_variables: int
     tracer: Tracer
@@ -57,27 +67,11 @@ class Preparer:
         """
         stages = Stages(self.tracer, self.clock)
         try:
-            return await self._prepare(command, body, stages)
+            preparation = await self._prepare(command, body, stages)
         except DocumentError as error:
             raise Refused("document-invalid", *error.problems) from None
         except ProgramRejected as rejection:
             raise Refused(rejection.code, rejection.problem("/program")) from None
-
-    async def _prepare(self, command: PrepareJob, body: bytes, stages: Stages) -> JobPrepared:
-        with stages.stage("parse"):
-            document = parse_document(body)
-            program = (
-                None if isinstance(document, OptimizeJob) else await self._run(partial(self.parse, document.program))
-            )
-        with stages.stage("encode") as span:
-            draft, energy = await self._run(partial(encode, document, program, command.seed, self.bounds))
-            span.set_attribute("quire.structure.sha256", draft.structure.sha256)
-        baseline = None
-        if energy is not None:
-            with stages.stage("baseline") as span:
-                baseline = await self._run(partial(solve, energy, command.seed, exact_variables=self.exact_variables))
-                span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
-        preparation = await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
         return JobPrepared(
             job_id=command.job_id,
             tenant=command.tenant,
@@ -86,26 +80,54 @@ class Preparer:
             baseline_seconds=stages.seconds("baseline"),
         )
 
-    def _run(self, work: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(self.executor, work)
+    async def _prepare(self, command: PrepareJob, body: bytes, stages: Stages) -> Preparation:
+        with stages.stage("parse"):
+            work = await self._read(body)
+        if isinstance(work, OptimizeJob):
+            async with self.at_once:
+                return await self._loop(work, command.seed, stages)
+        with stages.stage("encode") as span:
+            preparation = await self._circuit(work)
+            span.set_attribute("quire.structure.sha256", preparation.structure.sha256)
+            return preparation
+
+    async def _read(self, body: bytes) -> OptimizeJob | Circuit:
+        document = parse_document(body)
+        if isinstance(document, OptimizeJob):
+            return document
+        return Circuit(document, await self.programs.program(document.program))
+
+    async def _circuit(self, work: Circuit) -> Preparation:
+        document, program = work
+        key = key_of(document, program.structure.sha256)
+        frame = self.frames.get(key)
+        if frame is not None and len(document.parameters) * len(program.angles.columns) <= _SMALL:
+            numbers = parameter_matrix(document.parameters, program.angles, self.bounds)
+            return frame.filled(document, await put_matrix(numbers, self.store), self.bounds)
+        async with self.at_once:
+            if frame is not None:
+                numbers = await self.run(partial(parameter_matrix, document.parameters, program.angles, self.bounds))
+                return frame.filled(document, await put_matrix(numbers, self.store), self.bounds)
+            draft = await self.run(partial(drafted, document, program, self.bounds))
+            preparation = await put_away(draft, self.store, input_sha256=content_sha256(document))
+            self.frames.put(key, Frame(preparation, draft.circuits))
+            return preparation
+
+    async def _loop(self, document: OptimizeJob, seed: int, stages: Stages) -> Preparation:
+        with stages.stage("encode") as span:
+            draft, energy = await self.run(partial(loop_of, document, seed, self.bounds))
+            span.set_attribute("quire.structure.sha256", draft.structure.sha256)
+        with stages.stage("baseline") as span:
+            baseline = await self.run(partial(solve, energy, seed, exact_variables=self.exact_variables))
+            span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
+        return await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
 
 
-def encode(document: JobDocument, program: Program | None, seed: int, bounds: Bounds) -> tuple[Draft, Energy | None]:
-    """A document as a draft: of its parsed program, or of its problem, whose energy is given along.
-
-    Raises:
-        Refused: with everything that is wrong with it.
-        ValueError: for a document with a program whose program was not parsed.
-    """
-    if isinstance(document, OptimizeJob):
-        draft, energy = loop_of(document, seed, bounds)
-    elif program is not None:
-        draft, energy = draft_of(document, program, bounds), None
-    else:
-        raise ValueError("the document's program has to be parsed first")
-    # A structure keeps the text it once wrote: a long one is written here, off the event loop.
+def drafted(document: SampleJob | EstimateJob, program: Program, bounds: Bounds) -> Draft:
+    """The draft, its structure's text written: a long one takes time, and a structure keeps what it once wrote."""
+    draft = draft_of(document, program, bounds)
     draft.structure.to_text()
-    return draft, energy
+    return draft
 
 
 def refusal(command: PrepareJob, refused: Refused) -> PreparationFailed:

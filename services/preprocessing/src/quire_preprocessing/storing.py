@@ -34,14 +34,14 @@ async def put_away(
     """
     loop = None
     if draft.start_points is not None:
-        loop = Loop(start_points=await _matrix(draft.start_points, store), scale=draft.scale)
+        loop = Loop(start_points=await put_matrix(draft.start_points, store), scale=draft.scale)
     observables = None
     if draft.observables is not None:
         observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
     return Preparation(
         structure=await store.put(draft.structure.to_text().encode(), STRUCTURE),
         qubits=draft.structure.num_qubits,
-        parameters=None if draft.parameters is None else await _matrix(draft.parameters, store),
+        parameters=None if draft.parameters is None else await put_matrix(draft.parameters, store),
         observables=observables,
         shots=draft.shots,
         input_sha256=input_sha256,
@@ -52,6 +52,7 @@ async def put_away(
     )
 
 
-async def _matrix(numbers: NDArray[np.float64], store: ContentStore) -> Matrix:
+async def put_matrix(numbers: NDArray[np.float64], store: ContentStore) -> Matrix:
+    """Store a matrix of float64 and refer to it."""
     rows, columns = numbers.shape
     return Matrix(rows=rows, columns=columns, data=await store.put(numbers.astype("<f8").tobytes(), MATRIX))
