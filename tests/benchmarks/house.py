@@ -80,6 +80,22 @@ async def said(client: Nats, kind: type[M], *, tenant: str = "*", key: str = "*"
     return [message for message in found if isinstance(message, kind)]
 
 
+async def stages(quire: Embedded) -> dict[str, list[float]]:
+    """Seconds between each message of a job's life and the one before, by the broker's clock; jobs do not overlap."""
+    async with connected(quire.nats) as client:
+        messages = [*await stored(client, "quire.cmd.>"), *await stored(client, "quire.evt.>")]
+    messages.sort(key=lambda message: message.metadata.sequence.stream)
+    found: dict[str, list[float]] = {}
+    before = messages[0].metadata.timestamp
+    for message in messages:
+        _, _, _, noun, verb, _, _ = message.subject.split(".")
+        at = message.metadata.timestamp
+        if (noun, verb) != ("job", "submit"):
+            found.setdefault(f"{noun}.{verb}", []).append((at - before).total_seconds())
+        before = at
+    return found
+
+
 def memory_mb(pid: int) -> dict[str, float]:
     """Memory of a process and all below it, in MB (10^6 bytes).
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 from circuits import efficient
-from house import connected, started, stored
+from house import connected, stages, started
 from measure import Report, command_line, median, quantile
 
 from quire.client import Client
@@ -102,22 +102,6 @@ async def over_the_bus(quire: Embedded, jobs: int, asked: Mapping[str, object]) 
             if not message.subject.endswith(job):
                 raise RuntimeError(f"{message.subject} ended, not {job}")
     return seconds
-
-
-async def stages(quire: Embedded) -> dict[str, list[float]]:
-    """Seconds between each message of a job's life and the one before, by the broker's clock; jobs do not overlap."""
-    async with connected(quire.nats) as client:
-        messages = [*await stored(client, "quire.cmd.>"), *await stored(client, "quire.evt.>")]
-    messages.sort(key=lambda message: message.metadata.sequence.stream)
-    found: dict[str, list[float]] = {}
-    before = messages[0].metadata.timestamp
-    for message in messages:
-        _, _, _, noun, verb, _, _ = message.subject.split(".")
-        at = message.metadata.timestamp
-        if (noun, verb) != ("job", "submit"):
-            found.setdefault(f"{noun}.{verb}", []).append((at - before).total_seconds())
-        before = at
-    return found
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import aer
 import numpy as np
 from circuits import Ansatz, qaoa
-from house import started
+from house import stages, started
 from measure import Report, command_line, interleaved, median, timed
 
 from quire.client import Client
@@ -20,7 +21,7 @@ LIMITS = {10: 20.0, 12: 8.0, 14: 7.0, 16: 4.0}
 
 COUNTS_LIMIT, LOOP_LIMIT, EXACT_LIMIT, AER_LIMIT = 10.0, 800.0, 6.0, 1.15
 TRIED_SETS, LOOP_SETS = 100, 5
-BY_AER = {"QUIRE_GPU_SIMULATION_ENGINE": "aer"}
+BY_AER = {"QUIRE_GPU_SIMULATION_EXECUTOR": "aer"}
 WAYS = ("values", "counts", "exact", "aer")
 
 
@@ -30,6 +31,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--qubits", type=int, nargs="+", help="widths; by default 10 and 12, with --full up to 16")
     parser.add_argument("--sets", type=int, default=1_000, help="parameter sets in the sweep")
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS), help="what is asked for, and of whom")
+    parser.add_argument("--stages", action="store_true", help="also between which messages the time went")
     arguments = parser.parse_args(given)
     widths = arguments.qubits or ([10, 12, 14, 16] if arguments.full else [10, 12])
     report = Report("sweep", arguments)
@@ -39,6 +41,9 @@ def main(given: Sequence[str] | None = None) -> None:
             for qubits in widths:
                 for way in asked:
                     compare(report, client, qaoa(qubits), way, arguments.sets, arguments.repeats or repeats(qubits))
+            if arguments.stages:
+                for stage, seconds in asyncio.run(stages(quire)).items():
+                    report.row(until=stage, messages=len(seconds), p50_ms=1e3 * median(seconds))
     if "aer" in arguments.ways:
         with started(BY_AER) as quire, Client(quire.http) as client:
             for qubits in widths:
