@@ -10,14 +10,14 @@ from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
-from quire_quantum_gateway.providers.braket_provider import BraketProvider
+from quire_quantum_gateway.providers.braket_provider import braket_provider
 from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
 from quire_testing.executor_suite import TURN_MEASURED, ExecutorSuite, measure
 
 NOTHING = np.zeros((1, 0))
-PROVIDER = BraketProvider(("*",), 24, SystemClock())
+PROVIDER = braket_provider(("*",), 24, SystemClock())
 
 
 class TestStateVector(ExecutorSuite):

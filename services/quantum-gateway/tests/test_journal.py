@@ -71,9 +71,11 @@ def test_nothing_follows_an_answer(event):
         transition(follow(INTENDED, Accepted(1, "x"), Retrieved(1, ANSWER)), event, NOW)
 
 
-def test_an_answer_needs_a_submission():
-    with pytest.raises(IllegalStep):
-        transition(follow(INTENDED), Retrieved(1, ANSWER), NOW)
+def test_an_answer_needs_an_intent_and_where_all_of_it_was_known_no_submission():
+    assert transition(follow(INTENDED), Retrieved(1, ANSWER), NOW).provider_job_id == ""
+    for earlier in (None, follow(INTENDED, Refused(1, fault())), follow(INTENDED, Lost(1, "?"))):
+        with pytest.raises(IllegalStep):
+            transition(earlier, Retrieved(1, ANSWER), NOW)
 
 
 def test_a_batch_id_belongs_to_one_request():

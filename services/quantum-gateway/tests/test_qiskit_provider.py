@@ -8,7 +8,7 @@ from quire_quantum.executor import Member, Work
 from quire_quantum.observables import normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 from quire_quantum_gateway.providers.port import ProviderExecutor
-from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, QiskitProvider
+from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, qiskit_provider
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
 from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN_MEASURED, ExecutorSuite, measure
@@ -18,7 +18,7 @@ NOTHING = np.zeros((1, 0))
 
 @pytest.fixture(scope="module")
 def provider():
-    return QiskitProvider(("aer", "fake_manila", "generic_*"), MachineSettings(), SystemClock())
+    return qiskit_provider(("aer", "fake_manila", "generic_*"), MachineSettings(), SystemClock())
 
 
 class TestIdeal(ExecutorSuite):
@@ -96,7 +96,7 @@ def test_every_gate_runs_with_each_rows_own_angles(provider):
 
 def test_a_noisy_circuit_is_measured_after_routing():
     """Its five qubits are within the limit of the device and above that of noise."""
-    provider = QiskitProvider(("*",), MachineSettings(max_noisy_qubits=3), SystemClock())
+    provider = qiskit_provider(("*",), MachineSettings(max_noisy_qubits=3), SystemClock())
     star = tuple(Operation("cx", (0, leaf)) for leaf in range(1, 5))
     structure = Structure(5, 1, 0, (*star, measure(0, 0)))
     with pytest.raises(Permanent, match="unsupported-width"):
@@ -133,7 +133,7 @@ def test_more_than_64_bits(provider):
 
 @pytest.mark.parametrize("name", ["fake_nowhere", "nothing", "generic_0"])
 def test_an_unknown_backend_is_refused(name):
-    provider = QiskitProvider(("*",), MachineSettings(), SystemClock())
+    provider = qiskit_provider(("*",), MachineSettings(), SystemClock())
     with pytest.raises(Permanent) as caught:
         provider.capabilities(name)
     assert (caught.value.kind, caught.value.code) == ("invalid", "unsupported-target")

@@ -46,6 +46,7 @@ class FakeProvider:
         self.gate = threading.Event()
         self.gate.set()
         self.spoil = None
+        self.identity_now = None
         self._jobs = LocalJobs()
         self._executor = FakeExecutor("qiskit:aer")
 
@@ -54,6 +55,12 @@ class FakeProvider:
 
     def capabilities(self, backend):
         return Capabilities(target=f"qiskit:{backend}", max_qubits=12, exact=True)
+
+    def identity(self, backend):
+        return self.identity_now
+
+    def refresh(self):
+        return ()
 
     def cost(self, backend, work):
         return Quote()

@@ -37,3 +37,15 @@ def read_out(states: NDArray[np.int64], measured: Mapping[int, int]) -> NDArray[
     for bit, qubit in measured.items():
         outcomes |= ((states >> qubit) & 1).astype(np.uint64) << np.uint64(bit)
     return outcomes
+
+
+def read_text(
+    states: NDArray[np.int64], tallies: NDArray[np.int64], measured: Mapping[int, int], bits: int
+) -> dict[str, int]:
+    """As `read_out`, for outcomes of any width: text (right-most character is bit 0) to tally."""
+    found: dict[str, int] = {}
+    for state, tally in zip(states.tolist(), tallies.tolist(), strict=True):
+        number = sum((state >> qubit & 1) << bit for bit, qubit in measured.items())
+        text = format(number, f"0{bits}b")
+        found[text] = found.get(text, 0) + tally
+    return found

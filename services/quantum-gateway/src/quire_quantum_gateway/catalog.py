@@ -3,42 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, TypeVar
 
-from quire_quantum_gateway.providers.braket_provider import BraketProvider
+from quire_plane.compile_cache import CompileCache
+from quire_quantum_gateway.providers.braket_provider import BACKENDS, braket_provider
 from quire_quantum_gateway.providers.faults import NO_BACKEND, error_of, fault_of
 from quire_quantum_gateway.providers.port import ProviderExecutor
-from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, QiskitProvider
+from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, qiskit_provider
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.metrics import Meter
+
+    from quire_quantum_gateway.providers.braket_local import Parsed
     from quire_quantum_gateway.providers.port import Provider
+    from quire_quantum_gateway.providers.qiskit_runs import Compiled
     from quire_quantum_gateway.settings import Settings
     from quire_resilience.clock import Clock
+
+C = TypeVar("C")
 
 Catalog = Mapping[str, "Provider"]
 """Providers by name."""
 
 
-def open_catalog(settings: Settings, clock: Clock) -> Catalog:
+def open_catalog(settings: Settings, clock: Clock, meter: Meter | None = None) -> Catalog:
     """The providers of the enabled targets; their SDKs are imported when the first work comes."""
+
+    def cache(name: str, weigh: Callable[[C], int]) -> CompileCache[C]:
+        return CompileCache(
+            settings.compiled_circuits,
+            weigh=weigh,
+            max_weight=settings.compiled_gates,
+            clock=clock,
+            max_age=settings.compiled_seconds,
+            meter=meter,
+            name=name,
+        )
+
+    qiskit: CompileCache[Compiled] = cache("qiskit", lambda compiled: len(compiled.circuit.data))
+    braket: CompileCache[Parsed] = cache("braket", lambda parsed: len(parsed.gates))
+    machines = MachineSettings(
+        memory_mib=settings.memory_mib,
+        threads=settings.threads,
+        max_qubits=settings.max_qubits,
+        max_noisy_qubits=settings.max_noisy_qubits,
+        optimization_level=settings.optimization_level,
+        seed_transpiler=settings.seed_transpiler,
+    )
+    backends = enabled(settings.program_sets, "braket")
+    sets = {name: settings.program_set_executables for name in BACKENDS if _matches(name, backends)}
     providers: tuple[Provider, ...] = (
-        QiskitProvider(
-            enabled(settings.targets, "qiskit"),
-            MachineSettings(
-                threads=settings.threads,
-                max_qubits=settings.max_qubits,
-                max_noisy_qubits=settings.max_noisy_qubits,
-                optimization_level=settings.optimization_level,
-                seed_transpiler=settings.seed_transpiler,
-            ),
-            clock,
-            compiled=settings.compiled_circuits,
-        ),
-        BraketProvider(
-            enabled(settings.targets, "braket"), settings.max_qubits, clock, compiled=settings.compiled_circuits
-        ),
+        qiskit_provider(enabled(settings.targets, "qiskit"), machines, clock, qiskit),
+        braket_provider(enabled(settings.targets, "braket"), settings.max_qubits, clock, braket, sets),
     )
     return {provider.name: provider for provider in providers if enabled(settings.targets, provider.name)}
+
+
+def _matches(name: str, patterns: tuple[str, ...]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def enabled(targets: tuple[str, ...], provider: str) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from quire_contracts.batch import BatchExecuted
 from quire_plane import Lanes, Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.submissions import Submissions, Ticket
+from quire_resilience.errors import Transient
 
 if TYPE_CHECKING:
     from quire_bus.envelope import Meta
@@ -39,18 +40,31 @@ class Gateway:
             if isinstance(ticket, BatchExecuted):
                 return ticket
             try:
-                executed = await self.plane.run(batch, cause, partial(self._perform, batch, ticket))
+                identity = await self._identity(batch.target)
+                perform = partial(self._perform, batch, ticket, identity)
+                executed = await self.plane.run(batch, cause, perform, identity)
             except Exception as error:
                 await self.journal.ended_badly(ticket, error)
                 raise
             await self.journal.retrieved(ticket, executed)
             return executed
 
-    async def _perform(self, batch: Batch, ticket: Ticket, work: Work) -> Outcome:
+    async def _identity(self, target: str) -> str | None:
+        """What answers of the target may be shared by; opens its backend if nobody has."""
+        provider, backend = find(self.catalog, target)
+        identity = provider.identity(backend)
+        if identity is None:
+            await self.lanes.run(target, partial(provider.capabilities, backend))
+            identity = provider.identity(backend)
+        return identity
+
+    async def _perform(self, batch: Batch, ticket: Ticket, identity: str | None, work: Work) -> Outcome:
         """Give the work to its provider, write down the job, and wait for it."""
         provider, backend = find(self.catalog, batch.target)
         token = ticket.submission.token
         job_id, waited = await self.lanes.run(batch.target, partial(provider.submit, backend, work, token))
         await self.journal.accepted(ticket, job_id)
         outcome, waited_again = await self.lanes.run(batch.target, partial(provider.retrieve, job_id))
+        if provider.identity(backend) != identity:
+            raise Transient("the backend was calibrated while the batch ran", code="calibrated-meanwhile")
         return with_wait(outcome, waited + waited_again)

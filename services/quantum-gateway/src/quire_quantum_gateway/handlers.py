@@ -8,6 +8,10 @@ from quire_bus.delivery import Delivery
 from quire_bus.router import Router
 from quire_contracts.batch import ExecuteBatch
 from quire_plane import Lanes, Plane, batch_failed, warm
+from quire_plane.coalescing import Coalescing
+from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
+from quire_plane.result_memory import ResultMemory
+from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.catalog import open_catalog, warmable
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.journal import KIND, Submission
@@ -18,18 +22,32 @@ from quire_service import Deps, Parts
 
 async def build(deps: Deps[Settings]) -> Parts:
     """The gateway's consumer, its providers, its journal and its threads."""
-    bus, clock = deps.bus, deps.clock
-    lanes = Lanes(deps.settings.threads_per_target, clock)
+    bus, clock, settings = deps.bus, deps.clock, deps.settings
+    lanes = Lanes(settings.threads_per_target, clock)
     deps.lifetime.push_async_callback(lanes.close)
+    catalog = open_catalog(settings, clock, deps.meter)
+    memory = ResultMemory(clock, max_bytes=settings.results_mib * 1024 * 1024, max_age=settings.results_seconds)
+    fleet = FleetResults(
+        bus.bucket(BUCKET, KeptResult), bus.blobs, threshold_seconds=settings.fleet_results_from_seconds
+    )
     gateway = Gateway(
-        catalog=open_catalog(deps.settings, clock),
-        plane=Plane(blobs=bus.blobs, publisher=bus.publisher, clock=clock, tracer=deps.tracer),
+        catalog=catalog,
+        plane=Plane(
+            blobs=bus.blobs,
+            publisher=bus.publisher,
+            clock=clock,
+            tracer=deps.tracer,
+            coalescing=Coalescing(memory, deps.meter, fleet),
+        ),
         lanes=lanes,
         journal=Submissions(bus.records(KIND, Submission), bus.blobs, clock),
     )
     return Parts(
-        routers=(router(gateway, workers=deps.settings.workers),),
-        background={"warming": partial(warm, warmable(gateway.catalog, deps.settings.warm_targets), lanes)},
+        routers=(router(gateway, workers=settings.workers),),
+        background={
+            "warming": partial(warm, warmable(catalog, settings.warm_targets), lanes),
+            "calibrations": partial(calibrations.watch, catalog, lanes, clock, settings.calibration_seconds),
+        },
     )
 
 

@@ -5,7 +5,8 @@
     (nothing) --Intended--> intent --Accepted--> submitted --Retrieved--> retrieved
                               |                     |
                               |---- Refused --------|--> failed      the provider does not have it, or it ended badly
-                              '---- Lost -----------'--> unknown     nobody can say; never read as failed
+                              |---- Lost -----------'--> unknown     nobody can say; never read as failed
+                              '---- Retrieved ---------> retrieved   all of it was known from earlier runs
     intent, submitted, unknown, failed --Intended (next epoch)--> intent    taken over, or tried again
 
 Laws: no provider call without a stored intent; the provider's job id is stored before the job is waited for; an answer
@@ -119,7 +120,7 @@ Event = Intended | Accepted | Retrieved | Refused | Lost
 _ALLOWED: Final[dict[type, tuple[frozenset[str | None], State]]] = {
     Intended: (frozenset({None, "intent", "submitted", "unknown", "failed"}), "intent"),
     Accepted: (frozenset({"intent", "unknown"}), "submitted"),
-    Retrieved: (frozenset({"submitted"}), "retrieved"),
+    Retrieved: (frozenset({"intent", "submitted"}), "retrieved"),
     Refused: (frozenset({"intent", "submitted"}), "failed"),
     Lost: (frozenset({"intent", "submitted"}), "unknown"),
 }

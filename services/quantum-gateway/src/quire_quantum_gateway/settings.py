@@ -37,4 +37,23 @@ class Settings(ServiceSettings):
     )
     optimization_level: int = Field(default=1, ge=0, le=3, description="Qiskit's, of the compiler.")
     seed_transpiler: int = Field(default=7, ge=0, lt=2**31, description="Qiskit's, so that layouts repeat.")
+    memory_mib: int = Field(default=1024, ge=16, description="Memory for the probabilities of one simulation.")
     compiled_circuits: int = Field(default=256, ge=1, le=100_000, description="Compilations kept for each provider.")
+    compiled_gates: int = Field(default=2_000_000, ge=1_000, description="Gates of all compilations kept, together.")
+    compiled_seconds: float = Field(default=24 * 3600.0, gt=0, description="Age at which a compilation is made anew.")
+    calibration_seconds: float = Field(
+        default=300.0, gt=0, description="How often the calibrations of open backends are read again."
+    )
+    program_sets: tuple[Pattern, ...] = Field(
+        default=(),
+        description="Braket targets whose work goes out as program sets: those whose service is paid for by the task. "
+        "Their answers cannot be seeded. Locally sets are slower.",
+    )
+    program_set_executables: int = Field(default=100, ge=1, le=10_000, description="Executables in a program set.")
+    results_mib: int = Field(default=64, ge=1, description="Repeatable answers kept in memory.")
+    results_seconds: float = Field(default=3600.0, gt=0, description="Age at which an answer in memory is forgotten.")
+    fleet_results_from_seconds: float = Field(
+        default=0.25,
+        ge=0,
+        description="Answers that took at least so long are kept for all gateways, and looked up by them.",
+    )

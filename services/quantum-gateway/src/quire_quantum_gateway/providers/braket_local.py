@@ -1,9 +1,9 @@
-"""Braket's local simulators, made repeatable and spared the parsing of the same program for every row.
+"""Braket's local simulators, without the parsing, checking and wrapping that their tasks pay for every row.
 
-Both are done by a subclass of the simulator that Braket's `LocalSimulator` is then given, the way in that it documents.
-Each simulation of the SDK draws from a NumPy generator of its own, made without a seed in its constructor
-(`StateVectorSimulation` and `DensityMatrixSimulation` of amazon-braket-default-simulator 1.4x); a subclass can put a
-seeded one in its place, so nothing global is seeded and threads do not disturb each other.
+A task of `LocalSimulator` parses its program (24 to 400 ms), then gives the gates to a simulation and draws from it.
+Here the program is parsed once for each structure, and the simulation (`StateVectorSimulation` and
+`DensityMatrixSimulation` of amazon-braket-default-simulator) is given the gates with each row's angles set; what is
+drawn comes from the row's own random stream.
 """
 
 from __future__ import annotations
@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from braket.default_simulator import DensityMatrixSimulator, StateVectorSimulator
+from braket.default_simulator import observables as pauli
+from braket.default_simulator.density_matrix_simulation import DensityMatrixSimulation
 from braket.default_simulator.openqasm.interpreter import Interpreter
 from braket.default_simulator.openqasm.program_context import ProgramContext
-from braket.devices import LocalSimulator
-from braket.ir.openqasm import Program
+from braket.default_simulator.state_vector_simulation import StateVectorSimulation
 
-from quire_quantum.braket_program import BraketProgram, to_braket
+from quire_plane.sampling import draw
+from quire_quantum.braket_program import to_braket
 from quire_quantum.observables import without_final_measurements
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -32,107 +33,91 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Parsed:
-    """A program as Braket's interpreter leaves it, inputs still free.
+    """A program as Braket's interpreter leaves it, inputs still free, and only the qubits that it uses.
 
-    `slots` names the instructions that have a free angle: (position, input, scale, offset).
+    slots: the gates that have a free angle: (position, input, scale, offset).
+    measured: bit to the place of its qubit in a basis state's number, which has qubit 0 at its highest place.
+    terms: the observables asked for; None stands for the identity.
     """
 
-    program: BraketProgram
-    circuit: Any
+    gates: tuple[Any, ...]
     slots: tuple[tuple[int, int, float, float], ...]
+    qubits: int
+    measured: Mapping[int, int]
+    terms: tuple[Any, ...]
     depth: int
     two_qubit_gates: int
 
 
-@dataclass(frozen=True)
-class _Context:
-    """What the simulator reads of an interpreted program."""
-
-    circuit: Any
-    is_branched: bool = False
-
-
 def parse(structure: Structure, expectations: Sequence[str] = ()) -> Parsed:
-    """Parse a structure once, as Braket's own simulator would for every run."""
-    program = to_braket(without_final_measurements(structure) if expectations else structure, expectations)
-    context = Interpreter(ProgramContext()).run(source=program.source, inputs={})
-    circuit = context.circuit
+    """Parse a structure's program once, by Braket's own interpreter.
+
+    expectations: Pauli labels whose exact values will be asked for; without any, the structure's measurements will be.
+    """
+    program = to_braket(without_final_measurements(structure) if expectations else structure)
+    circuit = Interpreter(ProgramContext()).run(source=program.source, inputs={}).circuit
     inputs = {name: index for index, name in enumerate(program.inputs)}
-    slots = []
+    support = {qubit for label in expectations for qubit, each in enumerate(reversed(label)) if each != "I"}
+    touched = {qubit for gate in circuit.instructions for qubit in gate.targets}
+    used = sorted(touched | support | set(program.measured_qubits)) or [0]
+    index = {qubit: position for position, qubit in enumerate(used)}
+    gates, slots = [], []
     for position, instruction in enumerate(circuit.instructions):
+        gate = copy(instruction)
+        gate._targets = tuple(index[qubit] for qubit in instruction.targets)  # noqa: SLF001 - as Braket renumbers them
+        gates.append(gate)
         angle: Any = getattr(instruction, "_angle", None)
         if getattr(angle, "free_symbols", None):
             (symbol,) = angle.free_symbols
-            scale, offset = float(angle.coeff(symbol, 1)), float(angle.coeff(symbol, 0))
-            slots.append((position, inputs[str(symbol)], scale, offset))
-    targets = [tuple(instruction.targets) for instruction in circuit.instructions]
-    return Parsed(program, circuit, tuple(slots), _depth(targets), sum(len(each) == 2 for each in targets))  # noqa: PLR2004
+            slots.append((position, inputs[str(symbol)], float(angle.coeff(symbol, 1)), float(angle.coeff(symbol, 0))))
+    measured = zip(program.measured_bits, program.measured_qubits, strict=True)
+    return Parsed(
+        gates=tuple(gates),
+        slots=tuple(slots),
+        qubits=len(used),
+        measured={bit: len(used) - 1 - index[qubit] for bit, qubit in measured},
+        terms=tuple(_term(label, index) for label in expectations),
+        depth=_depth([gate.targets for gate in gates]),
+        two_qubit_gates=sum(len(gate.targets) == 2 for gate in gates),  # noqa: PLR2004
+    )
 
 
 def sample(
     simulator: str, parsed: Parsed, row: NDArray[np.float64], shots: int, generator: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Single shots of one row, uint8 [shots, measurements], columns by rising classical bit."""
-    result = _run(simulator, parsed, row, shots, generator)
-    if tuple(result.measured_qubits) != parsed.program.measured_qubits:
-        raise RuntimeError("the simulator measured other qubits than the program says")
-    return np.asarray(result.measurements, dtype=np.uint8).reshape(shots, len(parsed.program.measured_bits))
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Basis states of one row, rising, and how often each was drawn; `parsed.measured` says how to read them."""
+    return draw(np.abs(_run(simulator, parsed, row).probabilities), shots, generator)
 
 
 def expectations(simulator: str, parsed: Parsed, row: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The program's expectation values for one row, in their order."""
-    result = _run(simulator, parsed, row, 0, np.random.default_rng(0))
-    return np.array([float(value) for value in result.values])
+    """The expectation values asked for, for one row, in their order."""
+    simulation = _run(simulator, parsed, row)
+    return np.array([1.0 if term is None else float(simulation.expectation(term)) for term in parsed.terms])
 
 
-def _run(simulator: str, parsed: Parsed, row: NDArray[np.float64], shots: int, generator: np.random.Generator) -> Any:
-    inputs = dict(zip(parsed.program.inputs, row.tolist(), strict=True))
-    device = LocalSimulator(_SIMULATORS[simulator](_bound(parsed, row), generator))
-    return device.run(Program(source=parsed.program.source, inputs=inputs), shots=shots).result()
-
-
-def _bound(parsed: Parsed, row: NDArray[np.float64]) -> Any:
-    """The parsed circuit with its angles set; the simulator renumbers qubits in place, so everything is a copy."""
-    circuit = copy(parsed.circuit)
-    circuit.instructions = [copy(instruction) for instruction in parsed.circuit.instructions]
-    circuit.results = [each.copy() for each in parsed.circuit.results]
+def _run(simulator: str, parsed: Parsed, row: NDArray[np.float64]) -> Any:
+    gates = list(parsed.gates)
     for position, column, scale, offset in parsed.slots:
-        circuit.instructions[position]._angle = scale * row[column] + offset  # noqa: SLF001 - no public way to bind
-    return circuit
+        gates[position] = gate = copy(gates[position])
+        gate._angle = scale * row[column] + offset  # noqa: SLF001 - no public way to bind a parsed gate
+    simulation = _SIMULATIONS[simulator](parsed.qubits)
+    simulation.evolve(gates)
+    return simulation
 
 
-class _Bound:
-    """Runs one bound circuit and draws from one generator."""
-
-    def __init__(self, circuit: Any, generator: np.random.Generator) -> None:
-        super().__init__()
-        self._circuit = circuit
-        self._generator = generator
-
-    def parse_program(self, _program: Any) -> _Context:
-        return _Context(self._circuit)
-
-    def _parse_program_with_shots(self, _program: Any, _shots: int) -> _Context:
-        return _Context(self._circuit)
-
-    def initialize_simulation(self, **kwargs: Any) -> Any:
-        simulation = super().initialize_simulation(**kwargs)  # type: ignore[misc]
-        simulation._rng_generator = self._generator  # noqa: SLF001 - see the module's docstring
-        return simulation
-
-    def _validate_ir_instructions_compatibility(self, *_: Any, **__: Any) -> None:
-        """Our gates are all known; for a circuit without noise the original warns on standard error at every row."""
+_SIMULATIONS: Final = {
+    "local": lambda qubits: StateVectorSimulation(qubits, shots=0, batch_size=1),
+    "local_dm": lambda qubits: DensityMatrixSimulation(qubits, shots=0),
+}
+_PAULIS: Final = {"X": pauli.PauliX, "Y": pauli.PauliY, "Z": pauli.PauliZ}
 
 
-class _StateVector(_Bound, StateVectorSimulator):  # type: ignore[misc]  # Braket ships no types
-    """`braket_sv`."""
-
-
-class _DensityMatrix(_Bound, DensityMatrixSimulator):  # type: ignore[misc]  # as above
-    """`braket_dm`."""
-
-
-_SIMULATORS: Final = {"local": _StateVector, "local_dm": _DensityMatrix}
+def _term(label: str, index: Mapping[int, int]) -> Any:
+    """A Pauli label (right-most character is qubit 0) as Braket's observable; None for the identity."""
+    factors = [_PAULIS[each]([index[qubit]]) for qubit, each in enumerate(reversed(label)) if each != "I"]
+    if len(factors) > 1:
+        return pauli.TensorProduct(factors)
+    return factors[0] if factors else None
 
 
 def _depth(targets: Sequence[tuple[int, ...]]) -> int:

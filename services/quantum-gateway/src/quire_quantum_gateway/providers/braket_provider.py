@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from quire_contracts.value import Execution
-from quire_plane import admit
 from quire_plane.compile_cache import CompileCache, CompileKey
-from quire_quantum.counts import pack_samples
-from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator
+from quire_plane.sampling import read_out, read_text
+from quire_quantum.braket_program import to_braket
+from quire_quantum.counts import pack, pack_integers, pack_samples
+from quire_quantum.executor import Capabilities, MemberOutcome, row_generator
 from quire_quantum_gateway.providers import faults
-from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, NOT_INSTALLED, WIDTH, Table, translated
-from quire_quantum_gateway.providers.local_jobs import LocalJobs
-from quire_quantum_gateway.providers.port import JobStatus, Quote
+from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, NOT_INSTALLED, WIDTH, Table
+from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
+    from braket.devices import Device
     from numpy.typing import NDArray
 
-    from quire_contracts.value import Fault
+    from quire_quantum.braket_program import BraketProgram
     from quire_quantum.executor import Member, Work
     from quire_quantum_gateway.providers.braket_local import Parsed
     from quire_resilience.clock import Clock
+
+_WORD_BITS: Final = 64
+_FAMILY: Final = "braket"
+"""Both simulators take the same programs."""
 
 BACKENDS: Final = {"local": 26, "local_dm": 13}
 """The local simulators and the qubits each takes, as their device properties say."""
@@ -49,23 +54,32 @@ FAULTS: Final[Table] = {
 """Every exception that Braket's parser and local simulators raise; they say most things by Python's own."""
 
 
-class BraketProvider:
-    """The provider `braket`; see `providers.port.Provider`.
+class BraketSimulators:
+    """The backends of the provider `braket`; see `local_provider.Simulators`.
 
     enabled: backend names or patterns.
-    compiled: how many parsed programs are kept.
+    compiled: the cache of parsed programs.
+    sets: for the backends whose work goes out as program sets, how many executables a set takes.
+    device: opens a backend as a Braket device, for those.
     """
 
     name = "braket"
-    forgetful = True
+    faults = FAULTS
 
-    def __init__(self, enabled: Sequence[str], max_qubits: int, clock: Clock, *, compiled: int = 256) -> None:
+    def __init__(
+        self,
+        enabled: Sequence[str],
+        max_qubits: int,
+        compiled: CompileCache[Parsed],
+        sets: Mapping[str, int] | None = None,
+        device: Callable[[str], Device] | None = None,
+    ) -> None:
         """Nothing of Braket is imported before it is asked for."""
         self._enabled = tuple(name for name in BACKENDS if any(fnmatchcase(name, pattern) for pattern in enabled))
         self._max_qubits = max_qubits
-        self._clock = clock
-        self._jobs = LocalJobs()
-        self._parsed: CompileCache[Parsed] = CompileCache(compiled)
+        self._compiled = compiled
+        self._sets = sets or {}
+        self._device = device or _local_device
 
     def discover(self) -> Sequence[Capabilities]:
         """See `Provider.discover`."""
@@ -75,102 +89,104 @@ class BraketProvider:
         """See `Provider.capabilities`."""
         if backend not in self._enabled:
             raise faults.error_of(faults.fault_of(NO_BACKEND))
-        try:
-            version("amazon-braket-default-simulator")
-        except PackageNotFoundError as error:
-            raise faults.error_of(faults.fault_of(NOT_INSTALLED)) from error
         return Capabilities(
             target=f"braket:{backend}",
             max_qubits=min(BACKENDS[backend], self._max_qubits),
-            exact=True,
+            exact=backend not in self._sets,
             mid_circuit=False,
+            simulator=bool(_simulator_version()),
         )
 
-    def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - local simulators are free, whatever they run
-        """Nothing."""
-        return Quote()
+    def identity(self, backend: str) -> str | None:
+        """See `Provider.identity`; a program set takes no seed."""
+        if backend in self._sets:
+            return None
+        return f"braket:{backend}|default-simulator {_simulator_version()}|gateway {version('quire-quantum-gateway')}"
 
-    def submit(self, backend: str, work: Work, token: str) -> str:
-        """Accept the work; it runs when it is retrieved.
+    def refresh(self) -> Sequence[str]:
+        """Nothing: without noise there is no calibration."""
+        return ()
 
-        Raises:
-            Permanent: the backend cannot take it.
-        """
-        admit(work, self.capabilities(backend))
-        return self._jobs.accept(token, lambda: self._execute(backend, work, f"local-{token}"))
-
-    def status(self, job_id: str) -> JobStatus:
-        """See `Provider.status`."""
-        return self._jobs.status(job_id)
-
-    def cancel(self, job_id: str) -> None:
-        """See `Provider.cancel`."""
-        self._jobs.cancel(job_id)
-
-    def retrieve(self, job_id: str) -> Outcome:
-        """See `Provider.retrieve`."""
-        return self._jobs.result(job_id)
-
-    def classify(self, error: BaseException) -> Fault:
-        """See `Provider.classify`."""
-        return faults.classify(error, FAULTS)
-
-    def _execute(self, backend: str, work: Work, job_id: str) -> Outcome:
-        started_at, began = self._clock.now(), self._clock.monotonic()
-        with translated(FAULTS):
-            found = self._compile(backend, work)
-            parsed = [each for each, _ in found]
-            ready = self._clock.monotonic()
-            if work.shots is None:
-                members = tuple(_exact(backend, parsed[0], work, member) for member in work.members)
-            else:
-                members = tuple(_sampled(backend, parsed, work, member) for member in work.members)
-        execution = Execution(
-            target=f"braket:{backend}",
-            provider=self.name,
-            backend=backend,
-            region="local",
-            calibration_id="none",
-            circuit_sha256=work.structure.sha256,
-            shots=work.shots,
-            parameter_sets=work.rows,
-            started_at=started_at,
-            queue_seconds=0.0,
-            compile_seconds=ready - began,
-            execute_seconds=self._clock.monotonic() - ready,
-            provider_job_id=job_id,
-            simulator=True,
-            compile_cached=all(cached for _, cached in found),
-            compiled_depth=max(each.depth for each in parsed),
-            two_qubit_gates=max(each.two_qubit_gates for each in parsed),
-            cost_usd=self.cost(backend, work).usd,
-            provider_metadata={
-                "simulator_version": version("amazon-braket-default-simulator"),
-                "noise": False,
-                "circuits": len(parsed),
-            },
-        )
-        return Outcome(members, execution)
-
-    def _compile(self, backend: str, work: Work) -> list[tuple[Parsed, bool]]:
-        """The parsed program of each circuit to run, and whether it was kept from before."""
+    def prepare(self, backend: str, work: Work) -> Ready:
+        """Parse the work's programs, inputs free."""
+        if backend in self._sets:
+            return self._as_sets(backend, work)
         from quire_quantum_gateway.providers.braket_local import parse  # noqa: PLC0415 - imports the SDK, 2 s
 
-        def get(key: CompileKey, make: Callable[[], Parsed]) -> tuple[Parsed, bool]:
-            return self._parsed.get(key, make)
-
+        found: list[tuple[Parsed, bool]]
+        run: Callable[[Member], MemberOutcome]
         if work.shots is None:
             labels = _labels(work)
-            key = CompileKey(work.structure.sha256, backend, f"expectations {' '.join(labels)}", "none")
-            return [get(key, lambda: parse(work.structure, labels))]
-        return [
-            get(CompileKey(each.sha256, backend, "shots", "none"), lambda each=each: parse(each))  # type: ignore[misc]
-            for each in work.circuits()
-        ]
+            key = CompileKey(work.structure.sha256, _FAMILY, f"expectations {' '.join(labels)}", "none")
+            found = [self._compiled.get(key, lambda: parse(work.structure, labels))]
+            run = partial(_exact, backend, found[0][0], work)
+        else:
+            found = [
+                self._compiled.get(CompileKey(each.sha256, _FAMILY, "shots", "none"), partial(parse, each))
+                for each in work.circuits()
+            ]
+            run = partial(_sampled, backend, [each for each, _ in found], work)
+        parsed = [each for each, _ in found]
+        return Ready(
+            run=lambda: tuple([run(member) for member in work.members]),
+            cached=all(cached for _, cached in found),
+            depth=max(each.depth for each in parsed),
+            two_qubit_gates=max(each.two_qubit_gates for each in parsed),
+            metadata=_facts(len(parsed)),
+        )
+
+    def _as_sets(self, backend: str, work: Work) -> Ready:
+        from quire_quantum_gateway.providers.braket_sets import run_sets  # noqa: PLC0415 - imports the SDK, 2 s
+
+        programs = [to_braket(each) for each in work.circuits()]
+        shots, at_once = work.shots or 0, self._sets[backend]
+
+        def run() -> tuple[MemberOutcome, ...]:
+            rows = np.concatenate([member.parameters for member in work.members])
+            found = iter(run_sets(self._device(backend), programs, rows, shots, at_once))
+            return tuple([_packed([next(found) for _ in member.parameters], programs, work) for member in work.members])
+
+        sets = -(-work.rows * len(programs) // at_once)
+        facts = {**_facts(len(programs)), "program_sets": sets, "executables": work.rows * len(programs)}
+        return Ready(run=run, cached=True, depth=0, two_qubit_gates=0, metadata=facts)
+
+
+def braket_provider(
+    enabled: Sequence[str],
+    max_qubits: int,
+    clock: Clock,
+    compiled: CompileCache[Parsed] | None = None,
+    sets: Mapping[str, int] | None = None,
+) -> LocalProvider:
+    """The provider `braket`; see `BraketSimulators`."""
+    return LocalProvider(BraketSimulators(enabled, max_qubits, compiled or CompileCache(256), sets), clock)
+
+
+@cache
+def _simulator_version() -> str:
+    """The simulators' version.
+
+    Raises:
+        Permanent: kind `offline`: they are not installed.
+    """
+    try:
+        return version("amazon-braket-default-simulator")
+    except PackageNotFoundError as error:
+        raise faults.error_of(faults.fault_of(NOT_INSTALLED)) from error
+
+
+def _local_device(backend: str) -> Device:
+    from braket.devices import LocalSimulator  # noqa: PLC0415 - imports the SDK, 2 s
+
+    return LocalSimulator({"local": "braket_sv", "local_dm": "braket_dm"}[backend])
+
+
+def _facts(circuits: int) -> dict[str, str | int | float | bool | None]:
+    return {"simulator_version": _simulator_version(), "noise": False, "circuits": circuits}
 
 
 def _labels(work: Work) -> tuple[str, ...]:
-    """The Pauli labels of all observables, each once; the identity, if alone, so that there is something to ask."""
+    """The Pauli labels of all observables, each once."""
     return tuple(sorted({label for observable in work.observables for label in observable.labels}))
 
 
@@ -178,15 +194,33 @@ def _sampled(backend: str, parsed: Sequence[Parsed], work: Work, member: Member)
     """Counts of a member: row r of circuit c draws from the stream of (seed, r, c)."""
     from quire_quantum_gateway.providers.braket_local import sample  # noqa: PLC0415 - imports the SDK
 
-    shots, rows = work.shots or 0, []
-    for index, angles in enumerate(member.parameters):
-        for circuit, each in enumerate(parsed):
-            width = work.structure.num_qubits if work.observables else work.structure.num_bits
-            bits: NDArray[np.uint8] = np.zeros((shots, width), np.uint8)
-            drawn = sample(backend, each, angles, shots, row_generator(member.seed, index, circuit))
-            bits[:, list(each.program.measured_bits)] = drawn
-            rows.append(bits)
-    return MemberOutcome(counts=pack_samples(rows, bit_order="big"))
+    drawn = [
+        (each.measured, *sample(backend, each, angles, work.shots or 0, row_generator(member.seed, index, circuit)))
+        for index, angles in enumerate(member.parameters)
+        for circuit, each in enumerate(parsed)
+    ]
+    bits = _width(work)
+    if bits > _WORD_BITS:
+        return MemberOutcome(
+            counts=pack([read_text(states, tallies, where, bits) for where, states, tallies in drawn], bits=bits)
+        )
+    rows = [(read_out(states, where), tallies) for where, states, tallies in drawn]
+    return MemberOutcome(counts=pack_integers(rows, bits=bits))
+
+
+def _packed(rows: list[list[NDArray[np.uint8]]], programs: Sequence[BraketProgram], work: Work) -> MemberOutcome:
+    """Counts of single shots, [row][program]; a bit that is not measured is 0."""
+    filled = []
+    for row in rows:
+        for program, drawn in zip(programs, row, strict=True):
+            bits: NDArray[np.uint8] = np.zeros((len(drawn), _width(work)), np.uint8)
+            bits[:, list(program.measured_bits)] = drawn
+            filled.append(bits)
+    return MemberOutcome(counts=pack_samples(filled, bit_order="big"))
+
+
+def _width(work: Work) -> int:
+    return work.structure.num_qubits if work.observables else work.structure.num_bits
 
 
 def _exact(backend: str, parsed: Parsed, work: Work, member: Member) -> MemberOutcome:
@@ -198,5 +232,6 @@ def _exact(backend: str, parsed: Parsed, work: Work, member: Member) -> MemberOu
     for column, observable in enumerate(work.observables):
         for label, coefficient in zip(observable.labels, observable.coefficients, strict=True):
             weights[labels[label], column] += coefficient
-    terms = [expectations(backend, parsed, angles) for angles in member.parameters]
-    return MemberOutcome(values=np.array(terms).reshape(len(terms), len(labels)) @ weights)
+    # One row at a time: a product of many rows may round a row otherwise than a product of it alone.
+    values = [expectations(backend, parsed, angles) @ weights for angles in member.parameters]
+    return MemberOutcome(values=np.array(values).reshape(len(values), len(work.observables)))

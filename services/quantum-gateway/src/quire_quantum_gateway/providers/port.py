@@ -52,6 +52,21 @@ class Provider(Protocol):
         """
         ...
 
+    def identity(self, backend: str) -> str | None:
+        """Everything besides the work that a backend's numbers depend on: versions, settings, calibration.
+
+        None where answers are not repeatable, as hardware's are not, or while the backend is not open; never waits
+        once it is.
+        """
+        ...
+
+    def refresh(self) -> Sequence[str]:
+        """Read the calibrations of open backends again; the backends that have a new one.
+
+        Their compilations are stale then and dropped, and their identity is another.
+        """
+        ...
+
     def cost(self, backend: str, work: Work) -> Quote:
         """What the work would cost there."""
         ...

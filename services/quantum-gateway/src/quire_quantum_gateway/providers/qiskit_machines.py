@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 from qiskit.providers.fake_provider import GenericBackendV2
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
+from qiskit_aer.noise import NoiseModel
 
 from quire_plane.aer_gates import IDEAL_BASIS
 from quire_quantum.executor import Capabilities
 from quire_quantum_gateway.providers.faults import NO_BACKEND, NOT_INSTALLED, error_of, fault_of
+from quire_quantum_gateway.providers.qiskit_noise import Noise, Place, read_noise
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qiskit.providers import BackendV2
     from qiskit.transpiler import StagedPassManager
 
@@ -26,20 +33,28 @@ _GENERIC: Final = re.compile(r"generic_([1-9]\d?)")
 _GENERIC_SEED: Final = 2_023
 """Of the invented calibration of a generic backend, so that it is the same machine everywhere."""
 
+_NOISES_KEPT: Final = 64
+
 
 @dataclass(frozen=True, eq=False)
 class Machine:
     """A backend, opened: what it takes, how circuits are compiled for it, and what runs them.
 
-    `calibration_id` names the calibration that its noise is taken from, `none` where there is no noise. `runner` takes
-    one call at a time; `compiling` guards the pass manager, which keeps state while it runs.
+    family: names what a compiled circuit needs of a backend (qubits, coupling, gates); equal for backends that can
+        share compilations. calibration_id names the calibration that its noise is taken from, `none` where there is no
+        noise; `calibration_now` reads the backend's present one, and a machine whose own is another is stale.
+    `runner` takes one call at a time; `compiling` guards the pass manager, which keeps state while it runs.
+    `noise_of` cuts the noise down to used gates and their qubits, and remembers the last ones.
     """
 
     name: str
+    family: str
     capabilities: Capabilities
     calibration_id: str
+    calibration_now: Callable[[], str]
     version: str
-    noise: bool
+    noise: Noise | None
+    noise_of: Callable[[frozenset[Place], tuple[int, ...]], NoiseModel | None]
     runner: Any
     pass_manager: StagedPassManager
     compiling: Lock
@@ -59,66 +74,92 @@ def open_machine(name: str, settings: MachineSettings) -> Machine:
     if generic:
         qubits = int(generic[1])
         backend = GenericBackendV2(qubits, noise_info=True, seed=_GENERIC_SEED)
-        return stand_in(backend, name, f"generic-seed-{_GENERIC_SEED}", settings)
-    fake = _fake(name)
-    return stand_in(fake, name, _calibration(fake), settings)
+        return stand_in(backend, name, settings, lambda _: f"generic-seed-{_GENERIC_SEED}")
+    return stand_in(_fake(name), name, settings)
 
 
-def stand_in(backend: BackendV2, name: str, calibration_id: str, settings: MachineSettings) -> Machine:
-    """Any BackendV2, with its gates, its coupling and the noise of its calibration, run by Aer."""
-    runner = AerSimulator.from_backend(backend)
+def stand_in(
+    backend: BackendV2, name: str, settings: MachineSettings, calibration: Callable[[Any], str] | None = None
+) -> Machine:
+    """Any BackendV2, with its gates, its coupling and the noise of its calibration, run by Aer.
+
+    calibration: names the backend's present calibration; by default the date of its properties.
+    """
+    read = calibration or _calibration
+    noise = read_noise(NoiseModel.from_backend(backend))
     return _machine(
         name,
-        runner,
+        settings,
         generate_preset_pass_manager(
             settings.optimization_level, backend=backend, seed_transpiler=settings.seed_transpiler
         ),
-        settings,
+        family=_family(backend),
+        noise=noise,
         max_qubits=min(int(backend.num_qubits), settings.max_qubits),
-        calibration_id=calibration_id,
+        calibration_id=read(backend),
+        calibration_now=lambda: read(backend),
         version=str(getattr(backend, "backend_version", None) or "1"),
     )
 
 
 def _ideal(settings: MachineSettings) -> Machine:
-    pass_manager = generate_preset_pass_manager(
-        settings.optimization_level, basis_gates=list(IDEAL_BASIS), seed_transpiler=settings.seed_transpiler
-    )
-    runner = AerSimulator()
     return _machine(
         "aer",
-        runner,
-        pass_manager,
         settings,
+        generate_preset_pass_manager(
+            settings.optimization_level, basis_gates=list(IDEAL_BASIS), seed_transpiler=settings.seed_transpiler
+        ),
+        family="ideal",
+        noise=None,
         max_qubits=settings.max_qubits,
         calibration_id="none",
-        version=str(runner.configuration().backend_version),
+        calibration_now=lambda: "none",
+        version=str(AerSimulator().configuration().backend_version),
     )
 
 
 def _machine(
     name: str,
-    runner: Any,
-    pass_manager: StagedPassManager,
     settings: MachineSettings,
+    pass_manager: StagedPassManager,
     *,
+    family: str,
+    noise: Noise | None,
     max_qubits: int,
     calibration_id: str,
+    calibration_now: Callable[[], str],
     version: str,
 ) -> Machine:
-    noise = calibration_id != "none"
-    # Aer runs every job of a process on one thread unless it is given one: a slow stand-in would hold up the others.
-    own_thread = ThreadPoolExecutor(1, thread_name_prefix=f"aer-{name}")
-    runner.set_options(
-        executor=own_thread,
+    runner = AerSimulator(
+        # Aer runs every job of a process on one thread unless it is given one: a slow one would hold up the others.
+        executor=ThreadPoolExecutor(1, thread_name_prefix=f"aer-{name}"),
         max_parallel_threads=settings.threads,
         max_parallel_experiments=settings.threads,
         # Shots on several threads would draw from as many random streams: counts would depend on the machine.
         max_parallel_shots=1,
         runtime_parameter_bind_enable=True,
     )
-    capabilities = Capabilities(target=f"qiskit:{name}", max_qubits=max_qubits, exact=not noise)
-    return Machine(name, capabilities, calibration_id, version, noise, runner, pass_manager, Lock())
+    return Machine(
+        name=name,
+        family=family,
+        capabilities=Capabilities(target=f"qiskit:{name}", max_qubits=max_qubits, exact=noise is None),
+        calibration_id=calibration_id,
+        calibration_now=calibration_now,
+        version=version,
+        noise=noise,
+        noise_of=lru_cache(_NOISES_KEPT)(noise.cut_down if noise is not None else lambda _used, _qubits: None),
+        runner=runner,
+        pass_manager=pass_manager,
+        compiling=Lock(),
+    )
+
+
+def _family(backend: BackendV2) -> str:
+    """Equal for backends that the same compiled circuits run on."""
+    coupling = backend.target.build_coupling_map()
+    edges = sorted(map(list, coupling.get_edges())) if coupling is not None else []
+    described = json.dumps([int(backend.num_qubits), edges, sorted(backend.target.operation_names)])
+    return f"{backend.num_qubits}-qubits-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
 
 def _fake(name: str) -> BackendV2:

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import cache, partial
+from importlib.metadata import version
 from threading import Lock
 from typing import TYPE_CHECKING, Final
 
-from quire_contracts.value import Execution
-from quire_plane import admit
 from quire_plane.compile_cache import CompileCache, CompileKey
-from quire_quantum.executor import Outcome
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, WIDTH, Row, Table, translated
-from quire_quantum_gateway.providers.local_jobs import LocalJobs
-from quire_quantum_gateway.providers.port import JobStatus, Quote
+from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quire_contracts.value import Fault
-    from quire_quantum.executor import Capabilities, MemberOutcome, Work
+    from quire_quantum.executor import Capabilities, Work
     from quire_quantum.structure import Structure
     from quire_quantum_gateway.providers.qiskit_machines import Machine
     from quire_quantum_gateway.providers.qiskit_runs import Compiled
     from quire_resilience.clock import Clock
+
+_MIB: Final = 1024 * 1024
 
 _LOST: Final = Row(
     "unknown",
@@ -65,12 +64,14 @@ FAULTS: Final[Table] = {
 class MachineSettings:
     """What simulators may take, and how circuits are compiled.
 
+    memory_mib: for the probabilities of a call; more rows go in several calls.
     threads: of one simulation; 0 is one for each core.
     max_qubits: the widest circuit without noise. max_noisy_qubits: with noise, counted after routing, which brings in
         idle neighbours: an 8-qubit ring on fake_brisbane touches 12 qubits and takes 20 s for 1,024 shots on 2 cores.
     optimization_level, seed_transpiler: Qiskit's.
     """
 
+    memory_mib: int = 1024
     threads: int = 1
     max_qubits: int = 24
     max_noisy_qubits: int = 12
@@ -78,23 +79,21 @@ class MachineSettings:
     seed_transpiler: int = 7
 
 
-class QiskitProvider:
-    """The provider `qiskit`; see `providers.port.Provider`.
+class QiskitSimulators:
+    """The backends of the provider `qiskit`; see `local_provider.Simulators`.
 
     enabled: backend names or patterns as in `fake_*`.
-    compiled: how many compilations are kept.
+    compiled: the cache of compilations.
     """
 
     name = "qiskit"
-    forgetful = True
+    faults = FAULTS
 
-    def __init__(self, enabled: Sequence[str], settings: MachineSettings, clock: Clock, *, compiled: int = 256) -> None:
+    def __init__(self, enabled: Sequence[str], settings: MachineSettings, compiled: CompileCache[Compiled]) -> None:
         """Nothing of Qiskit is imported, and no backend opened, before it is asked for."""
         self._enabled = tuple(enabled)
         self._settings = settings
-        self._clock = clock
-        self._jobs = LocalJobs()
-        self._compiled: CompileCache[Compiled] = CompileCache(compiled)
+        self._compiled = compiled
         self._machines: dict[str, Machine] = {}
         self._opening = Lock()
 
@@ -107,35 +106,66 @@ class QiskitProvider:
         """See `Provider.capabilities`."""
         return self._machine(backend).capabilities
 
-    def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - simulators are free, whatever they run
-        """Nothing."""
-        return Quote()
+    def identity(self, backend: str) -> str | None:
+        """See `Provider.identity`."""
+        machine = self._machines.get(backend)
+        if machine is None:
+            return None
+        software = (
+            f"aer {version('qiskit-aer')}, qiskit {version('qiskit')}, gateway {version('quire-quantum-gateway')}"
+        )
+        return f"qiskit:{backend} {machine.version}|{machine.calibration_id}|{self._compiler}|{software}"
 
-    def submit(self, backend: str, work: Work, token: str) -> str:
-        """Accept the work; it runs when it is retrieved.
+    def refresh(self) -> Sequence[str]:
+        """See `Provider.refresh`."""
+        stale = [each for each in list(self._machines.values()) if each.calibration_now() != each.calibration_id]
+        for machine in stale:
+            with self._opening:
+                self._machines.pop(machine.name, None)
+            # The old calibration may still be that of another backend of the family.
+            in_use = {(each.family, each.calibration_id) for each in list(self._machines.values())}
+            old = (machine.family, machine.calibration_id)
+            if old not in in_use:
+                self._compiled.forget(lambda key, old=old: (key.family, key.calibration) == old)  # type: ignore[misc]
+        return [machine.name for machine in stale]
+
+    def prepare(self, backend: str, work: Work) -> Ready:
+        """Compile the work's circuits, parameters free.
 
         Raises:
-            Permanent: the backend cannot take it.
+            Permanent: kind `invalid`, code `unsupported-width`: too many qubits for noise, after routing.
         """
+        from quire_quantum_gateway.providers import qiskit_runs  # noqa: PLC0415 - imports the SDK
+
         machine = self._machine(backend)
-        admit(work, machine.capabilities)
-        return self._jobs.accept(token, lambda: self._execute(machine, work, f"local-{token}"))
+        exact = work.shots is None
+        structures = (qiskit_runs.without_measurements(work.structure),) if exact else work.circuits()
+        found = [self._compile(machine, structure) for structure in structures]
+        compiled = [each for each, _ in found]
+        if machine.noise is not None and max(len(each.qubits) for each in compiled) > self._settings.max_noisy_qubits:
+            raise faults.error_of(faults.fault_of(WIDTH))
+        return Ready(
+            run=partial(qiskit_runs.exact, machine, compiled[0], work)
+            if exact
+            else partial(qiskit_runs.sample, machine, compiled, work, self._settings.memory_mib * _MIB),
+            cached=all(cached for _, cached in found),
+            depth=max(each.depth for each in compiled),
+            two_qubit_gates=max(each.two_qubit_gates for each in compiled),
+            calibration_id=machine.calibration_id,
+            transpiler={
+                "optimization_level": self._settings.optimization_level,
+                "seed_transpiler": self._settings.seed_transpiler,
+            },
+            metadata={
+                "backend_version": machine.version,
+                "noise": machine.noise is not None,
+                "circuits": len(compiled),
+            },
+        )
 
-    def status(self, job_id: str) -> JobStatus:
-        """See `Provider.status`."""
-        return self._jobs.status(job_id)
-
-    def cancel(self, job_id: str) -> None:
-        """See `Provider.cancel`."""
-        self._jobs.cancel(job_id)
-
-    def retrieve(self, job_id: str) -> Outcome:
-        """See `Provider.retrieve`."""
-        return self._jobs.result(job_id)
-
-    def classify(self, error: BaseException) -> Fault:
-        """See `Provider.classify`."""
-        return faults.classify(error, FAULTS)
+    @property
+    def _compiler(self) -> str:
+        return f"level={self._settings.optimization_level} seed={self._settings.seed_transpiler}"
 
     def _machine(self, name: str) -> Machine:
         if not any(fnmatchcase(name, pattern) for pattern in self._enabled):
@@ -148,58 +178,23 @@ class QiskitProvider:
                     self._machines[name] = open_machine(name, self._settings)
             return self._machines[name]
 
-    def _execute(self, machine: Machine, work: Work, job_id: str) -> Outcome:
-        from quire_quantum_gateway.providers import qiskit_runs  # noqa: PLC0415 - imports the SDK
-
-        started_at, began = self._clock.now(), self._clock.monotonic()
-        with translated(FAULTS):
-            if work.shots is None:
-                structures: tuple[Structure, ...] = (qiskit_runs.without_measurements(work.structure),)
-            else:
-                structures = work.circuits()
-            found = [self._compile(machine, structure) for structure in structures]
-            compiled = [each for each, _ in found]
-            self._check_width(machine, compiled)
-            ready = self._clock.monotonic()
-            members: tuple[MemberOutcome, ...]
-            if work.shots is None:
-                members = qiskit_runs.exact(machine, compiled[0], work)
-            else:
-                members = qiskit_runs.sample(machine, compiled, work)
-        execution = Execution(
-            target=machine.capabilities.target,
-            provider=self.name,
-            backend=machine.name,
-            region="local",
-            calibration_id=machine.calibration_id,
-            circuit_sha256=work.structure.sha256,
-            shots=work.shots,
-            parameter_sets=work.rows,
-            started_at=started_at,
-            queue_seconds=0.0,
-            compile_seconds=ready - began,
-            execute_seconds=self._clock.monotonic() - ready,
-            provider_job_id=job_id,
-            simulator=True,
-            compile_cached=all(cached for _, cached in found),
-            compiled_depth=max(each.depth for each in compiled),
-            two_qubit_gates=max(each.two_qubit_gates for each in compiled),
-            cost_usd=self.cost(machine.name, work).usd,
-            transpiler={
-                "optimization_level": self._settings.optimization_level,
-                "seed_transpiler": self._settings.seed_transpiler,
-            },
-            provider_metadata={"backend_version": machine.version, "noise": machine.noise, "circuits": len(compiled)},
-        )
-        return Outcome(members, execution)
-
-    def _check_width(self, machine: Machine, compiled: Sequence[Compiled]) -> None:
-        if machine.noise and max(each.active_qubits for each in compiled) > self._settings.max_noisy_qubits:
-            raise faults.error_of(faults.fault_of(WIDTH))
-
     def _compile(self, machine: Machine, structure: Structure) -> tuple[Compiled, bool]:
         from quire_quantum_gateway.providers.qiskit_runs import compile_structure  # noqa: PLC0415 - imports the SDK
 
-        settings = f"level={self._settings.optimization_level} seed={self._settings.seed_transpiler}"
-        key = CompileKey(structure.sha256, machine.name, settings, machine.calibration_id)
+        key = CompileKey(structure.sha256, machine.family, self._compiler, machine.calibration_id)
         return self._compiled.get(key, lambda: compile_structure(machine, structure))
+
+
+@cache
+def _software() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("qiskit", "qiskit-aer", "quire-quantum-gateway"))
+
+
+def qiskit_provider(
+    enabled: Sequence[str],
+    settings: MachineSettings,
+    clock: Clock,
+    compiled: CompileCache[Compiled] | None = None,
+) -> LocalProvider:
+    """The provider `qiskit`; see `QiskitSimulators`."""
+    return LocalProvider(QiskitSimulators(enabled, settings, compiled or CompileCache(256)), clock)
