@@ -83,12 +83,12 @@ def make_preparer(spans, clock, fleet, parsed):
             parsed.append(source)
             return parse(source)
 
-        def make(run=run, meter=None, store=None):
+        def make(run=run, meter=None, fleet=fleet):
             meter = meter or no_meter()
             return Preparer(
                 programs=Programs(parse_here, fleet, run, most_bytes=2**24, meter=meter),
                 frames=Frames(clock, most_bytes=2**22, meter=meter),
-                store=store or MemoryStore(),
+                store=MemoryStore(),
                 run=run,
                 at_once=asyncio.Semaphore(2),
                 bounds=Bounds(max_variables=30),

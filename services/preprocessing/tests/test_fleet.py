@@ -10,6 +10,7 @@ from quire_preprocessing.fleet import BUCKET, BrokerPrograms, StoredProgram
 from quire_quantum.parse import parse
 from quire_quantum.skeleton import scan
 from quire_quantum.stored_program import EDITION
+from quire_resilience.errors import Transient
 
 HEAD = 'OPENQASM 3.0;\ninclude "stdgates.inc";\nqubit[2] q;\n'
 SMALL = HEAD + "rx(0.5) q[0]; cx q[0], q[1];"
@@ -62,3 +63,23 @@ async def test_an_older_editions_programs_are_not_this_ones(programs, bucket):
     await programs.put("abc", parse(SMALL).program)
     assert await bucket.keys() == (f"{EDITION}.abc",)
     assert await bucket.get(f"{EDITION + 1}.abc") is None
+
+
+class Broken:
+    """A bucket that is full and does not answer."""
+
+    async def get(self, key):
+        raise Transient(f"no answer for {key}", code="unknown-outcome")
+
+    async def put(self, key, value):
+        raise Transient(f"no room for {key}: {value}", code="not-stored")
+
+
+async def test_a_bucket_that_is_full_or_away_costs_a_parse_and_no_job(bus, make_preparer, command_for, parsed):
+    programs = BrokerPrograms(Broken(), bus.blobs, run)
+    preparer = make_preparer(fleet=programs)
+    document = {"kind": "sample", "program": SMALL}
+    for _ in range(2):
+        prepared = await preparer.prepare(*command_for(document))
+        assert prepared.preparation.parameters.data.inline == b"\0\0\0\0\0\0\xe0\x3f"
+    assert len(parsed) == 1

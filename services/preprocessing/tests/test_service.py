@@ -5,6 +5,10 @@ import pytest
 
 from quire_contracts.preparation import JobPrepared, PreparationFailed
 from quire_contracts.value import BlobRef
+from quire_preprocessing.__main__ import SERVICE
+from quire_preprocessing.settings import Settings
+from quire_quantum.sandbox import Sandbox
+from quire_service import hosted
 from quire_testing import eventually
 from quire_testing.hostile_programs import HOSTILE
 
@@ -30,6 +34,25 @@ async def test_a_job_is_prepared_once_though_it_comes_twice(service, client, doc
     assert len(client.answers(first)) == 1, "the inbox knows the second delivery"
     assert {timing.stage for timing in prepared.timings} >= {"parse", "encode"}
     assert prepared.tenant == "acme"
+
+
+async def test_what_one_process_has_parsed_another_is_told(provisioned, client, monkeypatch):
+    def turn(angle):
+        return {"kind": "sample", "program": f"{HEAD}qubit[2] q; rx({angle}) q[0]; cx q[0], q[1];"}
+
+    settings = Settings(nats_url=provisioned.url, log_level="error")
+    async with hosted(SERVICE, settings):
+        first = await answered(client, await client.send(turn("0.25")))
+
+    def parse(_, source):
+        raise AssertionError(f"parsed again: {source}")
+
+    monkeypatch.setattr(Sandbox, "take_apart", parse)
+    async with hosted(SERVICE, settings):
+        other = await answered(client, await client.send(turn("pi/4")))
+    assert isinstance(other, JobPrepared)
+    assert other.preparation.structure == first.preparation.structure
+    assert other.preparation.parameters != first.preparation.parameters
 
 
 async def test_a_refused_job_is_refused_once_though_it_comes_twice(service, client):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
@@ -12,7 +13,7 @@ from quire_preprocessing.programs import Run
 from quire_preprocessing.storing import ContentStore
 from quire_quantum.lift import Program
 from quire_quantum.stored_program import EDITION, decode_program, encode_program
-from quire_resilience.errors import Permanent
+from quire_resilience.errors import Permanent, Transient
 
 PROGRAM: Final = "application/vnd.quire.program+msgpack"
 BUCKET: Final = "structures"
@@ -56,8 +57,9 @@ class Content(ContentStore, Protocol):
 class BrokerPrograms:
     """Programs in the bucket `structures`, kept for days and then parsed again.
 
-    A key names the edition of the encoding too, so that releases with different parsers share no programs. What cannot
-    be read is as good as not there. Two processes that parse the same skeleton write the same bytes.
+    A key names the edition of the encoding too, so that releases with different parsers share no programs. Two
+    processes that parse the same skeleton write the same bytes. What cannot be read is as good as not there, and a
+    bucket that is full, or away, costs a parse in each process and never a job.
     """
 
     def __init__(self, bucket: Bucket, content: Content, run: Run) -> None:
@@ -67,19 +69,20 @@ class BrokerPrograms:
 
     async def get(self, sha256: str) -> Program | None:
         """The program of a skeleton, if any process has parsed it."""
-        found = await self._bucket.get(_key(sha256))
-        if found is None:
-            return None
         try:
+            found = await self._bucket.get(_key(sha256))
+            if found is None:
+                return None
             data = await self._content.get(found.value.program)
             return await self._run(partial(decode_program, data))
-        except (Permanent, ValueError):
+        except (Permanent, Transient, ValueError):
             return None
 
     async def put(self, sha256: str, program: Program) -> None:
-        """Tell every process; idempotent."""
-        content = await self._content.put(encode_program(program), PROGRAM)
-        await self._bucket.put(_key(sha256), StoredProgram(content))
+        """Tell every process, if the broker has room for it; idempotent."""
+        with suppress(Permanent, Transient):
+            content = await self._content.put(encode_program(program), PROGRAM)
+            await self._bucket.put(_key(sha256), StoredProgram(content))
 
 
 def _key(sha256: str) -> str:

@@ -66,7 +66,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         outcome: JobPrepared | PreparationFailed
         try:
             outcome = await preparer.prepare(command, await deps.bus.blobs.get(command.document))
-            deps.log.info("job prepared", job_id=command.job_id, qubits=outcome.preparation.qubits)
+            deps.log.debug("job prepared", job_id=command.job_id, qubits=outcome.preparation.qubits)
         except Refused as refused:
             outcome = refusal(command, refused)
             deps.log.info("job refused", job_id=command.job_id, code=refused.code)
