@@ -8,10 +8,11 @@ import pytest
 from api_house import BELL, NOW
 
 from quire_contracts.batch import BatchStarted
-from quire_contracts.job import CancelJob, JobRejected, SubmitJob
+from quire_contracts.job import CancelJob, JobCompleted, JobRejected, SubmitJob
 from quire_contracts.preparation import Baseline
 from quire_contracts.query import FindJobs, JobList, JobSummary
 from quire_contracts.record import Checkpoint
+from quire_contracts.registry import entry_of
 from quire_contracts.result import Best, OptimizeResult, Quality, Round, SampleResult, encode_result
 from quire_contracts.value import CountsTable, Fault
 from quire_quantum.counts import pack
@@ -94,6 +95,26 @@ async def test_packed_counts_are_written_out(house):
     assert (await house.client.get(job["links"]["result"])).json() == job["result"]
 
 
+async def test_packed_counts_stay_packed_for_who_asks(house):
+    packed = await table(house.bus)
+    await house.take("j1", state="completed", result=SampleResult(table=packed))
+    job = await shown(house, counts="packed")
+    assert job["result"]["counts"] is None
+    assert msgspec.convert(job["result"]["table"], CountsTable) == packed  # so few travel along
+    accept = {"Accept": "application/vnd.quire.counts, application/json"}
+    answer = await house.client.get(job["links"]["result"], headers=accept)
+    assert (answer.headers["Content-Type"], answer.headers["Vary"]) == ("application/vnd.quire.counts", "Accept")
+    assert answer.content == packed.data.inline
+    assert (await shown(house, counts="folded")).status_code == 400
+
+
+async def test_who_accepts_packed_counts_gets_any_other_answer_as_json(house):
+    await house.take("j1", state="completed", result=SampleResult(counts=COUNTS))
+    accept = {"Accept": "application/vnd.quire.counts, application/json"}
+    answer = await house.client.get("/v1/jobs/j1/result?tenant=acme", headers=accept)
+    assert answer.json()["counts"] == [*COUNTS]
+
+
 async def test_a_result_that_stands_elsewhere_is_shown_in_its_place(house):
     stored = encode_result(SampleResult(counts=COUNTS))
     ref = await house.bus.blobs.put(stored + b" " * 20_000, "application/json")
@@ -160,6 +181,33 @@ async def test_a_wait_ends_with_the_job(house):
     job = await waiting
     assert (job["state"], job["result"]["counts"]) == ("completed", [{"00": 60, "11": 40}])
     assert time.monotonic() - begun < 5
+    assert house.door.waiting == 0
+
+
+async def test_an_end_that_was_not_heard_is_found_on_the_record(house):
+    record = await house.take("j1")
+    waiting = asyncio.create_task(shown(house, wait=10))
+    await eventually(lambda: house.door.waiting == 1)
+    await house.keep(msgspec.structs.replace(record, state="failed", fault=FAULT))
+    assert (await waiting)["state"] == "failed"
+
+
+async def test_an_end_that_is_heard_before_the_log_has_it_is_waited_for(house):
+    record = await house.take("j1")
+    waiting = asyncio.create_task(shown(house, wait=10))
+    await eventually(lambda: house.door.waiting == 1)
+    said = JobCompleted(job_id="j1", tenant="acme", kind="sample")
+    await house.bus.connection.client.publish(entry_of(said).subject_for("acme", "j1"), b"{}")
+    await house.complete(record)
+    assert (await waiting)["state"] == "completed"
+
+
+async def test_a_wait_ends_when_the_door_closes(house):
+    await house.take("j1")
+    waiting = asyncio.create_task(shown(house, wait=10))
+    await eventually(lambda: house.door.waiting == 1)
+    house.door.stopping.set()
+    assert (await waiting)["state"] == "queued"
     assert house.door.waiting == 0
 
 

@@ -62,13 +62,18 @@ class Door:
             after = {"Retry-After": str(math.ceil(seconds))}
             raise Refusal(429, "too-many-requests", "This client writes too often", "", "Slow down.", headers=after)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether as many requests stay open as may."""
+        return self.waiting >= self.settings.streams
+
     def has_room(self) -> None:
         """Refuse a request that would stay open when too many are.
 
         Raises:
             Refusal: 503, with Retry-After.
         """
-        if self.waiting >= self.settings.streams:
+        if self.is_full:
             after = {"Retry-After": "5"}
             title = "Too many streams are open"
             raise Refusal(503, "too-many-streams", title, "", "Ask without waiting, or later.", headers=after)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlencode
 
 import msgspec
@@ -15,7 +15,7 @@ from litestar.response import Stream
 from quire_api import openapi, streaming
 from quire_api.door import Door, Request, server_span, trace_id_of
 from quire_api.problems import Refusal
-from quire_api.reading import ended_before, read_answer, read_job, record_of, until_over
+from quire_api.reading import COUNTS_MEDIA_TYPE, ended_before, read_answer, read_job, read_job_once_over, record_of
 from quire_api.submission import enclosed
 from quire_api.submitting import accepted_type, only_key, submit
 from quire_api.view import Accepted, Job
@@ -25,6 +25,9 @@ from quire_contracts.record import TERMINAL, JobState
 
 JobId = Annotated[str, PathParameter(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="The job's id.")]
 Tenant = Annotated[str, QueryParameter(pattern=r"^[a-z0-9-]{1,40}\Z", description="Whose job it is.")]
+
+
+_COUNTS: Final = "Whether packed counts are written out as objects, or left to be fetched packed by the result link."
 
 
 class Jobs(msgspec.Struct, frozen=True):
@@ -86,25 +89,32 @@ async def show_job(
     job_id: JobId,
     tenant: Tenant = "default",
     wait: Annotated[float, QueryParameter(ge=0, description="Seconds to wait for the end of the job, at most.")] = 0.0,
+    counts: Annotated[Literal["written", "packed"], QueryParameter(description=_COUNTS)] = "written",
 ) -> Job:
     """Show all that is known of a job."""
-    async with door.promptly():
-        job = await read_job(door, tenant, job_id)
+    packed = counts == "packed"
     seconds = min(wait, door.settings.wait_seconds)
-    if seconds <= 0 or job.state in TERMINAL:
-        return job
-    door.has_room()
-    await until_over(door, tenant, job_id, seconds)
+    if seconds > 0 and not door.is_full:
+        return await read_job_once_over(door, tenant, job_id, seconds, packed=packed)
     async with door.promptly():
-        return await read_job(door, tenant, job_id)
+        job = await read_job(door, tenant, job_id, packed=packed)
+    if seconds > 0 and job.state not in TERMINAL:
+        door.has_room()
+    return job
 
 
 @get("/v1/jobs/{job_id:str}/result", responses=openapi.refusals(404, 410))
-async def show_result(door: NamedDependency[Door], job_id: JobId, tenant: Tenant = "default") -> Response[bytes]:
-    """Fetch a job's answer alone: JSON, or packed counts where they are too many to be written out."""
+async def show_result(
+    request: Request, door: NamedDependency[Door], job_id: JobId, tenant: Tenant = "default"
+) -> Response[bytes]:
+    """Fetch a job's answer alone: JSON, or packed counts where they are too many to be written out.
+
+    Who accepts `application/vnd.quire.counts` gets packed counts as they are, however few they are.
+    """
+    packed = COUNTS_MEDIA_TYPE in request.headers.get("accept", "")
     async with door.promptly():
-        content, media_type = await read_answer(door, tenant, job_id)
-    return Response(content, media_type=media_type)
+        content, media_type = await read_answer(door, tenant, job_id, packed=packed)
+    return Response(content, media_type=media_type, headers={"Vary": "Accept"})
 
 
 @get("/v1/jobs/{job_id:str}/events", responses=openapi.refusals(404), media_type=streaming.MEDIA_TYPE)
@@ -122,7 +132,7 @@ async def follow_job(
     """
     start = max(last_event_id, after)
     async with door.promptly():
-        await read_job(door, tenant, job_id)
+        await read_job(door, tenant, job_id, packed=True)
         if start and await ended_before(door, tenant, job_id, start):
             return Response(None, status_code=204)
     door.has_room()
@@ -146,7 +156,7 @@ async def cancel_job(
     with server_span(door, request, "/v1/jobs/{job_id}", traceparent=root) as span:
         span.set_attributes({"quire.job.id": job_id, "quire.tenant": tenant})
         async with door.promptly():
-            job = await read_job(door, tenant, job_id)
+            job = await read_job(door, tenant, job_id, packed=True)
         if job.state in TERMINAL and job.state != "cancelled":
             title, detail = "The job has ended already", f"it is {job.state}"
             raise Refusal(409, "job-over", title, detail, job_id=job_id, state=job.state)

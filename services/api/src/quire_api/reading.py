@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import aclosing
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -13,21 +12,23 @@ from quire_api.door import Door, end_all
 from quire_api.problems import not_found
 from quire_api.unpacking import unpacked
 from quire_api.view import Job, has_result, job_of, links_of, without_content
+from quire_bus.subjects import token
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected, SubmitJob
-from quire_contracts.registry import TERMINAL_EVENTS
+from quire_contracts.record import TERMINAL
+from quire_contracts.registry import entry_of
 from quire_contracts.result import JobResult, SampleResult, decode_result
 from quire_contracts.value import BlobRef, CountsTable
 from quire_resilience.errors import Permanent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
-
-    from quire_bus.envelope import Meta
     from quire_contracts.record import JobRecord
 
-    Life = AsyncGenerator[tuple[int, Meta, bytes]]
+COUNTS_MEDIA_TYPE: Final = "application/vnd.quire.counts"
 
 _ENDS: Final = (JobCompleted, JobFailed, JobCancelled, JobRejected)
+_LAST_VERBS: Final = frozenset(entry_of(end).verb for end in _ENDS)
+_LOOK_SECONDS: Final = 1.0
+_SOON_SECONDS: Final = 0.001
 _NOT_TAKEN: Final = "the submission is stored; the control plane has not taken it yet"
 
 
@@ -37,8 +38,8 @@ async def record_of(door: Door, tenant: str, job_id: str) -> JobRecord | None:
     return stored.value if stored else None
 
 
-async def read_job(door: Door, tenant: str, job_id: str) -> Job:
-    """The job as it is now.
+async def read_job(door: Door, tenant: str, job_id: str, *, packed: bool = False) -> Job:
+    """The job as it is now; `packed` leaves packed counts as they are.
 
     A submission that was refused at the door has no record, nor has one that is stored but not taken yet: both are read
     from the log.
@@ -48,7 +49,7 @@ async def read_job(door: Door, tenant: str, job_id: str) -> Job:
     """
     record = await record_of(door, tenant, job_id)
     if record is not None:
-        return job_of(record, await _shown(door, record))
+        return job_of(record, await _shown(door, record, packed=packed))
     links = links_of(tenant, job_id)
     refused = await door.bus.last(JobRejected, tenant, job_id)
     if refused is not None and isinstance(refused.message, JobRejected):
@@ -69,8 +70,10 @@ async def read_job(door: Door, tenant: str, job_id: str) -> Job:
     raise not_found(f"job {job_id} of tenant {tenant}", "Check the id, and name the tenant with ?tenant=.")
 
 
-async def read_answer(door: Door, tenant: str, job_id: str) -> tuple[bytes, str]:
+async def read_answer(door: Door, tenant: str, job_id: str, *, packed: bool = False) -> tuple[bytes, str]:
     """A job's answer alone and its media type: JSON, or what is stored where that is too large to be written out.
+
+    packed: packed counts are given as they are stored, whatever their size.
 
     Raises:
         Refusal: 404, if there is no such job, or no answer yet.
@@ -80,21 +83,47 @@ async def read_answer(door: Door, tenant: str, job_id: str) -> tuple[bytes, str]
     if record is None or not has_result(record):
         job = await read_job(door, tenant, job_id)
         raise not_found(f"answer of job {job_id}, which is {job.state}", "Wait for its end: GET /v1/jobs/{id}?wait=30.")
-    result = await _result_of(door, record)
+    result = await _result_of(door, record, packed=packed)
     stored = record.result_ref if result is None else _packed(result)
     if stored is not None:
         return await door.bus.blobs.get(stored), stored.media_type
     return msgspec.json.encode(result), "application/json"
 
 
-async def until_over(door: Door, tenant: str, job_id: str, seconds: float) -> None:
-    """Return when the job has ended, when `seconds` are over, or when the door closes."""
-    with door.held():
-        tasks = [asyncio.create_task(_last_event(door, tenant, job_id)), asyncio.create_task(_closing(door))]
-        try:
-            await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            await end_all(tasks)
+async def read_job_once_over(door: Door, tenant: str, job_id: str, seconds: float, *, packed: bool) -> Job:
+    """The job as `read_job` gives it, as soon as it is over, when `seconds` are, or when the door closes.
+
+    That its end is said is only overheard: it may have been missed, and is heard a moment before the log has it, for a
+    commit is stored as a whole. So the record is read again, soon after a word and at times without one.
+    """
+    word = asyncio.Event()
+
+    def heard(subject: str, _: bytes) -> None:
+        if subject.split(".")[4] in _LAST_VERBS:
+            word.set()
+
+    async def close() -> None:
+        await door.stopping.wait()
+        word.set()
+
+    closing = asyncio.create_task(close())
+    end, pause = door.clock.monotonic() + seconds, _LOOK_SECONDS
+    try:
+        with door.held():
+            async with door.bus.overhear(_ends_of(tenant, job_id), heard):
+                while True:
+                    async with door.promptly():
+                        job = await read_job(door, tenant, job_id, packed=packed)
+                    left = end - door.clock.monotonic()
+                    if job.state in TERMINAL or left <= 0 or door.stopping.is_set():
+                        return job
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(min(pause, left)):
+                            await word.wait()
+                    pause = _SOON_SECONDS if word.is_set() else min(2 * pause, _LOOK_SECONDS)
+                    word.clear()
+    finally:
+        await end_all([closing])
 
 
 async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> bool:
@@ -103,25 +132,25 @@ async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> b
     return any(end is not None and end.meta.stream_sequence <= sequence for end in ends)
 
 
-async def _shown(door: Door, record: JobRecord) -> JobResult | None:
+async def _shown(door: Door, record: JobRecord, *, packed: bool) -> JobResult | None:
     """The answer as the job's view holds it: a job whose content is gone can still be read."""
     with contextlib.suppress(Permanent):
-        result = await _result_of(door, record)
+        result = await _result_of(door, record, packed=packed)
         match result:
-            case SampleResult(table=CountsTable() as table):
+            case SampleResult(table=CountsTable() as table) if not packed:
                 return SampleResult(table=msgspec.structs.replace(table, data=without_content(table.data)))
             case _:
                 return result
     return None
 
 
-async def _result_of(door: Door, record: JobRecord) -> JobResult | None:
+async def _result_of(door: Door, record: JobRecord, *, packed: bool) -> JobResult | None:
     """The answer with its packed counts written out; None, or still packed, where it is too large for that."""
     limit, result, ref = door.settings.embed_bytes, record.result, record.result_ref
     if result is None and ref is not None and ref.size <= limit:
         result = decode_result(await door.bus.blobs.get(ref))
     match result:
-        case SampleResult(counts=None, table=CountsTable() as table) if table.data.size <= limit:
+        case SampleResult(counts=None, table=CountsTable() as table) if table.data.size <= limit and not packed:
             blob = await door.bus.blobs.get(table.data)
             return SampleResult(counts=await asyncio.to_thread(unpacked, table, blob))
         case _:
@@ -137,12 +166,6 @@ def _packed(result: JobResult) -> BlobRef | None:
             return None
 
 
-async def _closing(door: Door) -> None:
-    await door.stopping.wait()
-
-
-async def _last_event(door: Door, tenant: str, job_id: str) -> None:
-    async with aclosing(cast("Life", door.bus.watch_job(tenant, job_id))) as events:
-        async for _, meta, _ in events:
-            if meta.type in TERMINAL_EVENTS:
-                return
+def _ends_of(tenant: str, job_id: str) -> str:
+    """The subject of what the control plane says of a job itself, its end among it."""
+    return f"quire.evt.{token(tenant, 'tenant')}.job.*.*.{token(job_id, 'job id')}"
