@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -11,13 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_batching.cutting import cut_matrix, piece, whole
-from quire_batching.grouping import MAX_SLICES, Load, batch_id, cut, form_batch, group_key, load_of, slice_seed
+from quire_batching.grouping import MAX_SLICES, batch_id, cut, form_batch, group_key, slice_seed
+from quire_batching.load import Load, load_of, row_seconds
 from quire_contracts.batch import ExecuteBatch, SimulateBatch
+from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix
 from quire_resilience.errors import Permanent
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
-LIMITS = Load(members=256, rows=4_096, shots=10_000_000, size_bytes=96 * 1024)
+LIMITS = Load(256, 4_096, 10_000_000, 96 * 1024, 1e9, 1 << 62)
 
 
 def test_tasks_of_different_jobs_and_tenants_share_a_key(make_task):
@@ -63,11 +66,17 @@ def test_batch_id_names_the_set_of_its_members(make_task):
 
 @pytest.mark.parametrize(
     ("target", "command"),
-    [("simulation", SimulateBatch), ("qiskit:aer", ExecuteBatch), ("braket:local_dm", ExecuteBatch)],
+    [
+        ("simulation", SimulateBatch),
+        ("simulation:depolarizing", SimulateBatch),
+        ("simulations", ExecuteBatch),
+        ("qiskit:aer", ExecuteBatch),
+        ("braket:local_dm", ExecuteBatch),
+    ],
 )
 def test_target_decides_the_plane(make_task, target, command):
     task = make_task(target=target)
-    formed = form_batch(task, [whole(task, NOW, None)], "age", NOW, [None])
+    formed = form_batch([task], [whole(task, NOW, None)], "age", NOW)
     assert type(formed) is command
     assert formed.batch.target == target
 
@@ -75,28 +84,71 @@ def test_target_decides_the_plane(make_task, target, command):
 def test_equal_sets_of_members_give_equal_batches(make_task):
     tasks = [make_task(name) for name in ("one", "two", "three")]
     members = [whole(task, NOW, None) for task in tasks]
-    there = form_batch(tasks[0], members, "age", NOW, [None] * 3)
-    back = form_batch(tasks[2], members[::-1], "age", NOW, [None] * 3)
+    there = form_batch(tasks, members, "age", NOW)
+    back = form_batch(tasks[::-1], members[::-1], "age", NOW)
     assert there == back
     assert [member.task_id for member in there.batch.members] == ["one", "three", "two"]
 
 
 def test_batch_is_wanted_until_the_last_members_deadline(make_task):
-    tasks = [make_task(name) for name in ("one", "two")]
-    members = [whole(task, NOW, None) for task in tasks]
     soon, later = NOW + timedelta(seconds=1), NOW + timedelta(seconds=9)
-    assert form_batch(tasks[0], members, "age", NOW, [later, soon]).batch.deadline_at == later
-    assert form_batch(tasks[0], members, "age", NOW, [soon, None]).batch.deadline_at is None
+
+    def deadline(*ends):
+        tasks = [make_task(f"task-{place}", deadline_at=end) for place, end in enumerate(ends)]
+        return form_batch(tasks, [whole(task, NOW, None) for task in tasks], "age", NOW).batch.deadline_at
+
+    assert deadline(later, soon) == later
+    assert deadline(soon, None) is None
+
+
+def test_mixed_classes_share_a_key_and_the_most_urgent_is_the_batchs(make_task):
+    tasks = [make_task("one", priority="research"), make_task("two", priority="production")]
+    assert group_key(tasks[0]) != group_key(tasks[1])
+    assert group_key(tasks[0], mixed=True) == group_key(tasks[1], mixed=True)
+    assert form_batch(tasks, [whole(task, NOW, None) for task in tasks], "age", NOW).batch.priority == "production"
+
+
+def test_who_wants_expectations_of_shots_and_who_is_scored_by_samples_stay_apart(make_task):
+    observables = make_task().structure
+    wants = make_task("one", observables=observables)
+    scored = make_task("two", observables=observables, scoring=Scoring(scale=1))
+    assert group_key(wants).reduced
+    assert not group_key(scored).reduced
+    assert group_key(make_task("three", observables=observables, shots=None)) == group_key(
+        make_task("four", observables=observables, shots=None, scoring=Scoring(scale=1))
+    )
 
 
 def test_load_counts_rows_shots_and_the_bytes_on_the_wire(make_task):
-    member = whole(make_task(rows=3), NOW, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
-    load = load_of(member, 100)
-    assert (load.members, load.rows, load.shots) == (1, 3, 300)
-    two = form_batch(make_task(rows=3), [member, msgspec.structs.replace(member, first=3)], "age", NOW, [None, None])
-    one = form_batch(make_task(rows=3), [member], "age", NOW, [None])
+    task = make_task(rows=3)
+    member = whole(task, NOW, "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
+    load = load_of(task, member)
+    assert (load.members, load.rows, load.shots, load.memory_bytes) == (1, 3, 300, 3 * 2 * 16)
+    assert load.seconds == pytest.approx(3 * row_seconds(task))
+    two = form_batch([task, task], [member, msgspec.structs.replace(member, first=3)], "age", NOW)
+    one = form_batch([task], [member], "age", NOW)
     assert len(msgspec.json.encode(two)) - len(msgspec.json.encode(one)) == load.size_bytes
-    assert load_of(member, None).shots == 0
+    assert load_of(make_task(shots=None), member).shots == 0
+
+
+def test_estimate_grows_with_gates_and_qubits_as_the_simulators_cost_does(make_task):
+    small = make_task(structure="rz(p0) q[0];\n" * 100, qubits=10, shots=None)
+    deep = make_task(structure="rz(p0) q[0];\n" * 1_000, qubits=10, shots=None)
+    wide = make_task(structure="rz(p0) q[0];\n" * 100, qubits=20, shots=None)
+    assert row_seconds(small) == pytest.approx(80 * 1024 * 1.1e-9 + 10e-6, rel=0.1)
+    assert row_seconds(deep) > 8 * row_seconds(small)
+    assert row_seconds(wide) == pytest.approx(1024 * (row_seconds(small) - 10e-6), rel=0.1)
+
+
+@given(st.lists(st.builds(Load, *[st.integers(0, 100)] * 4, st.floats(0, 1), st.integers(0, 100)), max_size=5))
+def test_loads_add_up_and_are_taken_away_again(loads):
+    total = sum(loads, Load())
+    left = total
+    for load in loads:
+        left -= load
+    assert left == replace(Load(), seconds=pytest.approx(0, abs=1e-9))
+    assert total.fits(total)
+    assert total.fills(total)
 
 
 def test_pieces_hold_their_own_rows_and_nothing_else(make_task):

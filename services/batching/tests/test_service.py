@@ -27,10 +27,14 @@ from quire_contracts.topology import consumer_of
 from quire_contracts.value import BlobRef, Matrix
 from quire_resilience.clock import SystemClock
 from quire_service import Deps
+from quire_service.background import Watched
 from quire_testing import eventually
 
-SOON = {f"{name}_window_seconds": 0.05 for name in ("research", "validation", "production", "customer_facing")}
-NEVER = dict.fromkeys(SOON, 60.0)
+SOON = {"fixed_window_seconds": 0.05}
+NEVER = {"fixed_window_seconds": 60.0} | {
+    f"{name}_hold_seconds": 60.0 for name in ("research", "validation", "production", "customer_facing")
+}
+BUSY = {"target_places": {"*": 1}}
 
 
 @pytest_asyncio.fixture
@@ -51,8 +55,12 @@ async def start(provisioned, bus_settings, spans):
                 instance="test",
                 lifetime=stack,
             )
-            for router in (await build(deps)).routers:
+            parts = await build(deps)
+            for router in parts.routers:
                 bus.include(router)
+            background = Watched(parts.background, service="batching", log=deps.log, fail=pytest.fail)
+            stack.push_async_callback(background.stop, 5.0)
+            stack.push_async_callback(bus.stop)
             await bus.start()
             return bus
 
@@ -103,7 +111,7 @@ async def test_tasks_of_many_jobs_become_one_batch_and_each_is_in_it_once(start,
     seen = await probe("quire.cmd.*.batch.>")
     tasks = [make_task(f"task-{index}", tenant=f"tenant-{index % 3}", rows=index + 1) for index in range(20)]
     await ask(bus, *tasks)
-    await start(customer_facing_window_seconds=1.0)
+    await start(fixed_window_seconds=1.0)
     batches = await all_batches(bus, seen, 20)
     members = [member for batch in batches for member in batch.members]
     assert sorted(member.task_id for member in members) == sorted(task.task_id for task in tasks)
@@ -199,7 +207,7 @@ async def test_batch_has_a_trace_of_its_own_with_links_to_its_members(start, bus
     parents = [f"00-{index:032x}-{index:016x}-01" for index in (1, 2)]
     for index, parent in enumerate(parents):
         await ask(bus, make_task(f"task-{index}"), times=1, traceparent=parent)
-    await start(customer_facing_window_seconds=1.0)
+    await start(fixed_window_seconds=1.0)
     (batch,) = await all_batches(bus, seen, 2)
     forms = await eventually(lambda: spans.named("quire.batch.form"))
     processes = {span.context.span_id: span for span in spans.named("process task.run")}
@@ -245,7 +253,7 @@ async def test_nothing_is_lost_or_doubled_when_the_broker_is_gone_at_the_flush(
     start, bus, probe, make_task, spans, nats_server
 ):
     seen = await probe("quire.cmd.*.batch.>")
-    await start(customer_facing_window_seconds=1.0, answer_seconds=0.5)
+    await start(fixed_window_seconds=1.0, answer_seconds=0.5)
     consumer = consumer_of("batching", RunTask)
     js = bus.connection.client.jetstream()
     await ask(bus, *(make_task(f"task-{index}") for index in range(5)), times=1)
@@ -267,7 +275,7 @@ async def test_nothing_is_lost_or_doubled_when_the_broker_is_gone_at_the_flush(
 async def test_hundreds_of_tasks_from_two_replicas_are_each_sent_once(start, bus, probe, make_task, seconds):
     seen = await probe("quire.cmd.*.batch.>")
     for _ in range(2):
-        await start(customer_facing_window_seconds=seconds, max_members=16)
+        await start(fixed_window_seconds=seconds, max_members=16)
     await asyncio.gather(*(ask(bus, make_task(f"task-{index}")) for index in range(200)))
     batches = await all_batches(bus, seen, 200)
     names = [member.task_id for batch in batches for member in batch.members]
@@ -278,7 +286,9 @@ async def test_hundreds_of_tasks_from_two_replicas_are_each_sent_once(start, bus
 def test_settings_are_read_from_the_environment():
     from quire_service import load_settings
 
-    environ = {"QUIRE_BATCHING_MAX_MEMBERS": "7", "QUIRE_BATCHING_RESEARCH_WINDOW_SECONDS": "0.5"}
+    environ = {"QUIRE_BATCHING_MAX_MEMBERS": "7", "QUIRE_BATCHING_RESEARCH_HOLD_SECONDS": "0.5"}
     settings = load_settings(Settings, SERVICE.name, environ)
-    assert settings.limits.members == 7
-    assert settings.policy.age_seconds["research"] == 0.5
+    assert settings.policy.limits_of("simulation").members == 7
+    assert settings.policy.limits_of("braket:sv1").rows == 100
+    assert settings.policy.limits_of("braket:local").rows == 4_096
+    assert settings.policy.bounds["research"].hold == 0.5

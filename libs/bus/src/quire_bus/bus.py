@@ -11,7 +11,7 @@ import msgspec
 import nats.errors
 from opentelemetry import trace
 
-from quire_bus import query, watch
+from quire_bus import overhear, query, watch
 from quire_bus.blobs import Blobs
 from quire_bus.buckets import Bucket
 from quire_bus.codec import Arrived, open_envelope
@@ -30,7 +30,7 @@ from quire_resilience.errors import Transient
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
-    from contextlib import AbstractContextManager
+    from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from opentelemetry.trace import Tracer
 
@@ -64,6 +64,9 @@ class Bus:
         around: Callable[[Meta], AbstractContextManager[object]],
     ) -> None:
         self.connection = connection
+        self.stopping = asyncio.Event()
+        """Set when `stop` begins: handlers that wait for more to come should not."""
+
         self._around = around
         self._store = Store(connection)
         self._sender = Sender(self._store, f"/quire/{connection.settings.name}", clock, tracer)
@@ -127,6 +130,7 @@ class Bus:
         grace: by default the settings' `graceful_seconds`. The connection stays open: publishing still works until the
             `connect` block ends.
         """
+        self.stopping.set()
         seconds = self.connection.settings.graceful_seconds if grace is None else grace
         broker, self._broker = self._broker, None
         stopping = [follower.stop(seconds) for follower in self._followers]
@@ -197,6 +201,10 @@ class Bus:
     def watch_job(self, tenant: str, job_id: str, *, after: int = 0) -> AsyncIterator[tuple[int, Meta, bytes]]:
         """See `watch.watch_job`."""
         return watch.watch_job(self.connection, tenant, job_id, after=after)
+
+    def overhear(self, subject: str, heard: overhear.Heard) -> AbstractAsyncContextManager[None]:
+        """See `overhear.overhear`."""
+        return overhear.overhear(self.connection, subject, heard)
 
     def watch_progress(self, tenant: str, job_id: str) -> AsyncIterator[Progress]:
         """See `watch.watch_progress`."""

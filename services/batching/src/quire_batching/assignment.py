@@ -11,6 +11,8 @@ from quire_contracts.task import Task
 from quire_contracts.value import Key
 
 KIND: Final = "assignment"
+KEPT_SECONDS: Final = 7 * 24 * 3600
+"""How long an assignment is kept: longer than any redelivery of its task."""
 
 
 class Assignment(msgspec.Struct, frozen=True):

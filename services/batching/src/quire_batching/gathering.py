@@ -1,19 +1,25 @@
-"""Between the messages and the windows: each delivery waits here, un-acknowledged, until its batch is on the log."""
+"""Between the messages and the queues: each delivery waits here, un-acknowledged, until its batch is on the log."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Link, SpanContext, Tracer
 
-from quire_batching.assignment import KIND, Assignment, assignment_id
-from quire_batching.grouping import form_batch, group_key, load_of
-from quire_batching.window import Closed, Item, Open, Policy, admit, close_due
+from quire_batching.assignment import KEPT_SECONDS, Assignment, assignment_id
+from quire_batching.figures import Figures
+from quire_batching.group import Item
+from quire_batching.grouping import form_batch, group_key
+from quire_batching.load import Load, load_of
+from quire_batching.policy import Policy
+from quire_batching.target_queue import Closed, TargetQueue
 from quire_bus.delivery import Delivery
 from quire_bus.errors import Conflict
 from quire_bus.records import Records, RecordWrite
@@ -23,6 +29,11 @@ from quire_resilience.clock import Clock
 from quire_resilience.errors import QuireError, Transient
 
 Command = ExecuteBatch | SimulateBatch
+ENDS: Final = ("quire.evt.shared.batch.executed.v1.*", "quire.evt.shared.batch.failed.v1.*")
+"""Where it is said that a batch is over."""
+
+_IDLE_SECONDS: Final = 60.0
+"""A target that nobody uses for so long is forgotten, with what was learned of it."""
 
 
 def _future() -> asyncio.Future[None]:
@@ -31,127 +42,207 @@ def _future() -> asyncio.Future[None]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Waiting:
-    """A whole task that waits. `left` is done when its batch is committed, or has its error when it cannot be."""
+    """A task that waits: its one slice, or all of them where it was cut, each of which will be a batch of its own.
+
+    `left` is done when the task is committed, or has its error when it cannot be.
+    """
 
     task: Task
-    member: Slice
+    members: Sequence[Slice]
     delivery: Delivery[RunTask]
     span: SpanContext
     left: asyncio.Future[None] = field(default_factory=_future)
 
 
-class Gathering:
-    """The windows of one replica, and the commits that empty them.
+@dataclass(slots=True)
+class _Sent:
+    """A place taken at a target, until all of its batches are over."""
 
-    A window is closed by whichever of its tasks wakes first, so nothing runs in the background, and a replica that
-    dies leaves nothing but un-acknowledged deliveries.
+    queue: TargetQueue[Waiting]
+    ticket: int
+    batches: set[str]
+    ok: bool = True
+
+
+class Gathering:
+    """The queues of one replica, and the commits that empty them.
+
+    Everything here is a memory of what the broker keeps: a replica that dies leaves un-acknowledged deliveries and
+    nothing else. The ends of batches are overheard, not consumed; one that was missed frees its place a little later.
     """
 
     def __init__(
-        self, policy: Policy, reserve: timedelta, records: Records[Assignment], clock: Clock, tracer: Tracer
+        self,
+        policy: Policy,
+        records: Records[Assignment],
+        clock: Clock,
+        tracer: Tracer,
+        figures: Figures,
+        *,
+        reserve: timedelta = timedelta(0),
+        mixed: bool = False,
     ) -> None:
+        self.queues: dict[str, TargetQueue[Waiting]] = {}
         self._policy = policy
         self._reserve = reserve
+        self._mixed = mixed
         self._records = records
         self._clock = clock
         self._tracer = tracer
-        self._windows: Open[Waiting] = {}
+        self._figures = figures
         self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._sent: dict[str, _Sent] = {}
+        self._used: dict[str, float] = {}
+        self._wake = asyncio.Event()
+        self._commits: set[asyncio.Task[None]] = set()
 
     async def join(self, waiting: Waiting) -> None:
-        """Put a task into its window; return when its batch is committed, by this call or by another's.
+        """Put a task into its target's queue; return when it is committed.
 
         Raises:
-            Transient, Permanent: the commit did. The task is in no window any more; its redelivery begins anew.
+            Transient, Permanent: the commit did. The task is in no queue any more; its redelivery begins anew.
         """
         name = (waiting.task.tenant, assignment_id(waiting.task))
-        if name in self._waiting:  # redelivered while it waits: one place in the window answers both deliveries
+        if name in self._waiting:  # redelivered while it waits: one place in the queue answers both deliveries
             return await asyncio.shield(self._waiting[name])
         self._waiting[name] = waiting.left
+        target, now = waiting.task.target, self._clock.monotonic()
+        queue = self.queues.get(target)
+        if queue is None:
+            queue = self.queues[target] = TargetQueue(target, self._policy, now)
+        queue.admit(self._item(waiting, now), now)
+        self._used[target] = now
+        self._wake.set()
         try:
-            await self._flush(self._move(lambda open_, now: admit(open_, self._item(waiting, now), now, self._policy)))
-            while not waiting.left.done():
-                await self._closing(waiting)
-                await self._flush(self._move(close_due))
-            return waiting.left.result()
+            await waiting.left
         finally:
             del self._waiting[name]
-            waiting.left.cancel()  # a window that still holds the task now leaves it out; no effect once it has left
+            waiting.left.cancel()  # a queue that still holds the task leaves it out; no effect once it has left
 
-    async def send(self, delivery: Delivery[RunTask], members: Sequence[Slice], span: SpanContext) -> None:
-        """Commit a cut task: one batch for each slice and one assignment, all or nothing."""
-        task = delivery.message.task
-        if await self.is_assigned(task):
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Send what may leave, when it may, until told to stop; then everything, and wait until it is sent."""
+        watch = asyncio.create_task(self._wake_at(stopping))
+        try:
+            while not stopping.is_set():
+                self._wake.clear()
+                pause = self._look()
+                try:
+                    async with asyncio.timeout(pause if pause < math.inf else None):
+                        await self._wake.wait()
+                except TimeoutError:
+                    continue
+        finally:
+            watch.cancel()
+        while self._waiting:
+            now = self._clock.monotonic()
+            for queue in self.queues.values():
+                self._begin(queue, queue.flush(now))
+            await asyncio.wait(self._commits) if self._commits else await asyncio.sleep(0)
+
+    def heard(self, subject: str, _body: bytes) -> None:
+        """A batch is over: the subject ends in how it went, the version and the batch's id."""
+        how, _version, batch_id = subject.split(".")[-3:]
+        sent = self._sent.pop(batch_id, None)
+        if sent is None:
             return
-        batches = [self._form(task, [member], "single", [task]) for member in members]
-        with self._forming(batches, [span]):
-            await delivery.commit(*batches, records=[self._assign(task, batches)])
+        sent.batches.discard(batch_id)
+        sent.ok = sent.ok and how == "executed"
+        if not sent.batches:
+            sent.queue.over(sent.ticket, self._clock.monotonic(), ok=sent.ok)
+            self._wake.set()
 
     async def is_assigned(self, task: Task) -> bool:
         """Whether this attempt of the task is in a batch already."""
         return await self._records.get(task.tenant, assignment_id(task)) is not None
 
+    async def _wake_at(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self._wake.set()
+
+    def _look(self) -> float:
+        """Begin to send all that may leave; the seconds until something may, if nothing happens before."""
+        now, due = self._clock.monotonic(), math.inf
+        for target in tuple(self.queues):
+            queue = self.queues[target]
+            self._begin(queue, queue.take(now))
+            due = min(due, queue.next_due())
+            if queue.is_idle and now - self._used[target] > _IDLE_SECONDS:
+                del self.queues[target], self._used[target]
+        return max(0.0, due - now)
+
     def _item(self, waiting: Waiting, now: float) -> Item[Waiting]:
-        task, leave_by = waiting.task, None
+        task, leave_by = waiting.task, math.inf
         if task.deadline_at is not None:
             leave_by = now + (task.deadline_at - self._reserve - self._clock.now()).total_seconds()
-        return Item(group_key(task), load_of(waiting.member, task.shots), waiting, leave_by)
+        load = sum((load_of(task, member) for member in waiting.members), Load())
+        whole = replace(load, members=1)  # also where it was cut: it leaves at once
+        return Item(group_key(task, mixed=self._mixed), task.tenant, whole, waiting, leave_by)
 
-    def _move(
-        self, step: Callable[[Open[Waiting], float], tuple[Open[Waiting], tuple[Closed[Waiting], ...]]]
-    ) -> tuple[Closed[Waiting], ...]:
-        self._windows, closed = step(self._windows, self._clock.monotonic())
-        return closed
+    def _begin(self, queue: TargetQueue[Waiting], closed: Sequence[Closed[Waiting]]) -> None:
+        for each in closed:
+            commit = asyncio.create_task(self._send(queue, each))
+            self._commits.add(commit)
+            commit.add_done_callback(self._commits.discard)
 
-    async def _closing(self, waiting: Waiting) -> None:
-        """Wait until the task has left, or until its window should close."""
-        window = self._windows.get(group_key(waiting.task))
-        seconds = None if window is None else max(0.0, window.closes_at - self._clock.monotonic())
-        await asyncio.wait({waiting.left}, timeout=seconds)
-
-    async def _flush(self, closed: Sequence[Closed[Waiting]]) -> None:
-        await asyncio.gather(*(self._flush_one(window) for window in closed))
-
-    async def _flush_one(self, window: Closed[Waiting]) -> None:
-        """Commit what closed and tell every member how it went, whatever happens here."""
-        members = [waiting for waiting in window.contents if not waiting.left.done()]
-        failure: QuireError | None = Transient("the window's flush was interrupted", code="flush-interrupted")
+    async def _send(self, queue: TargetQueue[Waiting], closed: Closed[Waiting]) -> None:
+        """Commit what leaves together and tell every member how it went, whatever happens here."""
+        members = [waiting for waiting in closed.contents if not waiting.left.done()]
+        failure: QuireError | None = Transient("the batch's commit was interrupted", code="commit-interrupted")
+        sent = _Sent(queue, closed.ticket, set())
         try:
-            await self._commit(members, window.reason)
+            await self._commit(members, closed.reason, sent)
             failure = None
         except QuireError as error:
             failure = error
-        finally:  # also when this handler is cancelled: nobody may wait for a window that is gone
+        finally:
+            if failure is not None or not sent.batches:
+                self._expect(sent, ())
+                queue.over(closed.ticket, self._clock.monotonic(), measured=False)
+                self._wake.set()
             for waiting in members:
                 _settle(waiting.left, failure)
 
-    async def _commit(self, members: Sequence[Waiting], reason: FlushReason) -> None:
-        """Commit one batch of the members and their assignments; who was assigned before is left out."""
+    async def _commit(self, members: Sequence[Waiting], reason: FlushReason, sent: _Sent) -> None:
+        """Commit the members' batches and assignments, all or nothing; who was assigned before is left out."""
         while members:
-            tasks = [waiting.task for waiting in members]
-            command = self._form(tasks[0], [waiting.member for waiting in members], reason, tasks)
+            commands = self._formed(members, reason)
+            self._expect(sent, commands)
             try:
-                with self._forming([command], [waiting.span for waiting in members]):
+                with self._forming(commands, [waiting.span for waiting in members]):
                     await members[0].delivery.commit(
-                        command,
-                        records=[self._assign(task, [command]) for task in tasks],
+                        *commands,
+                        records=[self._assign(waiting.task, commands) for waiting in members],
                         together=[waiting.delivery for waiting in members[1:]],
                     )
             except Conflict:
-                rest = [waiting for waiting in members if not await self.is_assigned(waiting.task)]
+                known = await asyncio.gather(*(self.is_assigned(waiting.task) for waiting in members))
+                rest = [waiting for waiting, assigned in zip(members, known, strict=True) if not assigned]
                 if len(rest) == len(members):
                     raise
                 members = rest
+                self._expect(sent, ())
             else:
+                self._figures.sent(commands, self._clock.now())
                 return
 
-    def _form(self, task: Task, members: Sequence[Slice], reason: FlushReason, tasks: Sequence[Task]) -> Command:
-        return form_batch(task, members, reason, self._clock.now(), [each.deadline_at for each in tasks])
+    def _expect(self, sent: _Sent, commands: Sequence[Command]) -> None:
+        """Listen for the ends of these batches; before they are sent, for a quick plane answers before the broker."""
+        for batch_id in sent.batches:
+            self._sent.pop(batch_id, None)
+        sent.batches = {command.batch.batch_id for command in commands}
+        for batch_id in sent.batches:
+            self._sent[batch_id] = sent
+
+    def _formed(self, members: Sequence[Waiting], reason: FlushReason) -> list[Command]:
+        now, tasks = self._clock.now(), [waiting.task for waiting in members]
+        if len(members[0].members) > 1:  # a task that was cut is above the limits and so alone
+            return [form_batch(tasks, [each], reason, now) for each in members[0].members]
+        return [form_batch(tasks, [waiting.members[0] for waiting in members], reason, now)]
 
     def _assign(self, task: Task, commands: Sequence[Command]) -> RecordWrite:
         ids = tuple(command.batch.batch_id for command in commands)
         record = Assignment(task.task_id, task.attempt, ids, self._clock.now())
-        return RecordWrite(KIND, task.tenant, assignment_id(task), record, expected_revision=0)
+        return self._records.write(task.tenant, assignment_id(task), record, 0, KEPT_SECONDS)
 
     @contextmanager
     def _forming(self, commands: Sequence[Command], spans: Sequence[SpanContext]) -> Iterator[None]:

@@ -5,89 +5,63 @@ from __future__ import annotations
 import hashlib
 import itertools
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-import msgspec
-
+from quire_batching.load import Load
 from quire_contracts.batch import Batch, ExecuteBatch, FlushReason, SimulateBatch, Slice
 from quire_contracts.task import Task
 from quire_contracts.value import Priority
 
 SIMULATION: Final = "simulation"
-"""The target of the batched simulator; every other target is a provider's."""
+"""The provider of the batched simulator's targets; every other one is reached through the gateway."""
 
 MAX_SLICES: Final = 32
 """Slices of one task at most: its fan-in record and its score carry one provenance for each."""
 
+URGENCY: Final[tuple[Priority, ...]] = ("research", "validation", "production", "customer-facing")
+"""The classes, the most urgent last."""
+
 _NAMESPACE: Final = uuid.UUID("b5ef4f0c-5a5d-5e0a-8d43-6d2f6b1f1c57")
 _SEED_BITS: Final = 31
-_encoder: Final = msgspec.json.Encoder()
 
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """What the members of a batch have in common; tasks that differ only in angles have equal keys."""
+    """What the members of a batch have in common; tasks that differ only in angles have equal keys.
+
+    A structure has its qubits and a target its topology, so that neither stands here. `reduced`: the members want
+    expectation values of their shots and not the counts, which samples of an optimisation problem are scored by.
+    """
 
     target: str
     structure: str
     observables: str | None
     shots: int | None
     priority: Priority
+    reduced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
-    """How much there is in a batch, or how much may be: members, parameter sets, shots in all, bytes of JSON."""
-
-    members: int = 0
-    rows: int = 0
-    shots: int = 0
-    size_bytes: int = 0
-
-    def __add__(self, other: Load) -> Load:
-        return Load(
-            self.members + other.members,
-            self.rows + other.rows,
-            self.shots + other.shots,
-            self.size_bytes + other.size_bytes,
-        )
-
-    def fits(self, limits: Load) -> bool:
-        """Whether nothing is above its limit."""
-        return all(have <= most for have, most in self._against(limits))
-
-    def fills(self, limits: Load) -> bool:
-        """Whether something is at its limit, so that nothing more can come."""
-        return any(have >= most for have, most in self._against(limits))
-
-    def _against(self, limits: Load) -> tuple[tuple[int, int], ...]:
-        return (
-            (self.members, limits.members),
-            (self.rows, limits.rows),
-            (self.shots, limits.shots),
-            (self.size_bytes, limits.size_bytes),
-        )
-
-
-def group_key(task: Task) -> GroupKey:
-    """The key of a task."""
+def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
+    """The key of a task; `mixed` puts tasks of all classes together, in the queue with the strictest bounds."""
     observables = task.observables.sha256 if task.observables else None
-    return GroupKey(task.target, task.structure.sha256, observables, task.shots, task.priority)
+    reduced = observables is not None and task.shots is not None and task.scoring is None
+    priority: Priority = "customer-facing" if mixed else task.priority
+    return GroupKey(task.target, task.structure.sha256, observables, task.shots, priority, reduced)
 
 
-def load_of(member: Slice, shots: int | None) -> Load:
-    """What one member adds to a batch that runs `shots` for each of its parameter sets."""
-    rows = member.parameters.rows
-    return Load(1, rows, rows * (shots or 0), len(_encoder.encode(member)) + 1)
+def is_simulated(target: str) -> bool:
+    """Whether a target is the batched simulator's: `simulation`, or `simulation:<noise>`."""
+    return target.partition(":")[0] == SIMULATION
 
 
 def cut(rows: int, shots: int | None, limits: Load) -> tuple[range, ...]:
     """The slices of a task of `rows` parameter sets: consecutive, as even as can be, together all of it.
 
-    Each holds the limits on rows and shots where `MAX_SLICES` allows; one slice means that the task stays whole.
+    Each holds the limits on rows and shots where `MAX_SLICES` allows; one slice means that the task stays whole. It
+    depends on nothing that is measured, for a slice has a seed of its own: the same task is always cut alike.
     """
     most = min(limits.rows, limits.shots // shots if shots else rows)
     pieces = min(-(-rows // max(1, most)), MAX_SLICES, rows)
@@ -109,31 +83,30 @@ def batch_id(members: Iterable[Slice]) -> str:
 
 
 def form_batch(
-    task: Task, members: Iterable[Slice], reason: FlushReason, formed_at: datetime, deadlines: Iterable[datetime | None]
+    tasks: Sequence[Task], members: Iterable[Slice], reason: FlushReason, formed_at: datetime
 ) -> ExecuteBatch | SimulateBatch:
-    """The command that runs the members, at the plane of their target.
+    """The command that runs the members, slices of these tasks, at the plane of their target.
 
-    task: any of the members' tasks; all of them have its key.
-    deadlines: one of each member. After the latest of them nobody wants the batch; one None means somebody always does.
-
-    Members are in the order of their ids, so that equal sets of members give equal batches.
+    All tasks have one key, but for their class where classes are mixed: the batch has the most urgent one. After the
+    latest of their deadlines nobody wants the batch; a task without one always does. Members are in the order of their
+    ids, so that equal sets of members give equal batches.
     """
-    ordered = _sorted(members)
-    ends = [deadline for deadline in deadlines if deadline is not None]
+    ordered, first = _sorted(members), tasks[0]
+    ends = [task.deadline_at for task in tasks if task.deadline_at is not None]
     batch = Batch(
         batch_id=batch_id(ordered),
-        target=task.target,
-        structure=task.structure,
-        qubits=task.qubits,
-        observables=task.observables,
-        shots=task.shots,
-        priority=task.priority,
+        target=first.target,
+        structure=first.structure,
+        qubits=first.qubits,
+        observables=first.observables,
+        shots=first.shots,
+        priority=max((task.priority for task in tasks), key=URGENCY.index),
         members=tuple(ordered),
         flush_reason=reason,
         formed_at=formed_at,
-        deadline_at=max(ends) if ends and len(ends) == len(ordered) else None,
+        deadline_at=max(ends) if len(ends) == len(tasks) else None,
     )
-    return SimulateBatch(batch=batch) if task.target == SIMULATION else ExecuteBatch(batch=batch)
+    return SimulateBatch(batch=batch) if is_simulated(first.target) else ExecuteBatch(batch=batch)
 
 
 def _identity(member: Slice) -> tuple[str, int, int]:

@@ -8,14 +8,14 @@ from opentelemetry import trace
 
 from quire_batching.assignment import KIND, Assignment
 from quire_batching.cutting import cut_matrix, piece, whole
-from quire_batching.gathering import Gathering, Waiting
+from quire_batching.figures import Figures
+from quire_batching.gathering import ENDS, Gathering, Waiting
 from quire_batching.grouping import cut
 from quire_batching.settings import Settings
 from quire_bus.blobs import Blobs
 from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta
 from quire_bus.router import Router
-from quire_bus.tracing import headers_of
 from quire_contracts.batch import Slice
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.value import Fault, Matrix
@@ -23,38 +23,51 @@ from quire_service import Deps, Parts
 
 
 async def build(deps: Deps[Settings]) -> Parts:
-    """The router of RunTask over this replica's windows."""
-    settings, router = deps.settings, Router(service="batching")
-    reserve = timedelta(seconds=settings.deadline_reserve_seconds)
-    records = deps.bus.records(KIND, Assignment)
-    gathering = Gathering(settings.policy, reserve, records, deps.clock, deps.tracer)
+    """The router of RunTask over this replica's queues, and the task that empties them."""
+    bus, settings, router, policy = deps.bus, deps.settings, Router(service="batching"), deps.settings.policy
+    figures = Figures(deps.meter)
+    gathering = Gathering(
+        policy,
+        bus.records(KIND, Assignment),
+        deps.clock,
+        deps.tracer,
+        figures,
+        reserve=timedelta(seconds=settings.deadline_reserve_seconds),
+        mixed=settings.mix_classes,
+    )
+    figures.watch(gathering.queues)
+    for subject in ENDS:
+        await deps.lifetime.enter_async_context(bus.overhear(subject, gathering.heard))
 
     # No inbox: the assignment record absorbs repetitions, also those that come as a message of another id.
     @router.consume(RunTask, workers=settings.workers, once=False, failed=task_failed)
     async def do_run_task(message: RunTask, delivery: Delivery[RunTask]) -> None:
-        task, span = message.task, trace.get_current_span()
-        parent, context = headers_of(span)[0], span.get_span_context()
-        rows = cut(task.parameters.rows, task.shots, settings.limits)
-        if len(rows) > 1:
-            await gathering.send(delivery, await pieces(delivery, rows, parent, deps.bus.blobs), context)
-        elif delivery.meta.attempt == 1 or not await gathering.is_assigned(task):
-            await gathering.join(Waiting(task, whole(task, delivery.meta.time, parent), delivery, context))
+        task, span = message.task, trace.get_current_span().get_span_context()
+        parent = _traceparent(span)
+        rows = cut(task.parameters.rows, task.shots, policy.limits_of(task.target))
+        if delivery.meta.attempt == 1 or not await gathering.is_assigned(task):
+            members = await pieces(delivery, rows, parent, bus.blobs)
+            await gathering.join(Waiting(task, members, delivery, span))
 
-    return Parts(routers=(router,))
+    return Parts(routers=(router,), background={"sending": lambda _: gathering.run(bus.stopping)})
 
 
 async def pieces(delivery: Delivery[RunTask], rows: tuple[range, ...], parent: str | None, blobs: Blobs) -> list[Slice]:
-    """The slices of a task that is too large for one batch, their parameters stored; `parent` is their span.
+    """The slices of a task: itself, or where it is too large for a batch its parts, their parameters stored.
+
+    parent: the slices' span.
 
     Raises:
-        Permanent: if the parameters are missing or not of their shape.
+        Permanent: if the parameters of parts are missing or not of their shape.
     """
-    task = delivery.message.task
+    task, queued_at = delivery.message.task, delivery.meta.time
+    if len(rows) == 1:
+        return [whole(task, queued_at, parent)]
     matrix = task.parameters
     cuts = cut_matrix(matrix, await blobs.get(matrix.data), rows)
     refs = [await blobs.put(data, matrix.data.media_type) for data in cuts]
     return [
-        piece(task, Matrix(len(part), matrix.columns, ref), part.start, delivery.meta.time, parent)
+        piece(task, Matrix(len(part), matrix.columns, ref), part.start, queued_at, parent)
         for part, ref in zip(rows, refs, strict=True)
     ]
 
@@ -64,3 +77,8 @@ def task_failed(message: RunTask, meta: Meta, fault: Fault) -> tuple[TaskFailed,
     del meta
     task = message.task
     return (TaskFailed(task.job_id, task.tenant, task.task_id, task.attempt, task.target, fault),)
+
+
+def _traceparent(span: trace.SpanContext) -> str | None:
+    """The W3C header of a span; made here because the general propagator costs more than all else that a task does."""
+    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None

@@ -1,0 +1,98 @@
+"""The control law of the windows: how long a target's tasks wait for company, and how large a batch may become.
+
+Three parts, each with its source:
+
+1. Self-clocking (Nagle, RFC 896; group commit): an idle target gets its batch at once, and while its places are taken
+   tasks gather. `queues` does that; it needs no figure at all.
+2. The window. With groups that get `rate` companions a second, a batch leaves every window + 1 / rate seconds, so a
+   wider window means fewer batches, less utilisation and a shorter queue, and one more window to wait. The window is
+   the one of `GRID` for which the 99th percentile is least: window + service + wait, the wait of a single server with
+   random arrivals and steady service in heavy traffic (Kingman 1961), mean utilisation x service / (2 (1 -
+   utilisation)) and exponential tail. While each task alone would keep the target busy less than `BUSY` of the time the
+   window is 0; so it is for a group whose company is not expected within the bound of its class (Little's law).
+3. The size. Additive increase, multiplicative decrease of the estimated seconds in a batch against the time that one
+   may take (Clipper: Crankshaw et al., NSDI 2017): it shrinks when a backend slows down or fails, and grows again while
+   full batches come back in time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from quire_batching.measures import Service
+
+GRID: Final = (0.0, 0.002, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.075, 0.1, 0.2, 0.5)
+BUSY: Final = 0.3
+_FULL: Final = 0.95
+"""Utilisation above which a queue is taken to grow without end."""
+
+_GROW: Final = 0.1
+_SHRINK: Final = 0.9
+_FAILED: Final = 0.5
+_SMALLEST: Final = 0.05
+_LARGEST: Final = 16.0
+
+
+def window_for(rates: Sequence[float], service: Service, seconds_per_task: float, longest: float) -> float:
+    """The window, at most `longest` seconds, for groups of these companions a second at a target like this."""
+    overhead, total = service.overhead, sum(rates)
+    if total * overhead < BUSY:
+        return 0.0
+    return min(
+        (min(step, longest) for step in GRID),
+        key=lambda window: _percentile(window, rates, overhead, service.slope * seconds_per_task),
+    ) * (1.0 - service.errors)
+
+
+def _percentile(window: float, rates: Sequence[float], overhead: float, task_seconds: float) -> float:
+    """The 99th percentile of a task's time at this window, with the utilisation's excess where there is no end."""
+    total = sum(rates)
+    batches = sum(rate / (1 + rate * window) for rate in rates)
+    utilisation = batches * overhead + total * task_seconds
+    service = overhead + task_seconds * total / batches
+    if utilisation >= _FULL:
+        return 1e3 * utilisation + window
+    variability = sum(rate / (1 + rate * window) ** 3 for rate in rates) / batches
+    mean = variability * utilisation * service / (2 * (1 - utilisation))
+    return window + service + mean * max(0.0, math.log(100 * utilisation))
+
+
+def places_for(service: Service, most: int) -> int:
+    """How many batches may be under way: as many as keep the target busy while an answer travels, and one in reserve.
+
+    The product of bandwidth and delay, as for a path (BBR: Cardwell et al., 2016); `most` where there are no figures.
+    """
+    if not service.overhead:
+        return most
+    return max(2, min(most, 1 + math.ceil(service.turnaround / service.overhead)))
+
+
+@dataclass(slots=True)
+class Size:
+    """How many estimated seconds a batch of one target may hold.
+
+    objective: what a batch may take, in seconds; the cap begins there.
+    """
+
+    objective: float
+    factor: float = 1.0
+
+    @property
+    def cap(self) -> float:
+        """Estimated seconds in a batch at most."""
+        return self.objective * self.factor
+
+    def finished(self, estimate: float, took: float, *, ok: bool, full: bool) -> None:
+        """Learn from a batch that took so long, or failed; one that is larger than a batch may be says nothing.
+
+        full: whether more was waiting than had room.
+        """
+        if not ok:
+            self.factor = max(_SMALLEST, self.factor * _FAILED)
+        elif took > self.objective and estimate <= self.cap:
+            self.factor = max(_SMALLEST, self.factor * _SHRINK)
+        elif full:
+            self.factor = min(_LARGEST, self.factor + _GROW)
