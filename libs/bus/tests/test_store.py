@@ -3,7 +3,6 @@
 import asyncio
 from datetime import timedelta
 
-import nats.errors
 import pytest
 
 from quire_bus.bus import Bus
@@ -12,6 +11,7 @@ from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta, Outgoing
 from quire_bus.errors import AlreadyDone, Conflict, NotStored, TooLarge, Unknown
 from quire_bus.store import Part, Store
+from quire_bus.wire import NoAnswer
 from quire_contracts.job import CancelJob, ExpireJob, JobRejected, SubmitJob
 from quire_contracts.limits import MESSAGE_BYTES
 from quire_contracts.topology import consumer_of
@@ -75,16 +75,16 @@ def lose_answers(monkeypatch):
     """Of the first `count` requests to a subject the broker gets the request, and we never get its answer."""
 
     def lose(store, subject, count):
-        request, lost = store._client.request, []
+        ask, lost = store._wire.ask, []
 
-        async def losing(to, body=b"", **options):
-            answer = await request(to, body, **options)
+        async def losing(to, *arguments):
+            answer = await ask(to, *arguments)
             if to == subject and len(lost) < count:
                 lost.append(to)
-                raise nats.errors.TimeoutError
+                raise NoAnswer(swallowed=False)
             return answer
 
-        monkeypatch.setattr(store._client, "request", losing)
+        monkeypatch.setattr(store._wire, "ask", losing)
         return lost
 
     return lose

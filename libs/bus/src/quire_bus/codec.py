@@ -38,7 +38,10 @@ _SUBJECT = re.compile(r"quire\.(?:cmd|evt)\.([a-z0-9-]{1,40})\.[^.]+\.[^.]+\.v\d
 
 @dataclass(frozen=True, slots=True)
 class Arrived:
-    """A message as the broker gave it: nothing in it is believed yet."""
+    """A message as the broker gave it: nothing in it is believed yet.
+
+    size: bytes of its header block and body together, where that is known; 0 has it counted.
+    """
 
     subject: str
     headers: Mapping[str, str] | None
@@ -46,6 +49,7 @@ class Arrived:
     time: datetime
     attempt: int = 1
     stream_sequence: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ def open_envelope(arrived: Arrived) -> Opened:
     Raises:
         DecodeError: for a message above 256 KiB, a subject that is not ours, a missing or malformed attribute.
     """
-    size = h.wire_size(arrived.headers, arrived.body)
+    size = arrived.size or h.wire_size(arrived.headers, arrived.body)
     if size > MESSAGE_BYTES:
         raise DecodeError(f"the message is {size} bytes, the limit is {MESSAGE_BYTES}", pointer="/body")
     attributes = h.normalised(arrived.headers)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import nats
 import nats.errors
 
+from quire_bus.wire import Wire
 from quire_resilience.errors import Transient
 
 if TYPE_CHECKING:
@@ -66,11 +67,13 @@ def end_process(reason: str) -> None:
 class Connection:
     """A connected client and what is told about it.
 
+    wire: the hot path over it.
     reconnected: callbacks for when it is connected again; requests in flight at the broker are lost by then.
     """
 
     client: Client
     settings: BusSettings
+    wire: Wire
     reconnected: set[Callable[[], None]] = field(default_factory=set)
     closing: bool = False
 
@@ -143,7 +146,9 @@ async def connect(
         ) from None
     except (nats.errors.Error, OSError) as error:
         raise Transient(f"cannot connect to {settings.url}: {error}", code="no-broker") from error
-    holder.append(Connection(client, settings))
+    wire = Wire(client, settings.timeout_seconds)
+    await wire.open()
+    holder.append(Connection(client, settings, wire, reconnected={wire.on_reconnected}))
     return holder[0]
 
 

@@ -1,9 +1,10 @@
 """FastStream, fenced: its broker on our connection, its subscribers on our pull loop, its middlewares none.
 
-FastStream gives the subscribers, their lifecycle and the graceful wait for running handlers. What it does loosely is
-done here instead: it declares nothing, it acknowledges nothing (`AckPolicy.MANUAL`), it decodes nothing (the handler
-gets the broker's message), and its endless fetch is replaced by `quire_bus.pull`. What is used of its inside is pinned
-by the version range in pyproject.toml and by the tests of this package.
+FastStream gives the broker, its registry of subscribers and their lifecycle. What it does loosely or per message is
+done here instead: it declares nothing, it acknowledges nothing (`AckPolicy.MANUAL`), and messages go from
+`quire_bus.pull` straight to the handler (its own way costs 170 us a message, measured: a stack of middlewares, a parsed
+message, an acknowledgement watcher). What is used of its inside is pinned by the version range in pyproject.toml and by
+the tests of this package.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from quire_bus.connection import Connection
+    from quire_bus.message import Message
     from quire_contracts.topology import Consumer
 
 
@@ -67,11 +69,12 @@ class DurableSubscriber(PullStreamSubscriber):
         self._pulling = asyncio.create_task(self.puller.run(), name=f"pull {self.puller.consumer.durable}")
 
     async def stop(self) -> None:
-        """Stop pulling first, so that nothing new begins; then FastStream waits for the running handlers."""
+        """Stop pulling, wait for the running handlers as long as the broker's grace allows, and cancel the rest."""
         await self.puller.stop()
         await super().stop()
         pulling = getattr(self, "_pulling", None)
         if pulling is not None:
+            await asyncio.wait([pulling], timeout=self._outer_config.graceful_timeout)
             self.puller.give_up()
             await asyncio.wait([pulling], timeout=_LAST_SECONDS)
 
@@ -80,7 +83,7 @@ def mount(
     broker: SharedConnectionBroker,
     connection: Connection,
     consumer: Consumer,
-    handle: Callable[[Msg], Awaitable[None]],
+    handle: Callable[[Message], Awaitable[None]],
     *,
     workers: int,
 ) -> DurableSubscriber:
@@ -113,7 +116,7 @@ def mount(
         stream=JStream(consumer.stream, declare=False),
         pull_sub=PullSub(batch_size=1),
     )
-    subscriber.puller = Puller(connection, consumer, workers, subscriber.consume)
+    subscriber.puller = Puller(connection, consumer, workers, handle)
     subscriber.add_call(parser_=None, decoder_=cast("Any", _as_it_is), dependencies_=())
     subscriber(handle)
     super(NatsRegistrator, broker).subscriber(subscriber)

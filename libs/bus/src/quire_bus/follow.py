@@ -13,15 +13,13 @@ import nats.errors
 from quire_bus import codec
 from quire_bus.delivery import Logged
 from quire_bus.errors import DecodeError, fault_of
-from quire_bus.process import arrived_of
 from quire_bus.pull import Puller
 from quire_resilience.backoff import Backoff
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
     from quire_bus.codec import Opened
     from quire_bus.connection import Connection
+    from quire_bus.message import Message
     from quire_bus.router import Following
 
 _LOG = logging.getLogger("quire.bus")
@@ -34,7 +32,7 @@ class Follower:
 
     def __init__(self, connection: Connection, following: Following) -> None:
         self._following = following
-        self._waiting: dict[int, tuple[Msg, asyncio.Event]] = {}
+        self._waiting: dict[int, tuple[Message, asyncio.Event]] = {}
         self._arrived = asyncio.Event()
         self.puller = Puller(connection, following.consumer, following.batch, self._take)
         self._tasks: list[asyncio.Task[None]] = []
@@ -48,7 +46,7 @@ class Follower:
         await self.puller.stop()
         for message, settled in self._waiting.values():
             with contextlib.suppress(nats.errors.Error):
-                await message.nak()
+                message.nak()
             settled.set()
         self._waiting.clear()
         if self._tasks:
@@ -57,10 +55,10 @@ class Follower:
             self.puller.give_up()
             await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
 
-    async def _take(self, message: Msg) -> None:
+    async def _take(self, message: Message) -> None:
         """Hold a message (the puller keeps it alive) until the feed has settled it."""
         settled = asyncio.Event()
-        self._waiting[message.metadata.sequence.stream] = (message, settled)
+        self._waiting[message.sequence] = (message, settled)
         self._arrived.set()
         await settled.wait()
 
@@ -73,10 +71,10 @@ class Follower:
                 await self._hand_over([message for message, _ in batch])
                 for message, settled in batch:
                     with contextlib.suppress(nats.errors.Error):
-                        await message.ack()
+                        message.ack()
                     settled.set()
 
-    async def _hand_over(self, messages: list[Msg]) -> None:
+    async def _hand_over(self, messages: list[Message]) -> None:
         """Until the reader has taken the batch: the log goes on for nobody who has not committed what came before."""
         entries = [entry for message in messages if (entry := logged(message)) is not None]
         attempt = 0
@@ -100,9 +98,9 @@ def logged_of(opened: Opened) -> Logged:
         return Logged(opened.meta, None, opened.body, fault_of(error))
 
 
-def logged(message: Msg) -> Logged | None:
+def logged(message: Message) -> Logged | None:
     """The entry, or None for what has no readable envelope: no projection can say anything of it."""
-    arrived = arrived_of(message)
+    arrived = message.arrived()
     try:
         opened = codec.open_envelope(arrived)
     except DecodeError as error:

@@ -27,7 +27,10 @@ _PLAIN = re.compile(
 )  # printable ASCII but for the space, the quotation mark and the percent sign
 _SAFE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) not in '"%')
 _ATTRIBUTE_CHARACTERS = 1_024
-_LINE_BYTES = len("NATS/1.0\r\n") + len("\r\n")
+LINE_BYTES: Final = len("NATS/1.0\r\n") + len("\r\n")
+"""Of a header block without headers."""
+
+_NO_BREAKS = {0x0D: None, 0x0A: None}
 _PAIR_BYTES = len(": ") + len("\r\n")
 
 
@@ -66,10 +69,23 @@ def normalised(headers: Mapping[str, str] | None) -> dict[str, str]:
     return result
 
 
+def lines(headers: Mapping[str, str]) -> bytes:
+    """The headers as lines of a header block; line breaks inside a value are left out, for they would begin another."""
+    text = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
+    if text.count("\n") != len(headers) or text.count("\r") != len(headers):
+        text = "".join([f"{name}: {value.translate(_NO_BREAKS)}\r\n" for name, value in headers.items()])
+    return text.encode()
+
+
+def block(*lines_: bytes) -> bytes:
+    """A whole header block of `lines`."""
+    return b"".join((b"NATS/1.0\r\n", *lines_, b"\r\n"))
+
+
 def wire_size(headers: Mapping[str, str] | None, body: bytes) -> int:
     """Bytes that a message takes on the wire: the header block and the body, as the broker's limit counts them."""
     size = len(body)
     if headers:
-        size += _LINE_BYTES
+        size += LINE_BYTES
         size += sum(len(name.encode()) + len(value.encode()) + _PAIR_BYTES for name, value in headers.items())
     return size

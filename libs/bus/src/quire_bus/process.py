@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
     from quire_bus.dead_letters import DeadLetters
+    from quire_bus.message import Message
     from quire_bus.router import Consumption
     from quire_contracts.value import Value
 
@@ -52,16 +53,16 @@ class Processor:
     dead_letters: DeadLetters
     around: Callable[[Meta], AbstractContextManager[object]] = nullcontext
 
-    async def __call__(self, message: Msg) -> None:
+    async def __call__(self, message: Message) -> None:
         """Process and settle one delivery: acknowledged, or to be delivered again after a delay."""
-        arrived = arrived_of(message)
+        arrived = message.arrived()
         try:
             delay = await self._settle(arrived)
         except Exception as error:  # noqa: BLE001 - a failure of the failure path: the broker keeps the message for us
             _LOG.warning("%s: message %s stays with the broker: %s", self._durable, arrived.stream_sequence, error)
             delay = _BACKOFF.delay(arrived.attempt, random.random)
         try:
-            await (message.ack() if delay is None else message.nak(delay=delay))
+            message.ack() if delay is None else message.nak(delay)
         except nats.errors.Error as error:  # it will be delivered again, and the inbox knows what was done
             _LOG.warning("%s: message %s is not acknowledged: %s", self._durable, arrived.stream_sequence, error)
 
@@ -167,7 +168,7 @@ class Processor:
 
 
 def arrived_of(message: Msg) -> Arrived:
-    """A delivery of the broker as the codec reads it."""
+    """A delivery of nats-py's own as the codec reads it."""
     metadata = message.metadata
     return Arrived(
         subject=message.subject,

@@ -2,8 +2,9 @@
 
 FastStream's own loop, and nats-py's `fetch` under it, swallow "no such consumer" and "connection closed" without a
 pause (measured: 4,000 requests a second, or an event loop that never runs again) and prefetch while the acknowledgement
-clock runs. This one asks for exactly as many messages as there are free slots, asks again at once after a
-reconnection, notices a lost request by missing idle heartbeats, and pauses with jittered backoff on every refusal.
+clock runs. This one never asks for more messages than there are free slots, asks for many at a time, asks again at once
+after a reconnection, notices a lost request by missing idle heartbeats, and pauses with jittered backoff on every
+refusal.
 
 Source of the protocol: NATS ADR-13 (pull subscribe internals) and ADR-37 (the client's pull loop).
 """
@@ -19,12 +20,12 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import nats.errors
 
+from quire_bus.message import Message
 from quire_resilience.backoff import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable
 
-    from nats.aio.msg import Msg
     from nats.aio.subscription import Subscription
 
     from quire_bus.connection import Connection
@@ -37,6 +38,9 @@ _HEARTBEAT_SECONDS: Final = 3.0
 _SILENCE_SECONDS: Final = 2 * _HEARTBEAT_SECONDS + 0.5
 _BACKOFF: Final = Backoff(base=0.05, cap=2.0)
 _IDLE_HEARTBEAT, _NO_RESPONDERS = "100", "503"
+_STATUS: Final = b"NATS/1.0 "
+_GATHER_SECONDS: Final = 0.002
+"""How long a few free slots wait for more before they are asked for: asking costs the broker as much as a message."""
 
 
 class Puller:
@@ -49,22 +53,24 @@ class Puller:
     """
 
     def __init__(
-        self, connection: Connection, consumer: Consumer, capacity: int, deliver: Callable[[Msg], Awaitable[object]]
+        self, connection: Connection, consumer: Consumer, capacity: int, deliver: Callable[[Message], Awaitable[object]]
     ) -> None:
         self.consumer = consumer
         self.healthy = True
         self._connection = connection
-        self._client = connection.client
+        self._wire = connection.wire
         self._capacity = capacity
         self._deliver = deliver
         self._heartbeat = Heartbeat(consumer.ack_wait / 3)
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[Message, asyncio.Task[None]] = {}
         self._asked = 0
+        self._loop = asyncio.get_running_loop()
+        self._planned: asyncio.Handle | None = None
         self._wake = asyncio.Event()
         self._heard = 0.0
         self._refusals = 0
         self._stopping = False
-        self._inbox = self._client.new_inbox()
+        self._inbox = connection.client.new_inbox()
         self._subscription: Subscription | None = None
 
     @property
@@ -77,15 +83,15 @@ class Puller:
         self._connection.reconnected.add(self._on_reconnected)
         beating = asyncio.create_task(self._heartbeat.run())
         try:
-            self._subscription = await self._client.subscribe(self._inbox, cb=self._on_message)
+            self._subscription = await self._wire.subscribe(self._inbox, self._on_message)
             while not self._stopping:
-                pause = await self._step()
+                await self._step()
                 self._wake.clear()
                 with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(pause):  # not wait_for: in Python 3.11 it can swallow a cancellation
+                    async with asyncio.timeout(_HEARTBEAT_SECONDS):  # not wait_for: 3.11's can swallow a cancellation
                         await self._wake.wait()
             if self._running:
-                await asyncio.wait(self._running)
+                await asyncio.wait(self._running.values())
         finally:
             self._connection.reconnected.discard(self._on_reconnected)
             beating.cancel()
@@ -97,65 +103,76 @@ class Puller:
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error):
-                await subscription.unsubscribe()
+                await self._wire.unsubscribe(subscription)
 
     def give_up(self) -> None:
         """Cancel what is still in hand; its messages are handed back for somebody else."""
-        for task in self._running:
+        for task in self._running.values():
             task.cancel()
 
-    async def _step(self) -> float:
-        """Ask for what there is room for; the seconds after which to look again if nothing happens before."""
-        now = asyncio.get_running_loop().time()
+    async def _step(self) -> None:
+        """What time brings: a pause after a refusal, and a lost request that is asked again."""
+        now = self._loop.time()
         if self._refusals:
             # One request at a time while refused, so that a refusal is counted once.
-            pause = _BACKOFF.delay(self._refusals, random.random)
-            await asyncio.sleep(pause + 0.01)
+            await asyncio.sleep(_BACKOFF.delay(self._refusals, random.random) + 0.01)
             self._asked = 0
         elif self._asked and now - self._heard > _SILENCE_SECONDS:
-            _LOG.warning(
-                "%s: no word from the broker for %.0f s, asking again", self.consumer.durable, now - self._heard
-            )
+            durable = self.consumer.durable
+            _LOG.warning("%s: no word from the broker for %.0f s, asking again", durable, now - self._heard)
             self._asked = 0
-        room = self._capacity - len(self._running) - self._asked
-        if room > 0 and not self._stopping:
-            await self._ask(room)
-        return _HEARTBEAT_SECONDS
+        self._ask()
 
-    async def _ask(self, batch: int) -> None:
+    def _plan(self) -> None:
+        """Ask soon for what there is room for, with few requests: many slots at once, a few when they are needed."""
+        if self._planned is not None or self._refusals or 2 * self._asked >= self._capacity:
+            return
+        room = self._capacity - len(self._running) - self._asked
+        if room <= 0:
+            return
+        if 4 * room >= self._capacity:
+            self._planned = self._loop.call_soon(self._ask)
+        else:
+            self._planned = self._loop.call_later(_GATHER_SECONDS, self._ask)
+
+    def _ask(self) -> None:
+        self._planned = None
+        batch = self._capacity - len(self._running) - self._asked
+        # Without a connection the reconnection asks again; a buffered request would only be asked twice.
+        if batch <= 0 or self._stopping or not self._connection.is_connected:
+            return
         request = {
             "batch": batch,
             "expires": int(_EXPIRES_SECONDS * _NANOSECONDS),
             "idle_heartbeat": int(_HEARTBEAT_SECONDS * _NANOSECONDS),
         }
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.consumer.stream}.{self.consumer.durable}"
-        if not self._connection.is_connected:
-            return  # the reconnection asks again; a buffered request would only be asked twice
         try:
-            await self._client.publish(subject, msgspec.json.encode(request), reply=self._inbox)
+            self._wire.send(subject, msgspec.json.encode(request), self._inbox)
         except nats.errors.Error as error:
             self._refused(str(error))
             return
         self._asked += batch
-        self._heard = asyncio.get_running_loop().time()
+        self._heard = self._loop.time()
 
-    async def _on_message(self, message: Msg) -> None:
-        self._heard = asyncio.get_running_loop().time()
-        status = (message.headers or {}).get("Status")
-        if status is not None and not message.data and not message.reply.startswith("$JS.ACK"):
-            self._on_status(status, message.headers or {})
+    def _on_message(self, subject: bytes, reply: bytes, head: bytes, body: bytes) -> None:
+        self._heard = self._loop.time()
+        message = Message(subject.decode(), reply.decode(), head, body, self._wire.send)
+        if not body and head.startswith(_STATUS) and not reply.startswith(b"$JS.ACK"):
+            self._on_status(message.headers)
             return
         self.healthy, self._refusals = True, 0
-        self._asked = max(0, self._asked - 1)
+        if self._asked:
+            self._asked -= 1
         if self._stopping:
             with contextlib.suppress(nats.errors.Error):
-                await message.nak()
+                message.nak()
             return
-        task = asyncio.create_task(self._handle(message))
-        self._running.add(task)
-        task.add_done_callback(self._settled)
+        self._running[message] = self._loop.create_task(self._handle(message))
+        self._plan()
 
-    def _on_status(self, status: str, headers: dict[str, str]) -> None:
+    def _on_status(self, headers: dict[str, str]) -> None:
+        status = headers.get("Status", "")
         if status == _IDLE_HEARTBEAT:
             self.healthy, self._refusals = True, 0
             return
@@ -164,11 +181,11 @@ class Puller:
         if status == "408":  # the request expired: that much less is coming
             self.healthy, self._refusals = True, 0
             self._asked = max(0, self._asked - int(left or self._asked))
-            self._wake.set()
+            self._plan()
             return
         if left is not None and status == "409" and "batch completed" in description.lower():
             self._asked = 0
-            self._wake.set()
+            self._plan()
             return
         self._refused("there is no such stream or consumer" if status == _NO_RESPONDERS else f"{status} {description}")
 
@@ -179,51 +196,53 @@ class Puller:
         self._refusals += 1
         self._wake.set()
 
-    async def _handle(self, message: Msg) -> None:
+    async def _handle(self, message: Message) -> None:
+        self._heartbeat.keep(message, self._heard)
         try:
-            with self._heartbeat.keeping(message):
-                await self._deliver(message)
+            await self._deliver(message)
         except asyncio.CancelledError:
-            if not message.is_acked:
-                with contextlib.suppress(nats.errors.Error):
-                    await message.nak()  # somebody else shall have it now, not when its time has run out
+            with contextlib.suppress(nats.errors.Error):
+                message.nak()  # somebody else shall have it now, not when its time has run out
             raise
-
-    def _settled(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
-        self._wake.set()
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _LOG.critical("a delivery raised, which it must not", exc_info=error)
+        except Exception:  # noqa: BLE001 - one message's bug does not end the loop
+            _LOG.critical("a delivery raised, which it must not", exc_info=True)
+        finally:
+            self._heartbeat.let_go(message)
+            del self._running[message]
+            self._plan()
 
     def _on_reconnected(self) -> None:
         self._asked = 0
-        self._wake.set()
+        self._plan()
 
 
 class Heartbeat:
     """Tells the broker every `seconds` that the messages in hand are still worked on, with one task for all of them.
 
-    It runs on the event loop: a handler that blocks the loop stops it, and its message is delivered again.
+    A message is spoken of from the age of `seconds` on: most are settled long before. It runs on the event loop: a
+    handler that blocks the loop stops it, and its message is delivered again.
     """
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._messages: dict[int, Msg] = {}
+        self._since: dict[Message, float] = {}
 
-    @contextlib.contextmanager
-    def keeping(self, message: Msg) -> Iterator[None]:
-        """Keep a message alive inside."""
-        self._messages[id(message)] = message
-        try:
-            yield
-        finally:
-            del self._messages[id(message)]
+    def keep(self, message: Message, since: float) -> None:
+        """Keep a message alive that arrived at `since`, by the event loop's clock; later ones later."""
+        self._since[message] = since
+
+    def let_go(self, message: Message) -> None:
+        """It is settled, or given up."""
+        del self._since[message]
 
     async def run(self) -> None:
         """Beat until cancelled."""
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(self._seconds)
-            for message in tuple(self._messages.values()):
-                if not message.is_acked:
-                    with contextlib.suppress(nats.errors.Error):
-                        await message.in_progress()
+            now = loop.time()
+            for message, since in tuple(self._since.items()):
+                if now - since < self._seconds:
+                    break
+                with contextlib.suppress(nats.errors.Error):
+                    message.in_progress()

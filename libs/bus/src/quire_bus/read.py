@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-import nats.errors
 
-from quire_bus.errors import NotStored, Unknown
+from quire_bus.direct import DirectReads, Kept, read, request
+from quire_bus.errors import NotStored
+from quire_bus.message import parse_head
 from quire_contracts.topology import STREAM
 
 if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
     from quire_bus.connection import Connection
+    from quire_bus.wire import Answer
 
-_READ_TRIES: Final = 3
-_LATE_SECONDS: Final = 0.5
-"""After a reconnection, how long an answer may still come: a request that was only buffered is answered at once, one
-that was on the old connection never."""
-
-
-@dataclass(frozen=True, slots=True)
-class Kept:
-    """A stored message as read back."""
-
-    sequence: int
-    subject: str
-    headers: dict[str, str]
-    body: bytes
-    time: datetime
+__all__ = ["ApiError", "Kept", "Reader"]
 
 
 class ApiError(msgspec.Struct):
@@ -56,10 +40,6 @@ class _RawAnswer(msgspec.Struct):
     error: ApiError | None = None
 
 
-class _Swallowed(Unknown):
-    """The connection was lost while a request was under way."""
-
-
 _RAW = msgspec.json.Decoder(_RawAnswer)
 
 
@@ -68,29 +48,19 @@ class Reader:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._client = connection.client
-        self._timeout = connection.settings.timeout_seconds
+        self._wire = connection.wire
+        self._direct = DirectReads(connection)
 
     async def last(self, subject: str, *, stream: str = STREAM.name) -> Kept | None:
         """The newest message of a subject by direct get (any replica answers), or None.
+
+        What is asked in one turn of the event loop is one request.
 
         Raises:
             Unknown: without an answer in time.
             NotStored: if there is no such stream.
         """
-        answer = await self._read(f"$JS.API.DIRECT.GET.{stream}.{subject}", b"")
-        found = answer.headers or {}
-        if found.get("Status") == "404":
-            return None
-        if "Nats-Sequence" not in found:
-            raise NotStored(f"{stream} cannot be read: {found.get('Description', 'no sequence in the answer')}")
-        return Kept(
-            sequence=int(found["Nats-Sequence"]),
-            subject=found["Nats-Subject"],
-            headers=found,
-            body=answer.data,
-            time=datetime.fromisoformat(found["Nats-Time-Stamp"][:26].rstrip("Z")).replace(tzinfo=UTC),
-        )
+        return await self._direct.last(subject, stream)
 
     async def at(self, sequence: int, *, stream: str, or_later: bool = False) -> Kept | None:
         """The message at a sequence, or with `or_later` the first one from there on; None if there is none."""
@@ -105,7 +75,7 @@ class Reader:
     async def delete(self, sequence: int, *, stream: str) -> bool:
         """Delete the message at a sequence; whether it was there."""
         body = msgspec.json.encode({"seq": sequence, "no_erase": True})
-        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.MSG.DELETE.{stream}", body)).data)
+        answer = msgspec.json.decode((await self._request(f"$JS.API.STREAM.MSG.DELETE.{stream}", body))[1])
         return bool(answer.get("success"))
 
     async def subjects(self, filter_: str, *, stream: str) -> tuple[str, ...]:
@@ -115,7 +85,7 @@ class Reader:
 
     async def _info(self, stream: str, question: dict[str, str]) -> dict[str, Any]:
         body = msgspec.json.encode(question)
-        answer = msgspec.json.decode((await self._read(f"$JS.API.STREAM.INFO.{stream}", body)).data, type=dict)
+        answer = msgspec.json.decode((await self._read(f"$JS.API.STREAM.INFO.{stream}", body))[1], type=dict)
         if "error" in answer:
             raise NotStored(f"{stream} cannot be read: {answer['error'].get('description')}")
         return answer
@@ -125,57 +95,16 @@ class Reader:
         return await self._managed(msgspec.json.encode({"last_by_subj": subject}), stream)
 
     async def _managed(self, body: bytes, stream: str) -> Kept | None:
-        answer = _RAW.decode((await self._read(f"$JS.API.STREAM.MSG.GET.{stream}", body)).data)
+        answer = _RAW.decode((await self._read(f"$JS.API.STREAM.MSG.GET.{stream}", body))[1])
         if answer.message is None:
             return None
         raw = answer.message
-        return Kept(raw.seq, raw.subject, parse_headers(raw.hdrs), raw.data, raw.time)
+        return Kept(raw.seq, raw.subject, parse_head(raw.hdrs), raw.data, raw.time)
 
-    async def _read(self, subject: str, body: bytes) -> Msg:
+    async def _read(self, subject: str, body: bytes) -> Answer:
         """As `_request` for what may be asked twice: a question that a reconnection swallowed is asked again."""
-        for _ in range(_READ_TRIES - 1):
-            try:
-                return await self._request(subject, body)
-            except _Swallowed:
-                continue
-        return await self._request(subject, body)
+        return await read(self._connection, subject, body)
 
-    async def _request(self, subject: str, body: bytes, headers: dict[str, str] | None = None) -> Msg:
-        """One request and its answer.
-
-        Raises:
-            NotStored: if nothing at the broker listens there.
-            Unknown: without an answer in time; soon after a reconnection, because a lost request has none.
-        """
-        loop = asyncio.get_running_loop()
-        hurried = False
-        try:
-            async with asyncio.timeout(self._timeout) as limit:
-
-                def hurry() -> None:
-                    nonlocal hurried
-                    hurried = True
-                    if not limit.expired():
-                        limit.reschedule(min(limit.when() or 0.0, loop.time() + _LATE_SECONDS))
-
-                self._connection.reconnected.add(hurry)
-                try:
-                    return await self._client.request(subject, body, timeout=self._timeout + 1, headers=headers)
-                finally:
-                    self._connection.reconnected.discard(hurry)
-        except nats.errors.NoRespondersError:
-            raise NotStored(f"nothing at the broker listens on {subject}") from None
-        except (nats.errors.TimeoutError, TimeoutError):
-            if hurried:
-                raise _Swallowed("no answer from the broker: the connection was lost meanwhile") from None
-            raise Unknown(f"no answer from the broker within {self._timeout:g} s") from None
-        except nats.errors.Error as error:
-            await asyncio.sleep(0.05)  # a full buffer or a closing connection fails at once; a loop above must not spin
-            raise Unknown(f"the connection does not take messages: {error}") from error
-
-
-def parse_headers(block: bytes) -> dict[str, str]:
-    """The headers in a raw header block as the broker's management interface gives it."""
-    lines = block.decode("utf-8", errors="replace").split("\r\n")[1:]
-    pairs = (line.split(":", 1) for line in lines if ":" in line)
-    return {name.strip(): value.strip() for name, value in pairs}
+    async def _request(self, subject: str, body: bytes, head: bytes = b"") -> Answer:
+        """See `request`."""
+        return await request(self._connection, subject, body, head)

@@ -8,8 +8,9 @@ message id that the stream knows, or that stands twice in the batch, refuses all
 from __future__ import annotations
 
 import asyncio
+import itertools
 import secrets
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,12 +18,15 @@ import nats.errors
 
 from quire_bus import headers as h
 from quire_bus.errors import Conflict, NotStored, TooLarge, Unknown
+from quire_bus.group import Groups
 from quire_bus.read import ApiError, Reader
 from quire_contracts.limits import MESSAGE_BYTES
 from quire_contracts.topology import STREAM
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from quire_bus.connection import Connection
 
 BATCH_PARTS: Final = 1_000
 """The broker's limit of messages in one atomic batch (its error 10199)."""
@@ -57,10 +61,66 @@ class Acked:
     duplicate: bool = False
 
 
-class _Refused(Exception):
+class Refused(Exception):
+    """The broker's no, with its own error code."""
+
     def __init__(self, code: int, description: str) -> None:
         super().__init__(description)
         self.code = code
+
+
+class Entry:
+    """One write on its way: its parts as they are sent, and what is known of earlier tries.
+
+    lost: whether an answer was lost, so that what the broker knows already may be this very write.
+    """
+
+    __slots__ = ("guards", "ids", "lost", "nonce", "parts", "size", "subjects", "wire")
+
+    def __init__(self, parts: Sequence[Part], nonce: str) -> None:
+        if not 1 <= len(parts) <= BATCH_PARTS:
+            raise ValueError(f"one commit has 1 to {BATCH_PARTS} parts, not {len(parts)}")
+        self.parts = parts
+        self.nonce = nonce
+        self.lost = False
+        self.guards = {part.subject for part in parts if part.expected is not None}
+        self.subjects = {part.subject for part in parts}
+        self.ids: set[str] = set()
+        self.wire: list[bytes] = []
+        self.size = 0
+        identified = 0
+        for part in parts:
+            id_ = part.headers.get(h.MSG_ID)
+            if id_ is not None:
+                self.ids.add(id_)
+                identified += 1
+            lines = self._lines(part)
+            size = len(lines) + h.LINE_BYTES + len(part.body)
+            if size > part.limit:
+                raise TooLarge(f"the message to {part.subject}", size, part.limit)
+            self.size += size
+            self.wire.append(lines)
+        if identified != len(self.ids):
+            raise ValueError("two messages of one commit have the same id: give them different identities or attempts")
+
+    def forget_ids(self) -> None:
+        """Send the messages without their ids from now on."""
+        self.ids = set()
+        bare = [{name: value for name, value in part.headers.items() if name != h.MSG_ID} for part in self.parts]
+        self.parts = [
+            Part(part.subject, part.body, headers, part.expected, part.ttl_seconds, part.limit)
+            for part, headers in zip(self.parts, bare, strict=True)
+        ]
+        self.wire = [self._lines(part) for part in self.parts]
+
+    def _lines(self, part: Part) -> bytes:
+        """The header lines that the part, its guard and its lifetime need."""
+        lines = h.lines(part.headers) if part.headers else b""
+        if part.expected is not None:
+            lines += f"{h.EXPECTED}: {part.expected}\r\n{h.NONCE}: {self.nonce}\r\n".encode()
+        if part.ttl_seconds is not None:
+            lines += f"{h.TTL}: {part.ttl_seconds}\r\n".encode()
+        return lines
 
 
 class _Ack(msgspec.Struct):
@@ -75,9 +135,16 @@ _ACK = msgspec.json.Decoder(_Ack)
 class Store(Reader):
     """The log as this process writes and reads it."""
 
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection)
+        self._groups = Groups(self.send, self.settle)
+        self._unique = secrets.token_hex(8)
+        self._numbers = itertools.count(1)
+
     async def write(self, parts: Sequence[Part], *, stream: str = STREAM.name) -> Acked:
         """Store all parts or none, in this order; several parts go as one atomic batch, one part as one message.
 
+        Batches that are ready together travel together (see `quire_bus.group`); for each it is as if it went alone.
         Repeats a write whose answer was lost: a guarded part carries a nonce by which its own earlier success is
         recognised, an unguarded single message is recognised by its id.
 
@@ -88,23 +155,26 @@ class Store(Reader):
             Unknown: no answer in time, several times over.
             ValueError: for no parts, more than 1,000, or one message id twice.
         """
-        nonce = secrets.token_hex(8)
-        sendable = [_prepared(part, nonce) for part in parts]
-        _check(sendable)
-        lost = False
+        entry = Entry(parts, f"{self._unique}{next(self._numbers):x}")
+        if len(parts) > 1 and stream == STREAM.name:
+            return await self._groups.put(entry)
+        return await self.settle(entry, stream)
+
+    async def settle(self, entry: Entry, stream: str = STREAM.name) -> Acked:
+        """Write one entry alone, to its end; see `write`."""
         for last in (False, False, True):
             try:
-                return await self._send(sendable)
-            except _Refused as refused:
-                known = await self._after_refusal(refused, sendable, nonce, stream, lost=lost, last=last)
+                return await self.send((entry,))
+            except Refused as refused:
+                known = await self._after_refusal(refused, entry, stream, last=last)
                 if known is not None:
                     return known
                 if refused.code == _DUPLICATE_ID:
                     # One of the messages was said before, by a run whose record did not follow. The id only helps the
                     # broker; receivers know a repetition by `ce-id`.
-                    sendable = [replace(part, headers=_without_id(part.headers)) for part in sendable]
+                    entry.forget_ids()
             except Unknown:
-                lost = True
+                entry.lost = True
                 if last:
                     raise
             except NotStored:  # no responders: JetStream is just starting, or between two leaders
@@ -113,9 +183,36 @@ class Store(Reader):
                 await asyncio.sleep(_PAUSE_SECONDS)
         raise Conflict("refused for a known message id, three times over")
 
-    async def _after_refusal(
-        self, refused: _Refused, parts: Sequence[Part], nonce: str, stream: str, *, lost: bool, last: bool
-    ) -> Acked | None:
+    async def send(self, entries: Sequence[Entry]) -> Acked:
+        """Send entries once, all or none, in one atomic batch where they have more than one part together.
+
+        Raises:
+            Refused: with the broker's code.
+            Unknown, NotStored: as for a request.
+        """
+        parts = [(part, lines) for entry in entries for part, lines in zip(entry.parts, entry.wire, strict=True)]
+        final, lines = parts.pop()
+        if parts:
+            batch = f"Nats-Batch-Id: {self._unique}{next(self._numbers):x}\r\nNats-Batch-Sequence: "
+            pieces: list[bytes] = []
+            for position, (part, own) in enumerate(parts, 1):
+                head = h.block(own, f"{batch}{position}\r\n".encode())
+                pieces += self._wire.command(part.subject, part.body, "", head)
+            try:
+                self._wire.write(pieces)
+            except nats.errors.Error as error:
+                raise Unknown(f"the connection does not take messages: {error}") from error
+            lines += f"{batch}{len(parts) + 1}\r\nNats-Batch-Commit: 1\r\n".encode()
+        _, answer = await self._request(final.subject, final.body, h.block(lines))
+        try:
+            ack = _ACK.decode(answer)
+        except msgspec.DecodeError as error:
+            raise Unknown(f"the broker's answer is none: {error}") from error
+        if ack.error is not None:
+            raise Refused(ack.error.err_code, ack.error.description)
+        return Acked(ack.seq, ack.duplicate)
+
+    async def _after_refusal(self, refused: Refused, entry: Entry, stream: str, *, last: bool) -> Acked | None:
         """What a refusal means: an earlier try that was stored after all, or None to try again.
 
         Raises:
@@ -125,83 +222,28 @@ class Store(Reader):
             return None
         if refused.code not in _CONFLICTS and refused.code != _DUPLICATE_ID:
             raise NotStored(f"the broker refused it: {refused} ({refused.code})") from None
-        landed = await self._landed(parts, nonce, stream)
-        if landed is None and refused.code == _DUPLICATE_ID and lost and all(part.expected is None for part in parts):
+        landed = await self._landed(entry, stream)
+        if landed is None and refused.code == _DUPLICATE_ID and entry.lost and not entry.guards:
             return Acked(0, duplicate=True)  # the lost answer was a yes: these are our own ids
         if landed is None and refused.code in _CONFLICTS and last:
             raise Conflict(f"a record changed meanwhile: {refused}") from None
         return landed
 
-    async def _send(self, parts: Sequence[Part]) -> Acked:
-        *early, final = parts
-        headers = final.headers
-        if early:
-            batch = secrets.token_hex(16)
-            for position, part in enumerate(early, 1):
-                await self._publish(part, {"Nats-Batch-Id": batch, "Nats-Batch-Sequence": str(position)})
-            headers = {
-                **headers,
-                "Nats-Batch-Id": batch,
-                "Nats-Batch-Sequence": str(len(parts)),
-                "Nats-Batch-Commit": "1",
-            }
-        answer = await self._request(final.subject, final.body, headers)
-        try:
-            ack = _ACK.decode(answer.data)
-        except msgspec.DecodeError as error:
-            raise Unknown(f"the broker's answer is none: {error}") from error
-        if ack.error is not None:
-            raise _Refused(ack.error.err_code, ack.error.description)
-        return Acked(ack.seq, ack.duplicate)
-
-    async def _publish(self, part: Part, batch: dict[str, str]) -> None:
-        try:
-            await self._client.publish(part.subject, part.body, headers={**part.headers, **batch})
-        except nats.errors.Error as error:
-            raise Unknown(f"the connection does not take messages: {error}") from error
-
-    async def _landed(self, parts: Sequence[Part], nonce: str, stream: str) -> Acked | None:
+    async def _landed(self, entry: Entry, stream: str) -> Acked | None:
         """After a refusal: our own earlier success if that was the reason, else None.
 
         Raises:
             Conflict: if a guarded subject holds what somebody else wrote.
         """
         stale = []
-        for index, part in enumerate(parts):
+        for index, part in enumerate(entry.parts):
             if part.expected is None:
                 continue
             newest = await self._newest(part.subject, stream)
-            if newest is not None and newest.headers.get(h.NONCE) == nonce:
-                return Acked(newest.sequence + len(parts) - 1 - index)
+            if newest is not None and newest.headers.get(h.NONCE) == entry.nonce:
+                return Acked(newest.sequence + len(entry.parts) - 1 - index)
             if (newest.sequence if newest else 0) != part.expected:
                 stale.append(part.subject)
         if stale:
             raise Conflict(f"changed meanwhile: {', '.join(stale)}", stale)
         return None
-
-
-def _prepared(part: Part, nonce: str) -> Part:
-    """The part with the headers that its guard and its lifetime need, in a dict of its own."""
-    headers = dict(part.headers)
-    if part.expected is not None:
-        headers[h.EXPECTED] = str(part.expected)
-        headers[h.NONCE] = nonce
-    if part.ttl_seconds is not None:
-        headers[h.TTL] = str(part.ttl_seconds)
-    return replace(part, headers=headers)
-
-
-def _without_id(headers: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name != h.MSG_ID}
-
-
-def _check(parts: Sequence[Part]) -> None:
-    if not 1 <= len(parts) <= BATCH_PARTS:
-        raise ValueError(f"one commit has 1 to {BATCH_PARTS} parts, not {len(parts)}")
-    ids = [part.headers[h.MSG_ID] for part in parts if h.MSG_ID in part.headers]
-    if len(ids) != len(set(ids)):
-        raise ValueError("two messages of one commit have the same id: give them different identities or attempts")
-    for part in parts:
-        size = h.wire_size(part.headers, part.body)
-        if size > part.limit:
-            raise TooLarge(f"the message to {part.subject}", size, part.limit)

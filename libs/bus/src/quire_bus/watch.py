@@ -16,7 +16,6 @@ from quire_bus import codec
 from quire_bus.delivery import Logged
 from quire_bus.errors import DecodeError
 from quire_bus.follow import logged
-from quire_bus.process import arrived_of
 from quire_bus.pull import Puller
 from quire_bus.store import Store
 from quire_bus.subjects import token
@@ -28,10 +27,9 @@ from quire_resilience.backoff import Backoff
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from nats.aio.msg import Msg
-
     from quire_bus.connection import Connection
     from quire_bus.envelope import Meta
+    from quire_bus.message import Message
 
 _LOG = logging.getLogger("quire.bus")
 _BACKOFF: Final = Backoff(base=0.05, cap=2.0)
@@ -60,9 +58,9 @@ async def watch_job(
             await reading.open()
             attempt = 0
             async for message in reading.messages():
-                position = message.metadata.sequence.stream
+                position = message.sequence
                 try:
-                    opened = codec.open_envelope(arrived_of(message))
+                    opened = codec.open_envelope(message.arrived())
                 except DecodeError as error:
                     _LOG.warning("message %d has no readable envelope: %s", position, error)
                     continue
@@ -88,11 +86,11 @@ async def read_log(connection: Connection, *, after: int = 0, filter_: str = "qu
             if not await reading.open():
                 return
             async for message in reading.messages():
-                position = message.metadata.sequence.stream
+                position = message.sequence
                 entry = logged(message)
                 if entry is not None:
                     yield entry
-                if position >= last or not message.metadata.num_pending:
+                if position >= last or not message.pending:
                     return
         finally:
             await reading.close()
@@ -139,7 +137,7 @@ class _Reading:
             mem_storage=True,
             num_replicas=1,
         )
-        self._queue: asyncio.Queue[tuple[Msg, asyncio.Event]] = asyncio.Queue()
+        self._queue: asyncio.Queue[tuple[Message, asyncio.Event]] = asyncio.Queue()
         self._lost = False
         self._puller: Puller | None = None
         self._task: asyncio.Task[None] | None = None
@@ -153,7 +151,7 @@ class _Reading:
         self._task = asyncio.create_task(self._puller.run())
         return bool(info.num_pending)
 
-    async def messages(self) -> AsyncIterator[Msg]:
+    async def messages(self) -> AsyncIterator[Message]:
         """In order, without a gap; ends where a gap may follow, because nothing here is acknowledged."""
         expected = 1
         while self._puller is not None and self._puller.healthy and not self._lost:
@@ -163,7 +161,7 @@ class _Reading:
             except TimeoutError:
                 continue
             taken.set()
-            if message.metadata.sequence.consumer != expected:
+            if message.consumer_sequence != expected:
                 return
             expected += 1
             yield message
@@ -179,7 +177,7 @@ class _Reading:
             with contextlib.suppress(nats.errors.Error, TimeoutError):
                 await self._connection.client.jetstream().delete_consumer(STREAM.name, str(self._config.name))
 
-    async def _take(self, message: Msg) -> None:
+    async def _take(self, message: Message) -> None:
         """Hold a message until its reader has come to it, so that no more than `_AHEAD` are here at a time."""
         taken = asyncio.Event()
         self._queue.put_nowait((message, taken))
