@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
+from quire.counts import written_out
 from quire.errors import JobCancelledError, JobFailedError, JobRejectedError, ServerError
 from quire_contracts.document import JobKind
 from quire_contracts.preparation import Baseline
@@ -68,8 +70,10 @@ class JobView(Value, frozen=True):
         return Cost(usd=self.cost_usd, shots=self.shots)
 
     @property
-    def counts(self) -> tuple[dict[str, int], ...]:
+    def counts(self) -> Sequence[dict[str, int]]:
         """For a sampling job: one object of counts for each parameter set; the right-most bit is qubit 0.
+
+        Many are a `quire.counts.PackedCounts`: each object is made when it is read, `arrays()` gives all to numpy.
 
         Raises:
             ServerError: for a job of another kind, or without an answer.
@@ -109,7 +113,7 @@ class JobView(Value, frozen=True):
 
     def report(self) -> dict[str, Any]:
         """The answer as plain JSON values: exactly the fields that `quire run --json` prints."""
-        whole = msgspec.to_builtins(self)
+        whole = msgspec.to_builtins(self, enc_hook=written_out)
         whole["cost"] = msgspec.to_builtins(self.cost)
         return {name: whole[name] for name in _REPORTED}
 

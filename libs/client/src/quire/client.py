@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 import msgspec
 
 from quire import DEFAULT_URL
 from quire.answer import JobView
-from quire.counts import unpack_counts
+from quire.counts import counts_of
 from quire.errors import CannotConnectError, NotFoundError, StillRunningError
 from quire.events import Event, parse_events
 from quire.transport import Transport, decoded
@@ -172,7 +172,7 @@ class Job:
             NotFoundError: if this tenant has no such job.
             CannotConnectError: if nothing answers.
         """
-        params = {"tenant": self.tenant} | ({"wait": f"{wait:.3f}"} if wait > 0 else {})
+        params = {"tenant": self.tenant, "counts": "packed"} | ({"wait": f"{wait:.3f}"} if wait > 0 else {})
         since = time.monotonic() + wait
         while True:
             try:
@@ -253,12 +253,16 @@ class Job:
         """The view with its answer, fetched apart where it was too large to stand in it."""
         if not view.links.result:
             return view
+        result: JobResult
         match view.result:
             case None:
                 result = decoded(self._client.transport.call("GET", view.links.result), JobResult)
             case SampleResult(counts=None, table=table) if table is not None:
-                packed = self._client.transport.call("GET", view.links.result).content
-                result = SampleResult(counts=unpack_counts(table, packed))
+                packed = table.data.inline
+                if packed is None:
+                    accept = {"accept": f"{table.data.media_type}, application/json"}
+                    packed = self._client.transport.call("GET", view.links.result, headers=accept).content
+                result = SampleResult(counts=cast("Any", counts_of(table, packed)))
             case _:
                 return view
         return msgspec.structs.replace(view, result=result)
