@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor
-from quire_quantum.observables import normalise
+from quire_quantum.observables import expectation, group, normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 from quire_quantum_gateway.providers.braket_provider import braket_provider
 from quire_quantum_gateway.providers.port import ProviderExecutor
@@ -110,3 +110,55 @@ def test_a_program_is_parsed_once_whatever_its_angles():
 def test_an_unknown_backend_is_refused():
     with pytest.raises(Permanent, match="unsupported-target"):
         PROVIDER.capabilities("sv1")
+
+
+def test_more_than_64_bits():
+    structure = Structure(2, 70, 0, (Operation("x", (0,)), measure(0, 69), measure(1, 0)))
+    outcome = ProviderExecutor(PROVIDER, "local").execute(Work(structure, (Member(NOTHING, 1),), 5))
+    assert unpack(outcome.members[0].counts) == [{"1" + "0" * 69: 5}]
+
+
+class TestProgramSets:
+    """Work that goes out as program sets, here of at most three executables."""
+
+    @pytest.fixture
+    def tasks(self, monkeypatch):
+        """What the device was given."""
+        from braket.devices import LocalSimulator
+
+        given, original = [], LocalSimulator.run
+
+        def run(self, program_set, *args, **options):
+            given.append(program_set.total_executables)
+            return original(self, program_set, *args, **options)
+
+        monkeypatch.setattr(LocalSimulator, "run", run)
+        return given
+
+    @pytest.fixture
+    def provider(self):
+        return braket_provider(("*",), 24, SystemClock(), sets={"local": 3})
+
+    def test_rows_of_all_members_share_sets_and_keep_their_places(self, provider, tasks):
+        members = (Member(np.array([[0.0], [np.pi]])), Member(np.array([[np.pi], [0.0], [0.0]])))
+        structure = TURN_MEASURED.with_operations((Operation("ry", (0,), (Angle(0),)), measure(0, 1)), num_bits=2)
+        outcome = ProviderExecutor(provider, "local").execute(Work(structure, members, 20))
+        found = [unpack(each.counts) for each in outcome.members]
+        assert found == [[{"00": 20}, {"10": 20}], [{"10": 20}, {"00": 20}, {"00": 20}]]
+        assert tasks == [3, 2]
+        assert outcome.execution.provider_metadata["program_sets"] == 2
+        assert outcome.execution.provider_metadata["executables"] == 5
+
+    def test_measurement_bases_are_programs_of_the_same_sets(self, provider, tasks):
+        plus = Structure(2, 0, 0, (Operation("h", (0,)), Operation("x", (1,))))
+        observables = (normalise({"IX": 1.0, "ZI": 1.0}, 2), normalise({"IZ": 1.0}, 2))
+        work = Work(plus, (Member(np.zeros((2, 0))),), 30, observables)
+        counts = ProviderExecutor(provider, "local").execute(work).members[0].counts
+        values, _ = expectation(counts, observables, group(observables))
+        assert values[:, 0].tolist() == [0.0, 0.0]
+        assert tasks == [3, 1]
+
+    def test_they_take_no_seed_and_no_exact_work(self, provider):
+        assert provider.identity("local") is None
+        assert provider.identity("local_dm") is not None
+        assert not provider.capabilities("local").exact

@@ -171,6 +171,47 @@ def test_a_new_calibration_is_compiled_for():
     assert cache.get(key("a", "c2"), lambda: "new") == ("new", False)
 
 
+def test_compilations_age(clock):
+    cache, made = CompileCache(8, clock=clock, max_age=60.0), iter("ab")
+    assert cache.get(key("x"), lambda: next(made)) == ("a", False)
+    clock.advance(60.0)
+    assert cache.get(key("x"), lambda: next(made)) == ("a", True)
+    clock.advance(1.0)
+    assert cache.get(key("x"), lambda: next(made)) == ("b", False)
+
+
+def test_compilations_are_bounded_by_what_they_weigh():
+    cache = CompileCache(8, weigh=len, max_weight=10)
+    for name in ("a" * 4, "b" * 4, "c" * 4):
+        cache.get(key(name), lambda name=name: name)
+    assert [cache.get(key(name), lambda: "again")[1] for name in ("b" * 4, "c" * 4)] == [True, True]
+    assert len(cache) == 2
+    cache.get(key("huge"), lambda: "h" * 100)
+    assert (len(cache), cache.get(key("huge"), lambda: "again")[1]) == (1, True)
+
+
+def test_what_is_stale_is_forgotten():
+    cache = CompileCache(8)
+    for name, calibration in (("a", "c1"), ("b", "c1"), ("a", "c2")):
+        cache.get(key(name, calibration), lambda: "made")
+    assert cache.forget(lambda each: each.calibration == "c1") == 2
+    assert cache.get(key("a", "c2"), lambda: "again") == ("made", True)
+
+
+def test_hits_and_misses_are_counted():
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+    reader = InMemoryMetricReader()
+    cache = CompileCache(8, meter=MeterProvider([reader]).get_meter("test"), name="qiskit")
+    for name in "aaba":
+        cache.get(key(name), lambda: "made")
+    (scope,) = reader.get_metrics_data().resource_metrics[0].scope_metrics
+    points = {metric.name: metric.data.data_points for metric in scope.metrics}
+    assert {point.attributes["found"]: point.value for point in points["quire.compilations"]} == {"hit": 2, "miss": 2}
+    assert [point.value for point in points["quire.compilations.kept"]] == [2]
+
+
 def test_a_failed_compilation_is_not_kept():
     cache = CompileCache(8)
     with pytest.raises(ZeroDivisionError):

@@ -149,3 +149,132 @@ def test_discovery_names_the_enabled_backends(provider):
     assert found["qiskit:aer"].exact
     assert not found["qiskit:fake_manila"].exact
     assert found["qiskit:fake_manila"].max_qubits == 5
+
+
+def test_noise_cut_down_to_a_circuits_qubits_is_the_devices_noise(provider):
+    """Chances from our density matrix against 50,000 of Aer's own shots with the whole noise model, bits crossed."""
+    from qiskit import transpile
+    from qiskit_aer import AerSimulator
+    from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+
+    from quire_quantum.qiskit_circuit import to_circuit
+
+    gates = (Operation("h", (0,)), Operation("cx", (0, 1)), Operation("ry", (2,), (Angle(0),)), Operation("cx", (1, 2)))
+    structure = Structure(3, 3, 1, (*gates, measure(0, 2), measure(1, 0), measure(2, 1)))
+    shots = 50_000
+    work = Work(structure, (Member(np.array([[0.7]]), 5),), shots)
+    (ours,) = unpack(ProviderExecutor(provider, "fake_manila").execute(work).members[0].counts)
+    theirs = AerSimulator.from_backend(FakeManilaV2(), seed_simulator=3)
+    circuit = transpile(to_circuit(structure).assign_parameters([0.7]), theirs, optimization_level=1, seed_transpiler=7)
+    expected = theirs.run(circuit, shots=shots).result().get_counts()
+    assert set(ours) == set(expected)
+    for outcome, tally in expected.items():
+        assert abs(ours[outcome] - tally) < 6 * np.sqrt(2 * tally), outcome
+
+
+def test_read_out_errors_mix_the_outcomes_of_their_qubit():
+    from quire_quantum_gateway.providers.qiskit_noise import read_with_errors
+
+    basis = np.zeros(8)
+    basis[0b011] = 1.0
+    chances = {1: np.array([[0.9, 0.1], [0.3, 0.7]]), 2: np.array([[0.8, 0.2], [0.4, 0.6]])}
+    read = read_with_errors(basis, chances)
+    expected = {0b011: 0.7 * 0.8, 0b001: 0.3 * 0.8, 0b111: 0.7 * 0.2, 0b101: 0.3 * 0.2}
+    np.testing.assert_allclose(read, [expected.get(index, 0.0) for index in range(8)])
+
+
+def test_idle_qubits_of_a_device_are_not_simulated():
+    from quire_quantum_gateway.providers.qiskit_machines import open_machine
+    from quire_quantum_gateway.providers.qiskit_runs import compile_structure, samples_probabilities
+
+    machine = open_machine("generic_6", MachineSettings())
+    compiled = compile_structure(machine, BELL)
+    assert (compiled.routed.num_qubits, compiled.circuit.num_qubits, len(compiled.qubits)) == (6, 2, 2)
+    assert compiled.head.num_qubits == 2
+    assert [samples_probabilities(compiled, shots, noisy=True) for shots in (1, 2, 100)] == [False, True, True]
+    assert samples_probabilities(compiled, 1, noisy=False)
+    again = BELL.with_operations((*BELL.operations, Operation("x", (0,))))
+    assert not samples_probabilities(compile_structure(machine, again), 100, noisy=True)
+    model = machine.noise_of(compiled.used, compiled.qubits)
+    assert max(max(each["gate_qubits"][0]) for each in model.to_dict()["errors"]) <= 1
+    assert machine.noise_of(compiled.used, compiled.qubits) is model
+
+
+@pytest.mark.parametrize("name", ["aer", "fake_manila"])
+def test_shots_that_must_be_followed_depend_on_their_member_alone(provider, name):
+    """A reset on the way: Aer samples, and a seeded member is a run of its own."""
+    gates = (Operation("ry", (0,), (Angle(0),)), Operation("reset", (0,)), Operation("ry", (0,), (Angle(0),)))
+    structure = Structure(1, 1, 1, (*gates, measure(0, 0)))
+    member, mate = Member(np.array([[0.9], [1.3]]), 11), Member(np.array([[2.0]]), 5)
+    free = Member(np.array([[np.pi], [0.0]]), None)
+    executor = ProviderExecutor(provider, name)
+    alone = executor.execute(Work(structure, (member,), 300)).members[0].counts
+    together = executor.execute(Work(structure, (mate, free, member), 300)).members
+    assert together[2].counts == alone
+    ones, zeros = unpack(together[1].counts)
+    assert ones.get("1", 0) > 240
+    assert zeros.get("0", 0) > 240
+
+
+def test_a_row_does_not_depend_on_how_many_run_with_it(provider):
+    """Fifteen qubits, where Aer fuses gates: alone it binds before fusing, in company while it runs."""
+    layers = [Operation("ry", (qubit,), (Angle(qubit),)) for qubit in range(15)]
+    chain = [Operation("rzz", (qubit, qubit + 1), (Angle(qubit, 0.7),)) for qubit in range(14)]
+    structure = Structure(15, 0, 15, (*layers, *chain, *layers))
+    rows = np.random.default_rng(3).normal(size=(3, 15))
+    observables = (normalise({"X" + "I" * 13 + "Z": 1.0, "Z" * 15: 0.5}, 15),)
+    executor = ProviderExecutor(provider, "aer")
+    together = executor.execute(Work(structure, (Member(rows),), None, observables)).members[0].values
+    alone = executor.execute(Work(structure, (Member(rows[1:2]),), None, observables)).members[0].values
+    assert together[1].tolist() == alone[0].tolist()
+    sampled = executor.execute(Work(structure, (Member(rows[:1], 1), Member(rows[1:2], 2)), 200, observables)).members
+    assert executor.execute(Work(structure, (Member(rows[1:2], 2),), 200, observables)).members[0].counts == (
+        sampled[1].counts
+    )
+
+
+def test_memory_cuts_a_sweep_without_changing_it(provider):
+    small = qiskit_provider(("aer",), MachineSettings(memory_mib=0), SystemClock())
+    work = Work(TURN_MEASURED, (Member(np.linspace(0, 3, 5)[:, None], 3),), 100)
+    counts = [ProviderExecutor(each, "aer").execute(work).members[0].counts for each in (small, provider)]
+    assert counts[0] == counts[1]
+
+
+def test_backends_of_a_family_share_compilations_and_others_do_not():
+    from qiskit.providers.fake_provider import GenericBackendV2
+
+    from quire_quantum_gateway.providers.qiskit_machines import stand_in
+
+    def open_as(name, **options):
+        backend = GenericBackendV2(3, noise_info=True, **options)
+        return stand_in(backend, name, MachineSettings(), lambda _: "monday")
+
+    line = [[0, 1], [1, 0], [1, 2], [2, 1]]
+    first, second, other = (open_as("a", seed=1), open_as("b", seed=2), open_as("c", seed=1, coupling_map=line))
+    assert first.family == second.family != other.family
+    assert not np.array_equal(first.noise.readout[0], second.noise.readout[0])
+
+
+def test_a_calibration_makes_compilations_stale_and_answers_another_machines(monkeypatch):
+    from quire_plane.compile_cache import CompileCache
+    from quire_quantum_gateway.providers import qiskit_machines
+
+    today = ["monday"]
+    monkeypatch.setattr(qiskit_machines, "_calibration", lambda _: today[0])
+    cache = CompileCache(8)
+    provider = qiskit_provider(("fake_manila", "aer"), MachineSettings(), SystemClock(), cache)
+    manila, ideal = (ProviderExecutor(provider, name) for name in ("fake_manila", "aer"))
+    work = Work(FLIP, (Member(NOTHING, 7),), 10)
+    assert provider.identity("fake_manila") is None
+    monday = manila.execute(work).execution
+    ideal.execute(work)
+    before = provider.identity("fake_manila")
+    assert (monday.calibration_id, provider.refresh(), len(cache)) == ("monday", [], 2)
+    today[0] = "tuesday"
+    assert provider.refresh() == ["fake_manila"]
+    assert len(cache) == 1
+    tuesday = manila.execute(work).execution
+    assert (tuesday.calibration_id, tuesday.compile_cached) == ("tuesday", False)
+    assert manila.execute(work).execution.compile_cached
+    assert ideal.execute(work).execution.compile_cached
+    assert provider.identity("fake_manila") != before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 from types import SimpleNamespace
 
@@ -10,15 +11,21 @@ import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
+from opentelemetry.metrics import NoOpMeter
 
 from quire_bus.envelope import Outgoing
 from quire_bus.errors import Conflict
 from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, ExecuteBatch
+from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix, inline_blob
 from quire_plane import Lanes, Plane
+from quire_plane.coalescing import Coalescing
+from quire_plane.result_memory import ResultMemory
 from quire_quantum.counts import PackedCounts, unpack
 from quire_quantum.executor import Capabilities
 from quire_quantum.fake_executor import FakeExecutor
+from quire_quantum.observables import expectation, group, normalise
+from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.__main__ import SERVICE
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.handlers import router
@@ -104,7 +111,13 @@ async def desk(make_bus, provider, spans):
         lanes = Lanes(1, clock)
         gateway = Gateway(
             catalog={"qiskit": provider},
-            plane=Plane(blobs=bus.blobs, publisher=bus.publisher, clock=clock, tracer=spans.tracer("quantum-gateway")),
+            plane=Plane(
+                blobs=bus.blobs,
+                publisher=bus.publisher,
+                clock=clock,
+                tracer=spans.tracer("quantum-gateway"),
+                coalescing=Coalescing(ResultMemory(clock), NoOpMeter("test")),
+            ),
             lanes=lanes,
             journal=Submissions(bus.records(KIND, Submission), bus.blobs, clock),
         )
@@ -403,3 +416,91 @@ async def test_the_whole_service_with_both_real_adapters(provisioned, bus, probe
     assert noisy.execution.calibration_id.startswith("2024-05-27")
     (refused,) = log.of(BatchFailed)
     assert (refused.batch_id, refused.fault.kind, refused.fault.code) == ("exact", "invalid", "unsupported-exact")
+
+
+async def test_work_that_ran_before_is_answered_without_its_provider(desk, bus, probe, make):
+    """Another job's batch of the same content: no run, no cost, and the journal says that nothing was submitted."""
+    log = await probe("quire.evt.>")
+    desk.provider.identity_now = "qiskit:aer|today"
+    await desk.start()
+    for batch_id, name in (("b1", "a"), ("b2", "b")):
+        batch = make.batch(TURN_MEASURED, [make.slice(name, [[0.3], [1.1]])], batch_id=batch_id)
+        await bus.publisher.publish(ExecuteBatch(batch=batch))
+        await log.wait(BatchExecuted, 1 if batch_id == "b1" else 2)
+    first, second = log.of(BatchExecuted)
+    assert len(desk.provider.runs) == 1
+    assert counts_of(first.results[0]) == counts_of(second.results[0])
+    assert [each.results[0].member.job_id for each in (first, second)] == ["job-a", "job-b"]
+    assert second.execution.provider_metadata == {"cached": True, "shared_members": 1}
+    assert (second.execution.execute_seconds, second.execution.batch_id) == (0.0, "b2")
+    journal = await journal_of(bus, "b2")
+    assert ([step.state for step in journal.steps], journal.provider_job_id) == (["intent", "retrieved"], "")
+    desk.provider.identity_now = "qiskit:aer|tomorrow"
+    await bus.publisher.publish(
+        ExecuteBatch(batch=make.batch(TURN_MEASURED, [make.slice("c", [[0.3], [1.1]])], batch_id="b3"))
+    )
+    await log.wait(BatchExecuted, 3)
+    assert len(desk.provider.runs) == 2
+
+
+async def test_estimates_travel_as_values_with_their_errors_unless_somebody_scores_the_counts(desk, bus, probe, make):
+    log = await probe("quire.evt.>")
+    await desk.start()
+    asked = {"shots": 400, "observables": [{"ZZ": 1.0}, {"XX": 2.0, "II": 1}]}
+    member = make.slice("a", [[0.4], [1.2]])
+    scored = msgspec.structs.replace(member, scoring=Scoring(scale=1))
+    for batch_id, each in (("b1", member), ("b2", scored)):
+        await bus.publisher.publish(ExecuteBatch(batch=make.batch(PAIR, [each], batch_id=batch_id, **asked)))
+    answers = {each.batch_id: each.results[0] for each in await log.wait(BatchExecuted, 2)}
+    estimated, counted = answers["b1"], answers["b2"]
+    assert (estimated.counts, counted.values, counted.std_errors) == (None, None, None)
+    table = counted.counts
+    counts = PackedCounts.from_bytes(table.data.inline, rows=table.rows, bits=table.bits)
+    observables = (normalise({"ZZ": 1.0}, 2), normalise({"XX": 2.0, "II": 1.0}, 2))
+    for matrix, expected in zip(
+        (estimated.values, estimated.std_errors), expectation(counts, observables, group(observables)), strict=True
+    ):
+        found = np.frombuffer(matrix.data.inline, "<f8").reshape(matrix.rows, matrix.columns)
+        np.testing.assert_array_equal(found, expected)
+
+
+async def test_a_calibration_in_the_middle_of_a_run_spoils_the_run(desk, bus, probe, make):
+    log = await probe("quire.evt.>")
+    desk.provider.identity_now = "qiskit:aer|monday"
+    desk.provider.gate.clear()
+    await desk.start()
+    await bus.publisher.publish(ExecuteBatch(batch=make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])))
+    await eventually(lambda: len(desk.provider.runs) == 1)
+    desk.provider.identity_now = "qiskit:aer|tuesday"
+    desk.provider.gate.set()
+    await log.wait(BatchExecuted, within=30)
+    assert len(desk.provider.runs) == 2
+    assert (await journal_of(bus)).steps[2].state == "failed"
+
+
+async def test_calibrations_are_read_again_from_time_to_time(clock, caplog):
+    class Calibrated(FakeProvider):
+        readings = itertools.chain([(), KeyError("a bug"), ("aer",)], itertools.repeat(()))
+
+        def refresh(self):
+            found = next(self.readings)
+            if isinstance(found, Exception):
+                raise found
+            return found
+
+    caplog.set_level("INFO", "quire.gateway")
+    lanes, stopping = Lanes(1, SystemClock()), asyncio.Event()
+    watching = asyncio.create_task(calibrations.watch({"qiskit": Calibrated()}, lanes, clock, 60.0, stopping))
+
+    async def said():
+        clock.advance(61.0)
+        await asyncio.sleep(0)
+        return [record.getMessage() for record in caplog.records] == [
+            "calibrations of qiskit could not be read: KeyError",
+            "qiskit:aer has a new calibration",
+        ]
+
+    await eventually(said)
+    stopping.set()
+    await watching
+    await lanes.close()

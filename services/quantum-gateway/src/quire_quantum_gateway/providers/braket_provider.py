@@ -159,7 +159,9 @@ def braket_provider(
     sets: Mapping[str, int] | None = None,
 ) -> LocalProvider:
     """The provider `braket`; see `BraketSimulators`."""
-    return LocalProvider(BraketSimulators(enabled, max_qubits, compiled or CompileCache(256), sets), clock)
+    return LocalProvider(
+        BraketSimulators(enabled, max_qubits, CompileCache(256) if compiled is None else compiled, sets), clock
+    )
 
 
 @cache

@@ -197,4 +197,6 @@ def qiskit_provider(
     compiled: CompileCache[Compiled] | None = None,
 ) -> LocalProvider:
     """The provider `qiskit`; see `QiskitSimulators`."""
-    return LocalProvider(QiskitSimulators(enabled, settings, compiled or CompileCache(256)), clock)
+    return LocalProvider(
+        QiskitSimulators(enabled, settings, CompileCache(256) if compiled is None else compiled), clock
+    )
