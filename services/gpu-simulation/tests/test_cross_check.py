@@ -61,7 +61,7 @@ class Engine:
 
 def make(engine, share=1.0, meter=None):
     limits = Limits()
-    return SimulationExecutor(engine, AER, limits, MemoryBudget(limits.memory_bytes), share=share, meter=meter)
+    return SimulationExecutor(lambda: engine, AER, limits, MemoryBudget(limits.memory_bytes), share=share, meter=meter)
 
 
 class TestWithARightEngine(ExecutorSuite):

@@ -182,7 +182,9 @@ async def test_the_whole_service_with_the_real_simulator(provisioned, bus, probe
     assert len(log.of(BatchExecuted)) == 2
     assert all(counts_of(result)[1] == {"1": 100} for result in executed.results)
     assert (executed.execution.target, executed.execution.parameter_sets) == ("simulation", 16)
-    assert executed.execution.provider_metadata["device"] == "cpu"
+    metadata = executed.execution.provider_metadata
+    assert (metadata["engine"], metadata["method"], metadata["precision"]) == ("quire", "engine", "double")
+    assert executed.execution.backend == "quire-engine"
     found = [np.frombuffer(result.values.data.inline, "<f8") for result in second.results]
     expected = [[2 * np.sin(0.1 * index), 2 * np.sin(np.pi)] for index in range(8)]
     np.testing.assert_allclose(found, expected, atol=1e-9)

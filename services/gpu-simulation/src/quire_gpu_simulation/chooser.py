@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Method = Literal["engine", "statevector", "density_matrix", "stabilizer", "matrix_product_state"]
 
 _AMPLITUDE: Final = 16
-_ENGINE_STATES: Final = 2
-"""The engine's state, and a second place that a permutation moves it to."""
+_ENGINE_AMPLITUDE: Final = 40
+"""The engine's state, a second place that a permutation moves it to, and the state's probabilities."""
 
 _AER_STATES: Final = 2
 """The state, and its probabilities twice for a moment: in the simulator's result and in ours."""
@@ -84,7 +84,7 @@ def _options(facts: Facts, shots: int, powers: Powers) -> list[Choice]:
             options.append(Choice("statevector", seconds, memory, reason))
         if powers.engine and not shot_by_shot:
             seconds = 2e-5 + facts.gates * size * 5e-10
-            options.append(Choice("engine", seconds, _ENGINE_STATES * _AMPLITUDE * size, "one pass for all rows"))
+            options.append(Choice("engine", seconds, _ENGINE_AMPLITUDE * size, "one pass for all rows"))
     if wide and facts.clifford and not (facts.exact and facts.on_the_way):
         seconds = 2e-3 + 1e-5 * facts.gates + shots * facts.qubits**2 * 1e-8
         options.append(Choice("stabilizer", seconds, facts.qubits**2, "Clifford gates alone"))

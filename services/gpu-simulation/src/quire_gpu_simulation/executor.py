@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -17,6 +18,8 @@ from quire_plane import admit
 from quire_quantum.executor import Capabilities, Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import numpy as np
     from numpy.typing import NDArray
     from opentelemetry.metrics import Meter
@@ -62,21 +65,26 @@ class SimulationExecutor:
     logged as an error and counted, the whole batch runs again on Aer, whose answer is given, and the structure is kept
     off the engine for as long as the process lives. Thread-safe.
 
-    engine: None where Aer is to do everything.
+    engine: makes the engine when it is first needed; None where Aer is to do everything.
+    rows_at_once: how many rows the engine has at work at the same time.
     share: of the batches that are checked, 0 to 1.
     """
 
     def __init__(
         self,
-        engine: Engine | None,
+        engine: Callable[[], Engine] | None,
         aer: AerExecutor,
         limits: Limits,
         budget: MemoryBudget,
         *,
+        rows_at_once: int = 1,
         share: float = 0.0,
         meter: Meter | None = None,
     ) -> None:
-        self._engine = engine
+        self._make_engine = engine
+        self._made: Engine | None = None
+        self._making = Lock()
+        self._rows_at_once = rows_at_once
         self._aer = aer
         self._limits = limits
         self._budget = budget
@@ -100,14 +108,15 @@ class SimulationExecutor:
             Permanent: kind `invalid`, code `unsupported-...`, when no simulator here can run the work.
         """
         admit(work, self.capabilities())
-        engine = self._engine
         kept_off = work.structure.sha256 in self._quarantined
-        choice = self._choose(work, engine=engine is not None and not kept_off)
-        if engine is None or choice.method != "engine":
+        choice = self._choose(work, engine=self._make_engine is not None and not kept_off)
+        if self._make_engine is None or choice.method != "engine":
             said = {"quarantined": True} if kept_off else {}
             return self._on_aer(work, choice, **said)
+        engine = self._open(self._make_engine)
         self._batches.add(1, {"method": "engine"})
-        with self._budget.lease(choice.memory_bytes, choice.memory_bytes):
+        memory = choice.memory_bytes * self._rows_at_once
+        with self._budget.lease(memory, memory):
             outcome = engine.execute(work)
         if not is_chosen(work, self._share):
             return _with(outcome, why=choice.reason)
@@ -128,8 +137,14 @@ class SimulationExecutor:
     def close(self) -> None:
         """Give all threads back."""
         self._aer.close()
-        if self._engine is not None:
-            self._engine.close()
+        if self._made is not None:
+            self._made.close()
+
+    def _open(self, make: Callable[[], Engine]) -> Engine:
+        with self._making:
+            if self._made is None:
+                self._made = make()
+            return self._made
 
     def _on_aer(self, work: Work, choice: Choice, **said: str | bool) -> Outcome:
         self._batches.add(1, {"method": choice.method})

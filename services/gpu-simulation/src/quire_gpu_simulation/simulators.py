@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from quire_gpu_simulation.aer_executor import TARGET, AerExecutor
 from quire_gpu_simulation.budget import MemoryBudget
@@ -38,6 +42,38 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
+def rows_at_once(settings: Settings) -> int:
+    """How many rows the engine has at work on processors: one for each thread."""
+    if settings.engine_threads:
+        return settings.engine_threads
+    # Of the cores that there are, a container may have been given a few.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def open_engine(settings: Settings, clock: Clock) -> Engine:
+    """The batched engine, on a GPU where one is there and the settings do not forbid it.
+
+    Raises:
+        RuntimeError: the settings ask for a GPU, and there is none that CuPy can use.
+    """
+    # Numba and its compiled functions take a second that a start need not wait for.
+    from quire_gpu_simulation.engine.cpu import CpuBackend  # noqa: PLC0415
+    from quire_gpu_simulation.engine.executor import EngineExecutor  # noqa: PLC0415
+    from quire_gpu_simulation.engine.gpu import GpuBackend  # noqa: PLC0415
+    from quire_gpu_simulation.engine.gpu_device import CupyDevice, find_device  # noqa: PLC0415
+    from quire_gpu_simulation.engine.team import Team  # noqa: PLC0415
+
+    limits = limits_of(settings)
+    precision = np.float64 if settings.precision == "double" else np.float32
+    device = {"cpu": lambda: None, "gpu": CupyDevice, "auto": find_device}[settings.device]()
+    backend: GpuBackend | CpuBackend
+    if device is not None:
+        backend = GpuBackend(device, np.dtype(precision).name)
+    else:
+        backend = CpuBackend(Team(rows_at_once(settings), limits.memory_bytes), precision)
+    return EngineExecutor(backend, clock, max_qubits=settings.max_qubits, compiled_circuits=settings.compiled_circuits)
+
+
 def noise_models(settings: Settings) -> dict[str, NoiseModel]:
     """The built-in models and those of the settings' file, which may replace a built-in one.
 
@@ -50,19 +86,17 @@ def noise_models(settings: Settings) -> dict[str, NoiseModel]:
 
 
 def open_simulators(
-    settings: Settings, clock: Clock, meter: Meter | None = None, engine: Engine | None = None
+    settings: Settings, clock: Clock, meter: Meter | None = None
 ) -> tuple[SimulationExecutor, dict[str, Executor]]:
-    """The ideal simulator, which the caller closes, and the executors of all targets; one memory budget for all.
-
-    engine: the batched engine; None leaves everything to Aer.
-    """
+    """The ideal simulator, which the caller closes, and the executors of all targets; one memory budget for all."""
     limits = limits_of(settings)
     budget = MemoryBudget(limits.memory_bytes)
     ideal = SimulationExecutor(
-        engine,
+        partial(open_engine, settings, clock) if settings.executor == "auto" else None,
         AerExecutor(limits, clock),
         limits,
         budget,
+        rows_at_once=rows_at_once(settings),
         share=settings.cross_check_share,
         meter=meter,
     )
