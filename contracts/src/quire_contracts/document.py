@@ -12,6 +12,19 @@ from quire_contracts.value import Name, Priority, Target, Tenant
 
 Index = Annotated[int, Meta(ge=0, lt=limits.VARIABLES)]
 Shots = Annotated[int, Meta(ge=1, le=limits.SHOTS)]
+FewestShots = (
+    Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=limits.SHOTS,
+            description="Shots that will do instead where backends are overloaded; by default no fewer will.",
+        ),
+    ]
+    | msgspec.UnsetType
+)
+"""Unset rather than null, so that documents that do not say it have the digest that they always had."""
+
 Program = Annotated[
     str, Meta(min_length=1, max_length=limits.PROGRAM_BYTES, description="OpenQASM 3 (or 2) source text.")
 ]
@@ -119,18 +132,21 @@ class SampleJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="sample"):
     program: Program
     parameters: ParameterSets = ((),)
     shots: Shots = 1024
+    min_shots: FewestShots = msgspec.UNSET
 
 
 class EstimateJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="estimate"):
     """Estimate observables: values and standard errors of shape [parameter sets, observables].
 
     `precision` is the standard error asked for by each unit coefficient; 0 asks for exact values.
+    `coarsest_precision` is what will do instead where backends are overloaded; by default nothing else will.
     """
 
     program: Program
     observables: Annotated[tuple[PauliSum, ...], Meta(min_length=1, max_length=limits.OBSERVABLES)]
     parameters: ParameterSets = ((),)
     precision: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    coarsest_precision: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimize"):
@@ -139,6 +155,7 @@ class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimiz
     problem: MaxCut | Qubo | Ising
     algorithm: Qaoa = msgspec.field(default_factory=Qaoa)
     shots: Shots = 1024
+    min_shots: FewestShots = msgspec.UNSET
 
 
 JobDocument = SampleJob | EstimateJob | OptimizeJob

@@ -52,6 +52,11 @@ class Decision(Value, frozen=True):
     fallbacks: tuple[Target, ...]
     rules: tuple[str, ...]
     reasons: tuple[str, ...]
+    shots: int | None = None
+    """Of each circuit, where they were lowered; the reasons say why."""
+
+    delay_seconds: Seconds = 0.0
+    """How long the work was held back."""
 
 
 class Checkpoint(Value, frozen=True):
@@ -107,6 +112,9 @@ class JobRecord(Value, frozen=True):
     deadline_at: datetime | None = None
     max_shots: int | None = None
     max_usd: float | None = None
+    min_shots: int | None = None
+    """Shots of each circuit that will do where backends are overloaded."""
+
     preparation: Preparation | None = None
     baseline_seconds: Seconds = 0.0
     checkpoint: Checkpoint | None = None
