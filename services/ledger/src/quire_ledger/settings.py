@@ -13,4 +13,4 @@ class Settings(ServiceSettings):
         pattern=r"^(sqlite|postgres|postgresql)(\+[a-z]+)?://\S*$",
         description="sqlite:///path or postgresql://user:password@host/database.",
     )
-    batch: int = Field(default=256, ge=1, le=1024, description="Events in one transaction, at most.")
+    batch: int = Field(default=1024, ge=1, le=4096, description="Events in one transaction, at most.")

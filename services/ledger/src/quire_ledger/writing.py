@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
@@ -35,7 +36,7 @@ async def store(engine: AsyncEngine, events: Sequence[Event], *, position: int |
 async def _store(engine: AsyncEngine, events: Sequence[Event], position: int | None) -> None:
     async with engine.begin() as connection:
         rows = [{name: getattr(event, name) for name in EVENTS.c.keys()} for event in events]  # noqa: SIM118 - columns
-        await connection.execute(_upsert(connection, EVENTS).on_conflict_do_nothing(), rows)
+        await connection.execute(_upsert(connection.dialect.name, EVENTS).on_conflict_do_nothing(), rows)
         await project(connection, events)
         if position is not None:
             raised = Change(MARKS, {"name": "position"}, {"value": position})
@@ -46,11 +47,28 @@ async def project(connection: AsyncConnection, events: Iterable[Event]) -> None:
     """Make the changes of `events`, which are stored already, inside the caller's transaction."""
     # Changes commute, so they can be gathered by the shape of their statement and written many at a time.
     gathered: dict[tuple[str, tuple[str, ...], bool], list[Change]] = defaultdict(list)
-    for event in events:
-        for change in changes_of(event):
-            gathered[change.table.name, tuple(change.values), change.rank is not None].append(change)
+    for change in _outranking([change for event in events for change in changes_of(event)]):
+        gathered[change.table.name, tuple(change.values), change.rank is not None].append(change)
     for (_, _, ranked), changes in gathered.items():
         await _write(connection, changes[0].table, ranked="rank" if ranked else None, changes=changes)
+
+
+def _outranking(changes: Sequence[Change]) -> list[Change]:
+    """The changes without those that a higher rank among them would overwrite whole: most words on a busy job."""
+    highest: dict[tuple[object, ...], Change] = {}
+    for change in changes:
+        if change.rank is not None:
+            row = (change.table.name, *change.key.values())
+            known = highest.get(row)
+            if known is None or change.rank > (known.rank or 0):
+                highest[row] = change
+    return [
+        change
+        for change in changes
+        if change.rank is None
+        or (winner := highest[change.table.name, *change.key.values()]) is change
+        or not change.values.keys() <= winner.values.keys()
+    ]
 
 
 async def _write(connection: AsyncConnection, table: Table, *, ranked: str | None, changes: Sequence[Change]) -> None:
@@ -62,12 +80,18 @@ async def _write(connection: AsyncConnection, table: Table, *, ranked: str | Non
     for change in changes:
         rank = {"rank": change.rank} if change.rank is not None else {}
         rows.append({**change.key, **change.values, **rank})
-    statement = _upsert(connection, table)
-    new = {name: statement.excluded[name] for name in rows[0] if name not in changes[0].key}
+    keys, columns = tuple(changes[0].key), tuple(rows[0])
+    await connection.execute(_merge(connection.dialect.name, table, keys, columns, ranked), rows)
+
+
+@cache
+def _merge(dialect: str, table: Table, keys: tuple[str, ...], columns: tuple[str, ...], ranked: str | None) -> Upsert:
+    """Insert the columns, or update them where the keys are there already; there are about a dozen such statements."""
+    statement = _upsert(dialect, table)
+    new = {name: statement.excluded[name] for name in columns if name not in keys}
     higher = None if ranked is None else statement.excluded[ranked] > func.coalesce(table.c[ranked], -1)
-    statement = statement.on_conflict_do_update(index_elements=list(changes[0].key), set_=new, where=higher)
-    await connection.execute(statement, rows)
+    return statement.on_conflict_do_update(index_elements=list(keys), set_=new, where=higher)
 
 
-def _upsert(connection: AsyncConnection, table: Table) -> Upsert:
-    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)
+def _upsert(dialect: str, table: Table) -> Upsert:
+    return postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
