@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _HALF: Final = math.pi / 2
 _QUARTER: Final = math.pi / 4
 
+TOO_MANY: Final = "too-many-gates"
+
 
 class Element(NamedTuple):
     """A base gate that acts when each control qubit has its value.
@@ -96,7 +98,7 @@ def lower(item: Element) -> Iterator[Step]:
 def too_many() -> ProgramRejected:
     """The refusal of a program that unrolls to too many gates."""
     return ProgramRejected(
-        "too-many-gates",
+        TOO_MANY,
         "the program unrolls to too many gates",
         limit=f"{limits.OPERATIONS} gates",
         hint="split the circuit, or shorten its loops and gate definitions",

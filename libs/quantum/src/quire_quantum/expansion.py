@@ -17,7 +17,7 @@ from quire_quantum.syntax import Apply, Name
 from quire_quantum.unitaries import circuit_unitary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from quire_quantum.angles import Expression
     from quire_quantum.syntax import Define
@@ -61,23 +61,27 @@ class Gates:
         if not self._is_known(definition):
             self._defined[syntax.name] = definition
 
-    def apply(self, use: Apply, arguments: tuple[Expression, ...], qubits: tuple[int, ...], steps: list[Step]) -> None:
-        """Append one use of a gate to `steps` in canonical gates.
+    def apply(
+        self, use: Apply, arguments: tuple[Expression, ...], rows: Sequence[tuple[int, ...]], steps: list[Step]
+    ) -> None:
+        """Append one use of a gate on the qubits of each row to `steps` in canonical gates.
 
         Raises:
             ProgramRejected: for an undefined gate, a wrong number of angles or qubits, or too many gates.
         """
         name = use.name if use.name in self._defined else CANONICAL_NAMES.get(use.name)
         if name in GATES and not use.modifiers and name not in self._defined:
-            self._check_shape(use, GATES[name].angles, GATES[name].qubits, len(qubits))
-            steps.append(Step(name, qubits, arguments))
+            for qubits in rows[:1]:
+                self._check_shape(use, GATES[name].angles, GATES[name].qubits, len(qubits))
+            steps += [Step(name, qubits, arguments) for qubits in rows]
             return
         if self._size_of_use(use)[0] > limits.OPERATIONS:
             raise too_many()
-        for item in self._elements(use, arguments, qubits, self._evaluator):
-            steps.extend(lower(item))
-            if len(steps) > limits.OPERATIONS:
-                raise too_many()
+        for qubits in rows:
+            for item in self._elements(use, arguments, qubits, self._evaluator):
+                steps.extend(lower(item))
+                if len(steps) > limits.OPERATIONS:
+                    raise too_many()
 
     # --------------------------------------------------------------------------------------------------- sizes
 

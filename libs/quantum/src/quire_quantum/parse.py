@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from quire_quantum import limits
+from quire_quantum.elements import TOO_MANY
 from quire_quantum.evaluate import CONSTANTS
 from quire_quantum.grammar import parse_source
 from quire_quantum.lexer import tokenize
@@ -57,12 +58,19 @@ def parse(source: str | bytes) -> Parsed:
 
 
 def _parse(tokens: list[Token], skeleton: Skeleton | None) -> Parsed:
+    if skeleton is not None and not skeleton.literals:  # the text is its own skeleton, and has lines
+        program = _program(tokens)
+        same = [token.text for token in tokenize(skeleton.text)] == [token.text for token in tokens]
+        return Parsed(program, is_skeleton=same)
     if skeleton is not None:
         try:
             program = parse_skeleton(skeleton)
             program.bound(skeleton.literals)
-        except ProgramRejected:
-            pass  # Whatever is wrong is said of the text itself, with its own lines and numbers.
+        except ProgramRejected as refused:
+            # Whatever is wrong is said of the text itself, with its lines and numbers; of its size there is no more to
+            # say, and finding it out again takes a second.
+            if refused.code == TOO_MANY:
+                raise
         else:
             return Parsed(program, is_skeleton=True)
     return Parsed(_program(tokens), is_skeleton=False)
@@ -79,8 +87,9 @@ def parse_text(source: str | bytes) -> Program:
 def parse_skeleton(skeleton: Skeleton) -> Program:
     """The program that every text with this skeleton has, its numbers open.
 
-    What it accepts means the same with any finite numbers, up to rounding, as the text that has them: each `?` is the
-    whole angle of a gate, no constant that the scan has worked out is declared anew, and no number decides anything.
+    With its numbers given it means what the text means that has them, up to rounding and overflow on the way to an
+    angle: each `?` is the whole angle of a gate, no constant that the scan has worked out is declared anew, and no
+    number decides anything.
 
     Raises:
         ProgramRejected: where that is not certain, or the program is none.

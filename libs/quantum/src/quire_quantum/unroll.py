@@ -172,11 +172,12 @@ class _Unroller:
         lengths = {len(operand.places) for operand in operands if not operand.single}
         if len(lengths) > 1:
             raise ProgramRejected("broadcast", "registers of different sizes in one gate", line=statement.line)
-        for place in range(lengths.pop() if lengths else 1):
-            qubits = tuple([operand.places[0 if operand.single else place] for operand in operands])
-            if len(set(qubits)) != len(qubits):
-                raise ProgramRejected("repeated-qubit", "a gate acts on the same qubit twice", line=statement.line)
-            self._gates.apply(statement, arguments, qubits, self.steps)
+        times = lengths.pop() if lengths else 1
+        columns = [operand.places * times if operand.single else operand.places for operand in operands]
+        rows = list(zip(*columns, strict=True)) if columns else [()] * times
+        if any(len(set(qubits)) != len(columns) for qubits in rows):
+            raise ProgramRejected("repeated-qubit", "a gate acts on the same qubit twice", line=statement.line)
+        self._gates.apply(statement, arguments, rows, self.steps)
 
     def _measure(self, statement: Measure) -> None:
         source, target = self._scope.wires(statement.source, "qubit"), self._scope.wires(statement.target, "bit")
