@@ -1,4 +1,6 @@
 import contextlib
+import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
@@ -7,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_bus import headers as h
-from quire_bus.codec import Arrived, decode_any, decode_body, encode_body, envelope_headers, open_envelope
-from quire_bus.envelope import Meta, message_id
+from quire_bus.codec import Arrived, decode_any, decode_body, encode_body, envelope_lines, open_envelope
+from quire_bus.envelope import NAMESPACE, Meta, message_id
 from quire_bus.errors import DecodeError
+from quire_bus.message import parse_head
 from quire_contracts.job import CancelJob, SubmitJob
 from quire_contracts.limits import MESSAGE_BYTES
 from quire_contracts.registry import entry_of
@@ -68,16 +71,29 @@ def test_what_is_sent_is_what_arrives():
     )
     message = CancelJob(job_id="j1", tenant="acme", reason="no longer needed")
     body, content_type = encode_body(CANCEL, message)
-    opened = open_envelope(arrived(envelope_headers(meta, content_type), body))
+    headers = parse_head(h.block(envelope_lines(meta, content_type, meta.traceparent, meta.tracestate)))
+    opened = open_envelope(arrived(headers, body))
     assert (opened.meta, decode_any(opened)) == (meta, message)
 
 
-def test_the_id_is_the_broker_s_id_too_and_dicts_are_not_shared():
-    meta = open_envelope(arrived()).meta
-    first, second = envelope_headers(meta, "application/json"), envelope_headers(meta, "application/json")
-    assert first["Nats-Msg-Id"] == first["ce-id"] == "m1"
-    assert first == second
-    assert first is not second
+@given(st.text(max_size=50), st.text(max_size=50))
+def test_no_text_begins_another_header(id_, correlation_id):
+    with contextlib.suppress(UnicodeEncodeError):  # a lone surrogate is no text
+        meta = replace(open_envelope(arrived()).meta, id=id_ or "x", correlation_id=correlation_id or "y")
+        headers = parse_head(h.block(envelope_lines(meta, "application/json")))
+        assert set(headers) == {*FOUR, "ce-time", "ce-subject", "ce-datacontenttype", "ce-correlationid"}
+        assert open_envelope(arrived(headers)).meta == replace(meta, time=open_envelope(arrived(headers)).meta.time)
+
+
+@given(st.dictionaries(st.from_regex(r"[A-Za-z-]{1,20}", fullmatch=True), st.text(max_size=40)))
+def test_a_line_break_in_a_value_does_not_leave_it(headers):
+    try:
+        block = h.block(h.lines(headers))
+    except UnicodeEncodeError:
+        return
+    kept = {name: value.replace("\r", "").replace("\n", "").strip() for name, value in headers.items()}
+    assert {name: value.strip() for name, value in parse_head(block).items()} == kept
+    assert block.count(b"\n") == block.count(b"\r\n") == len(headers) + 2
 
 
 @given(st.text(max_size=200).filter(lambda text: len(h.encoded(text)) <= 1024))
@@ -237,6 +253,12 @@ def test_ids_are_deterministic_and_differ_in_every_part():
     assert (
         ids[0] == "77b38a30-506e-5844-b954-204703a14285"
     )  # frozen: another value would make every redelivered message new
+
+
+@given(st.text(), st.text())
+def test_ids_are_uuids_of_version_5(identity, cause):
+    with contextlib.suppress(UnicodeEncodeError):
+        assert message_id("t", identity, cause_id=cause) == str(uuid.uuid5(NAMESPACE, f"{cause}|t|{identity}|0"))
 
 
 @given(

@@ -12,6 +12,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
@@ -78,6 +79,7 @@ class _Structured(msgspec.Struct):
     data_base64: str | None = None
 
 
+_ENCODER: Final = msgspec.json.Encoder()
 _STRUCTURED = msgspec.json.Decoder(_Structured)
 _JSON_DECODERS: dict[
     type, msgspec.json.Decoder[Any]
@@ -187,29 +189,34 @@ def encode_body(entry: Entry, message: Value) -> tuple[bytes, str]:
     """A message's body and its content type."""
     if entry.raw:
         return bytes(getattr(message, "body")), str(getattr(message, "media_type"))  # noqa: B009 - only raw ones have them
-    return msgspec.json.encode(message), JSON
+    return _ENCODER.encode(message), JSON
 
 
-def envelope_headers(meta: Meta, content_type: str) -> dict[str, str]:
-    """A new dict of the headers of a message to send; its `ce-id` is also the broker's de-duplication id."""
-    result = {
-        "ce-specversion": "1.0",
-        "ce-id": meta.id,
-        "ce-source": h.encoded(meta.source),
-        "ce-type": meta.type,
-        "ce-time": meta.time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-        "ce-subject": meta.key,
-        "ce-datacontenttype": h.encoded(content_type),
-        "ce-correlationid": h.encoded(meta.correlation_id),
-        h.MSG_ID: meta.id,
-    }
+def envelope_lines(
+    meta: Meta, content_type: str, traceparent: str | None = None, tracestate: str | None = None
+) -> bytes:
+    """The header lines of a message to send, without the broker's own; its `ce-id` is to be its `Part.id`."""
+    time = meta.time.astimezone(UTC).isoformat(timespec="microseconds").removesuffix("+00:00")
+    parts = [
+        _constant_lines(meta.source, meta.type, content_type),
+        f"ce-id: {h.encoded(meta.id)}\r\nce-time: {time}Z\r\nce-subject: {meta.key}\r\n",
+        f"ce-correlationid: {h.encoded(meta.correlation_id)}\r\n",
+    ]
     if meta.causation_id:
-        result["ce-causationid"] = h.encoded(meta.causation_id)
-    if meta.traceparent:
-        result["traceparent"] = meta.traceparent
-        if meta.tracestate:
-            result["tracestate"] = meta.tracestate
-    return result
+        parts.append(f"ce-causationid: {h.encoded(meta.causation_id)}\r\n")
+    if traceparent:
+        parts.append(f"traceparent: {traceparent}\r\n")
+        if tracestate:
+            parts.append(f"tracestate: {tracestate}\r\n")
+    return "".join(parts).encode()
+
+
+@lru_cache(1_024)
+def _constant_lines(source: str, type_: str, content_type: str) -> str:
+    return (
+        f"ce-specversion: 1.0\r\nce-source: {h.encoded(source)}\r\nce-type: {type_}\r\n"
+        f"ce-datacontenttype: {h.encoded(content_type)}\r\n"
+    )
 
 
 def tokens_of(subject: str) -> tuple[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from quire_bus import codec, tracing
+from quire_bus import codec
 from quire_bus.envelope import Meta, Outgoing, message_id
 from quire_bus.errors import DecodeError
 from quire_bus.store import Part
@@ -16,11 +15,10 @@ from quire_bus.subjects import schedule_subject
 from quire_contracts.registry import entry_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from opentelemetry.trace import Span, Tracer
+    from opentelemetry.trace import Tracer
 
     from quire_bus.store import Store
+    from quire_bus.tracing import Sending
     from quire_contracts.registry import Entry
     from quire_resilience.clock import Clock
 
@@ -35,24 +33,16 @@ class Sender:
     tracer: Tracer
 
 
-@dataclass(frozen=True, slots=True)
-class Composed:
-    """A message ready to store, and its started producer span."""
-
-    id: str
-    part: Part
-    span: Span
-
-
 def compose(
     outgoing: Outgoing,
     sender: Sender,
+    sending: Sending,
     *,
     cause: Meta | None = None,
     correlation_id: str | None = None,
     id_: str | None = None,
-) -> Composed:
-    """The message as the bytes, headers and subject that are stored.
+) -> Part:
+    """The message as the bytes, headers and subject that are stored; `Part.id` is its id.
 
     The correlation id is the given one, else the cause's where both are one tenant's, else the key: what tenants
     share (a batch) is its own run, and what comes out of it belongs to its job again.
@@ -77,28 +67,13 @@ def compose(
         correlation_id=correlation_id or inherited or key,
         causation_id=cause.id if cause is not None else None,
     )
-    span = tracing.sending(sender.tracer, entry, meta, outgoing.traceparent)
-    traceparent, tracestate = tracing.headers_of(span)
-    headers = codec.envelope_headers(replace(meta, traceparent=traceparent, tracestate=tracestate), content_type)
+    traceparent, tracestate = sending.start(entry, meta, outgoing.traceparent)
+    lines = codec.envelope_lines(meta, content_type, traceparent, tracestate)
     if outgoing.at is not None:
-        headers["Nats-Schedule"] = f"@at {outgoing.at.astimezone(UTC).strftime('%Y-%m-%dT%H:%M:%S.%fZ')}"
-        headers["Nats-Schedule-Target"] = subject
+        at = outgoing.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        lines += f"Nats-Schedule: @at {at}\r\nNats-Schedule-Target: {subject}\r\n".encode()
         subject = schedule_subject(tenant, meta.id)
-    return Composed(meta.id, Part(subject, body, headers), span)
-
-
-@contextmanager
-def sent(composed: Sequence[Composed]) -> Iterator[None]:
-    """End the producer spans when the store has answered, as failed if it raised."""
-    try:
-        yield
-    except BaseException as error:
-        for item in composed:
-            tracing.failed(item.span, error)
-        raise
-    finally:
-        for item in composed:
-            item.span.end()
+    return Part(subject, body, lines=lines, id=meta.id)
 
 
 def _id(entry: Entry, outgoing: Outgoing, tenant: str, cause: Meta | None, body: bytes) -> str:

@@ -97,8 +97,8 @@ class DeadLetters:
             "time": self._clock.now().astimezone(UTC).isoformat(),
         }
         headers = original | {f"{_ERROR}{name}": value for name, value in errors.items()}
-        headers[h.MSG_ID] = f"{consumer.durable}-{arrived.stream_sequence}"
-        part = Part(dead_subject(consumer.service, entry.type), arrived.body, headers, limit=_LIMIT)
+        id_ = f"{consumer.durable}-{arrived.stream_sequence}"
+        part = Part(dead_subject(consumer.service, entry.type), arrived.body, headers, limit=_LIMIT, id=id_)
         await self._store.write([part], stream=DEAD_STREAM.name)
         _LOG.error("%s gave up message %s: %s", consumer.durable, arrived.stream_sequence, fault.reason[:200])
 
@@ -152,8 +152,8 @@ class DeadLetters:
         old_id = normal.get("ce-id", str(letter.stream_sequence))
         new_id = message_id(letter.type, old_id, cause_id="replay", attempt=sequence)
         headers = {name: value for name, value in headers.items() if name.lower() not in {"ce-id", "ce-causationid"}}
-        headers |= {"ce-id": new_id, "ce-causationid": old_id, h.MSG_ID: new_id}
-        acked = await self._store.write([Part(letter.subject, letter.body, headers, limit=_LIMIT)])
+        headers |= {"ce-id": new_id, "ce-causationid": old_id}
+        acked = await self._store.write([Part(letter.subject, letter.body, headers, limit=_LIMIT, id=new_id)])
         await self.drop(sequence)
         return acked.sequence
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from quire_bus.compose import Sender, compose, sent
+from quire_bus.compose import Sender, compose
 from quire_bus.envelope import Meta, Outgoing, outgoing
 from quire_bus.errors import AlreadyDone, Conflict
 from quire_bus.store import Part
 from quire_bus.subjects import inbox_subject
+from quire_bus.tracing import Sending
 from quire_contracts.value import Value
 
 if TYPE_CHECKING:
@@ -89,14 +90,14 @@ class Delivery(Generic[M]):
             raise ValueError("a delivery is committed once; put everything into one commit")
         marks = [delivery.mark for delivery in deliveries if delivery.mark is not None]
         sender = self._sender
-        composed = [compose(outgoing(item), sender, cause=self.meta) for item in messages]
         guards = [Part(mark, b"", expected=0, ttl_seconds=INBOX_SECONDS) for mark in marks]
         writes = [record.part() for record in records]
-        parts = [*guards, *writes, *(item.part for item in composed)]
-        if not parts:
-            self._done(deliveries)
-            return Committed(self.meta.stream_sequence)
-        with sent(composed):
+        with Sending(sender.tracer) as sending:
+            said = [compose(outgoing(item), sender, sending, cause=self.meta) for item in messages]
+            parts = [*guards, *writes, *said]
+            if not parts:
+                self._done(deliveries)
+                return Committed(self.meta.stream_sequence)
             try:
                 acked = await sender.store.write(parts)
             except Conflict as conflict:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 NAMESPACE: Final = uuid.UUID("5a1f1b8e-7a3c-5c0e-9d6b-6f2a4c8e1d30")
 """Of all deterministic ids; changing it would make every redelivered message new."""
+
+_NAMESPACE_BYTES: Final = NAMESPACE.bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,8 +64,14 @@ class Outgoing:
 
 
 def message_id(type_: str, identity: str, *, cause_id: str, attempt: int = 0) -> str:
-    """The deterministic id of a message: the same cause, type, identity and attempt give the same id, anywhere."""
-    return str(uuid.uuid5(NAMESPACE, f"{cause_id}|{type_}|{identity}|{attempt}"))
+    """The deterministic id of a message: the same cause, type, identity and attempt give the same id, anywhere.
+
+    A UUID of version 5 (RFC 9562, 5.5), written out here because `uuid.uuid5` takes three times as long.
+    """
+    name = f"{cause_id}|{type_}|{identity}|{attempt}".encode()
+    digits = hashlib.sha1(_NAMESPACE_BYTES + name, usedforsecurity=False).hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 def outgoing(message: Value | Outgoing) -> Outgoing:

@@ -61,11 +61,13 @@ def normalised(headers: Mapping[str, str] | None) -> dict[str, str]:
     Raises:
         DecodeError: if two spellings of one name carry different values: it is not ours to choose between them.
     """
-    result: dict[str, str] = {}
-    for name, raw in (headers or {}).items():
-        key, value = name.lower(), raw.strip()
-        if result.setdefault(key, value) != value:
-            raise DecodeError(f"the header {key} is given twice with different values", pointer=f"/headers/{key}")
+    given = headers or {}
+    result = {name.lower(): value.strip() for name, value in given.items()}
+    if len(result) != len(given):
+        for name, value in given.items():
+            if result[name.lower()] != value.strip():
+                key = name.lower()
+                raise DecodeError(f"the header {key} is given twice with different values", pointer=f"/headers/{key}")
     return result
 
 

@@ -119,6 +119,7 @@ def parse_head(block: bytes) -> dict[str, str]:
     counts.
     """
     lines = block.decode("utf-8", "replace").split("\r\n")
+    plain = block.isascii()
     result: dict[str, str] = {}
     status = lines[0][len("NATS/1.0") :].strip()
     if status:
@@ -127,8 +128,6 @@ def parse_head(block: bytes) -> dict[str, str]:
             result["Description"] = description
     for line in lines[1:]:
         name, colon, value = line.partition(":")
-        if colon:
-            name = name.strip()
-            if name.isascii() and " " not in name and "\t" not in name:
-                result[name] = value.strip()
+        if colon and " " not in name and "\t" not in name and (plain or name.isascii()):
+            result[name] = value.strip()
     return result

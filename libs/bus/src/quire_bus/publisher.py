@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import nats.errors
 
-from quire_bus.compose import Sender, compose, sent
+from quire_bus.compose import Sender, compose
 from quire_bus.envelope import Meta, Outgoing, outgoing
+from quire_bus.tracing import Sending
 from quire_contracts.registry import progress_subject
 
 if TYPE_CHECKING:
@@ -59,10 +60,11 @@ class Publisher:
             KeyError: the class is no message.
             ValueError: tenant or key cannot stand in a subject.
         """
-        composed = compose(outgoing(message), self._sender, cause=cause, correlation_id=correlation_id, id_=id_)
-        with sent([composed]):
-            acked = await self._sender.store.write([composed.part])
-        return Published(composed.id, acked.sequence, acked.duplicate)
+        sender = self._sender
+        with Sending(sender.tracer) as sending:
+            part = compose(outgoing(message), sender, sending, cause=cause, correlation_id=correlation_id, id_=id_)
+            acked = await sender.store.write([part])
+        return Published(part.id or "", acked.sequence, acked.duplicate)
 
     async def progress(self, remark: Progress) -> None:
         """Say a live remark on a job: not stored, not awaited, lost if nobody listens or the broker is away."""

@@ -43,6 +43,8 @@ class Part:
 
     expected: the sequence that must be the subject's last, 0 for none at all, None to store it whatever is there.
     limit: bytes that body and headers may have together.
+    id: by which the broker knows a repetition.
+    lines: headers that are encoded already, each line with its end; `headers` are added to them.
     """
 
     subject: str
@@ -51,6 +53,8 @@ class Part:
     expected: int | None = None
     ttl_seconds: int | None = None
     limit: int = MESSAGE_BYTES
+    id: str | None = None
+    lines: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +76,11 @@ class Refused(Exception):
 class Entry:
     """One write on its way: its parts as they are sent, and what is known of earlier tries.
 
+    heads: the header lines of each part.   guards, subjects, ids: of its parts.
     lost: whether an answer was lost, so that what the broker knows already may be this very write.
     """
 
-    __slots__ = ("guards", "ids", "lost", "nonce", "parts", "size", "subjects", "wire")
+    __slots__ = ("guards", "heads", "ids", "lost", "nonce", "parts", "size", "subjects")
 
     def __init__(self, parts: Sequence[Part], nonce: str) -> None:
         if not 1 <= len(parts) <= BATCH_PARTS:
@@ -85,37 +90,30 @@ class Entry:
         self.lost = False
         self.guards = {part.subject for part in parts if part.expected is not None}
         self.subjects = {part.subject for part in parts}
-        self.ids: set[str] = set()
-        self.wire: list[bytes] = []
+        ids = [part.id for part in parts if part.id is not None]
+        self.ids = set(ids)
+        if len(ids) != len(self.ids):
+            raise ValueError("two messages of one commit have the same id: give them different identities or attempts")
+        self.heads = [self._head(part, part.id) for part in parts]
         self.size = 0
-        identified = 0
-        for part in parts:
-            id_ = part.headers.get(h.MSG_ID)
-            if id_ is not None:
-                self.ids.add(id_)
-                identified += 1
-            lines = self._lines(part)
-            size = len(lines) + h.LINE_BYTES + len(part.body)
+        for part, head in zip(parts, self.heads, strict=True):
+            size = len(head) + h.LINE_BYTES + len(part.body)
             if size > part.limit:
                 raise TooLarge(f"the message to {part.subject}", size, part.limit)
             self.size += size
-            self.wire.append(lines)
-        if identified != len(self.ids):
-            raise ValueError("two messages of one commit have the same id: give them different identities or attempts")
 
     def forget_ids(self) -> None:
         """Send the messages without their ids from now on."""
         self.ids = set()
-        bare = [{name: value for name, value in part.headers.items() if name != h.MSG_ID} for part in self.parts]
-        self.parts = [
-            Part(part.subject, part.body, headers, part.expected, part.ttl_seconds, part.limit)
-            for part, headers in zip(self.parts, bare, strict=True)
-        ]
-        self.wire = [self._lines(part) for part in self.parts]
+        self.heads = [self._head(part, None) for part in self.parts]
 
-    def _lines(self, part: Part) -> bytes:
-        """The header lines that the part, its guard and its lifetime need."""
-        lines = h.lines(part.headers) if part.headers else b""
+    def _head(self, part: Part, id_: str | None) -> bytes:
+        """The header lines that the part, its id, its guard and its lifetime need."""
+        lines = part.lines
+        if part.headers:
+            lines += h.lines(part.headers)
+        if id_ is not None:
+            lines += f"{h.MSG_ID}: {h.encoded(id_)}\r\n".encode()
         if part.expected is not None:
             lines += f"{h.EXPECTED}: {part.expected}\r\n{h.NONCE}: {self.nonce}\r\n".encode()
         if part.ttl_seconds is not None:
@@ -190,7 +188,7 @@ class Store(Reader):
             Refused: with the broker's code.
             Unknown, NotStored: as for a request.
         """
-        parts = [(part, lines) for entry in entries for part, lines in zip(entry.parts, entry.wire, strict=True)]
+        parts = [pair for entry in entries for pair in zip(entry.parts, entry.heads, strict=True)]
         final, lines = parts.pop()
         if parts:
             batch = f"Nats-Batch-Id: {self._unique}{next(self._numbers):x}\r\nNats-Batch-Sequence: "

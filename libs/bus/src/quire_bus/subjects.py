@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-import uuid
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from quire_bus.envelope import Meta
 
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII)
 TOKEN = re.compile(r"[A-Za-z0-9_-]{1,128}", re.ASCII)
 
 
@@ -34,11 +34,8 @@ def _inbox_token(meta: Meta) -> str:
 
     CloudEvents asks only that source and id together are unique, and a foreign id may hold any character.
     """
-    try:
-        if str(uuid.UUID(meta.id)) == meta.id:
-            return meta.id
-    except ValueError:
-        pass
+    if _UUID.fullmatch(meta.id):
+        return meta.id
     return hashlib.sha256(f"{meta.source}|{meta.id}|{meta.subject}".encode()).hexdigest()[:40]
 
 
