@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from quire_gpu_simulation.engine.compiled import Compiled, Exchange, Layer, Permutation, Phases
+from quire_gpu_simulation.engine.monomial import NEAR_BITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,7 +25,6 @@ LOW_BITS: Final = 8
 """Phases and permutations are worked out in tables over so many low bits."""
 
 _AXES: Final = {"matrix": 0, "x": 1, "y": 2, "z": 3}
-_PAIR: Final = 2
 
 
 class Program(NamedTuple):
@@ -69,7 +69,7 @@ def encode(compiled: Compiled, bases: Sequence[Layer] = ()) -> Program:
     constants = [turn.entries for turn in turns if turn.axis == "matrix"]
     numbers = iter(range(len(constants)))
     phases = [each for each in compiled.passes if isinstance(each, Phases)]
-    far = [[parity for parity in each.parities if parity.mask.bit_count() > _PAIR] for each in phases]
+    far = [[parity for parity in each.parities if parity.mask.bit_count() > NEAR_BITS] for each in phases]
     permutations = [each for each in compiled.passes if isinstance(each, Permutation)]
     exchanges = [(each.mask, each.value, each.flip) for each in compiled.passes if isinstance(each, Exchange)]
     angles = compiled.angles
@@ -119,7 +119,7 @@ def _passes(compiled: Compiled, edges: NDArray[np.int64]) -> NDArray[np.int64]:
 def _couplings(phases: Phases, num_qubits: int) -> NDArray[np.int64]:
     table = np.zeros((num_qubits, num_qubits), np.int64)
     for parity in phases.parities:
-        if parity.mask.bit_count() <= _PAIR:
+        if parity.mask.bit_count() <= NEAR_BITS:
             high = parity.mask.bit_length() - 1
             low = (parity.mask & -parity.mask).bit_length() - 1
             table[high, low] = _signed(parity)

@@ -12,7 +12,7 @@ from quire_gpu_simulation.engine.encode import LAYER, LOW_BITS, PERMUTATION, PHA
 from quire_gpu_simulation.engine.jit import part
 from quire_gpu_simulation.engine.layers import BLOCK_ROWS, turn
 from quire_gpu_simulation.engine.moves import exchange, permute
-from quire_gpu_simulation.engine.vector import BYTES, lanes
+from quire_gpu_simulation.engine.vector import BYTES, fma, fnma, lanes, load, multiply, splat, store
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike, NDArray
@@ -29,8 +29,13 @@ class Space(NamedTuple):
     cosines: NDArray[np.float64]
     sines: NDArray[np.float64]
     halves: NDArray[np.float64]
-    tables: NDArray[np.floating]
-    changes: NDArray[np.floating]
+    tables_re: NDArray[np.floating]
+    tables_im: NDArray[np.floating]
+    changes_re: NDArray[np.floating]
+    changes_im: NDArray[np.floating]
+    highs_re: NDArray[np.floating]
+    highs_im: NDArray[np.floating]
+    singles: NDArray[np.float64]
     side: NDArray[np.floating]
 
 
@@ -52,8 +57,13 @@ def space(program: Program, dtype: DTypeLike) -> Space:
         cosines=np.zeros(angles),
         sines=np.zeros(angles),
         halves=np.zeros(2 * angles),
-        tables=np.stack([aligned(table * (high + 1), dtype)] * 2),
-        changes=np.stack([aligned(table * max(high, 1), dtype)] * 2),
+        tables_re=aligned(table * (high + 2), dtype),
+        tables_im=aligned(table * (high + 2), dtype),
+        changes_re=aligned(table * high, dtype),
+        changes_im=aligned(table * high, dtype),
+        highs_re=aligned(2 * max(width, 1 << high), dtype),
+        highs_im=aligned(2 * max(width, 1 << high), dtype),
+        singles=np.zeros(2 * program.num_qubits),
         side=aligned(4 * width, dtype),
     )
 
@@ -109,23 +119,36 @@ def _matrices(program: Any, space: Any) -> None:
 
 
 @part
-def _begin(program: Any, re: Any, im: Any, m: Any, pair: Any) -> None:
-    """The product of the start layer's single-qubit states."""
+def _column(program: Any, m: Any, gate: int, qubit: int) -> Any:
+    """What the start makes of a qubit's 0: re and im of its two amplitudes; and the next gate to look at."""
+    if gate < program.start_gates and program.gate_qubits[gate] == qubit:
+        at = 8 * gate
+        return (np.float64(m[at]), np.float64(m[at + 1]), np.float64(m[at + 4]), np.float64(m[at + 5])), gate + 1
+    return (1.0, 0.0, 0.0, 0.0), gate
+
+
+@part
+def _begin(program: Any, space: Any, re: Any, im: Any) -> None:
+    """The product of the start layer's single-qubit states: that of the low qubits, times that of the high ones."""
     for x in range(lanes(re)):
         re[x], im[x] = 0.0, 0.0
     re[0] = 1.0
-    gate = 0
-    for qubit in range(program.num_qubits):
-        column = (1.0, 0.0, 0.0, 0.0)
-        if gate < program.start_gates and program.gate_qubits[gate] == qubit:
-            column = (
-                np.float64(m[8 * gate]),
-                np.float64(m[8 * gate + 1]),
-                np.float64(m[8 * gate + 4]),
-                np.float64(m[8 * gate + 5]),
-            )
-            gate += 1
-        phases.doubled(re, im, 0, 1 << qubit, column, pair)
+    low, gate = min(LOW_BITS, program.num_qubits), 0
+    for qubit in range(low):
+        column, gate = _column(program, space.matrices, gate, qubit)
+        phases.doubled(re, im, 0, 1 << qubit, column, space.side)
+    highs_re, highs_im = space.highs_re, space.highs_im
+    highs_re[0], highs_im[0] = 1.0, 0.0
+    for qubit in range(low, program.num_qubits):
+        column, gate = _column(program, space.matrices, gate, qubit)
+        phases.doubled(highs_re, highs_im, 0, 1 << (qubit - low), column, space.side)
+    rows = (1 << low) // lanes(re)
+    for high in range((1 << (program.num_qubits - low)) - 1, -1, -1):
+        c, s = splat(highs_re, high), splat(highs_im, high)
+        for row in range(rows):
+            r, i = load(re, row), load(im, row)
+            store(re, high * rows + row, fnma(s, i, multiply(c, r)))
+            store(im, high * rows + row, fma(s, r, multiply(c, i)))
 
 
 @part
@@ -133,34 +156,13 @@ def _near(program: Any, space: Any, re: Any, im: Any, phase: int, begin: int, en
     """A pass of phases (-1: none) and then gates whose qubits are low, block by block of the state."""
     rows = len(re) // lanes(re)
     block = min(rows, BLOCK_ROWS)
+    low = min(LOW_BITS, program.num_qubits)
     if phase >= 0:
-        phases.prepare(
-            program.couplings[phase],
-            space.cosines,
-            space.sines,
-            space.tables[0],
-            space.tables[1],
-            space.changes[0],
-            space.changes[1],
-            space.side,
-        )
-    of_phase = max(1, (1 << min(LOW_BITS, program.num_qubits)) // lanes(re))
+        phases.prepare(program.couplings[phase], space.cosines, space.sines, space)
+    of_phase = max(1, (1 << low) // lanes(re))
     for first in range(0, rows, block):
         if phase >= 0:
-            for high in range(first // of_phase, (first + block) // of_phase):
-                phases.apply(
-                    re,
-                    im,
-                    high,
-                    program.couplings[phase],
-                    space.cosines,
-                    space.sines,
-                    space.tables[0],
-                    space.tables[1],
-                    space.changes[0],
-                    space.changes[1],
-                    space.side,
-                )
+            phases.apply(re, im, first // of_phase, (first + block) // of_phase, low, space)
             for far in range(program.far_starts[phase], program.far_starts[phase + 1]):
                 phases.apply_far(
                     re,
@@ -173,7 +175,8 @@ def _near(program: Any, space: Any, re: Any, im: Any, phase: int, begin: int, en
                     space.sines,
                     space.side,
                 )
-        turn(re, im, first, block, program.gate_qubits, program.gate_kinds, begin, end, space.matrices, space.side)
+        if begin < end:
+            turn(re, im, first, block, program.gate_qubits, program.gate_kinds, begin, end, space.matrices, space.side)
 
 
 @part
@@ -195,7 +198,7 @@ def evolve(program: Any, space: Any, values: Any) -> Any:
     re, im, to_re, to_im = space.re, space.im, space.spare_re, space.spare_im
     _angles(program, values, space)
     _matrices(program, space)
-    _begin(program, re, im, space.matrices, space.side)
+    _begin(program, space, re, im)
     step = 0
     while step < len(program.passes):
         what, first, last = program.passes[step]

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 TARGET: Final = "simulation"
 BACKEND: Final = "quire-engine"
+_VERSION: Final = version("quire-gpu-simulation")
 _WORD_BITS: Final = 64
 _KEY_BYTES: Final = 16
 _PRECISIONS: Final = {"float64": "double", "float32": "single"}
@@ -89,7 +90,6 @@ class EngineExecutor:
         Raises:
             Permanent: kind `invalid`, code `unsupported-...`, when `supports` says no.
         """
-        admit(work, self.capabilities())
         started_at, began = self._clock.now(), self._clock.monotonic()
         plan, cached = self._plan(work)
         ready = self._clock.monotonic()
@@ -125,7 +125,7 @@ class EngineExecutor:
                 "engine": "quire",
                 "method": "engine",
                 "precision": self.precision,
-                "simulator_version": version("quire-gpu-simulation"),
+                "simulator_version": _VERSION,
                 "circuits": plan.circuits,
             },
         )
@@ -141,8 +141,9 @@ class EngineExecutor:
         self._backend.close()
 
     def _plan(self, work: Work) -> tuple[Plan, bool]:
+        """The work's plan; what admits it follows from the structure and the question, as the plan does."""
         if not work.observables:
-            return self._kept(work.structure, "counts", lambda: self._counted(work.structure))
+            return self._kept(work.structure, "counts", lambda: self._counted(work))
         if work.shots is None:
             kind, make = "exact", self._exact
         else:
@@ -166,7 +167,9 @@ class EngineExecutor:
         prepared = self._backend.prepare(compiled, before)
         return Plan(compiled, prepared, max(1, len(before)), pairs, bits, strings, sums)
 
-    def _counted(self, structure: Structure) -> Plan:
+    def _counted(self, work: Work) -> Plan:
+        admit(work, self.capabilities())
+        structure = work.structure
         bits = measured(final_measurements(structure), structure.num_bits, structure.num_qubits)
         return self._make(structure, bits, (Layer(()),))
 
@@ -174,13 +177,16 @@ class EngineExecutor:
         return self._make(structure, all_qubits(structure.num_qubits), ())
 
     def _exact(self, work: Work) -> Plan:
+        admit(work, self.capabilities())
         qubits = work.structure.num_qubits
         return self._make(work.structure, all_qubits(qubits), (), strings=strings(work.observables, qubits))
 
     def _observed(self, work: Work) -> Plan:
+        admit(work, self.capabilities())
         return self._make(work.structure, all_qubits(work.structure.num_qubits), bases(work.observables))
 
     def _reduced(self, work: Work) -> Plan:
+        admit(work, self.capabilities())
         qubits = work.structure.num_qubits
         before = bases(work.observables)
         return self._make(work.structure, all_qubits(qubits), before, sums=sums(work.observables, qubits))

@@ -41,10 +41,10 @@ def compile_structure(structure: Structure) -> Compiled:
             gates = merged(stages.ones[number], angles)
             passes += [Layer(gates)] if gates else []
         elif number in stages.monomials:
-            run = MonomialRun(structure.num_qubits)
+            run = MonomialRun(structure.num_qubits, angles)
             for step in stages.monomials[number]:
                 run.add(step)
-            passes += run.passes(angles)
+            passes += run.passes()
     return Compiled(structure.num_qubits, structure.num_parameters, angles.all(), start, tuple(passes))
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from quire_gpu_simulation.engine import draws, tallies, values
 from quire_gpu_simulation.engine.evolve import evolve, layer
-from quire_gpu_simulation.engine.jit import entry, part
+from quire_gpu_simulation.engine.jit import digest, entry, part
 from quire_gpu_simulation.engine.vector import lanes, load, store
 
 if TYPE_CHECKING:
@@ -66,67 +66,74 @@ def _based(program: Any, space: Any, re: Any, im: Any, to_re: Any, to_im: Any, g
     return to_re, to_im
 
 
-@entry
-def run(
-    program: Any,
-    space: Any,
-    room: Any,
-    strings: Any,
-    sums: Any,
-    bits: Any,
-    parameters: Any,
-    keys: Any,
-    places: Any,
-    first: int,
-    last: int,
-    mode: int,
-    shots: int,
-    count: int,
-    answer: Any,
-) -> int:
-    """Work rows first..last of `parameters` out and return how many entries of counts were written.
+def _compiled(sources: str) -> Any:
+    @entry
+    def run(
+        program: Any,
+        space: Any,
+        room: Any,
+        strings: Any,
+        sums: Any,
+        bits: Any,
+        parameters: Any,
+        keys: Any,
+        places: Any,
+        first: int,
+        last: int,
+        mode: int,
+        shots: int,
+        count: int,
+        answer: Any,
+    ) -> int:
+        """Work rows first..last of `parameters` out and return how many entries of counts were written.
 
-    keys, places: uint64 [rows, 2] and int64 [rows], what the random numbers of each row follow from.
-    count: cells that outcomes are drawn from, by `draws.cells`.
-    """
-    size = 1 << program.num_qubits
-    outcomes = 1 << len(bits.qubits)
-    written = 0
-    for row in range(first, last):
-        at = row - first
-        re, im, to_re, to_im = evolve(program, space, parameters[row])
-        if mode == EXACT:
-            out = answer.values[at]
-            values.tabled(re, im, size, strings.tables, out)
-            values.strings(re, im, size, strings, room.probabilities, out)
-            continue
-        if mode == PROBABILITIES:
-            draws.probabilities(re, im, size, bits, room.probabilities)
-            for x in range(outcomes):
-                answer.values[at, x] = room.probabilities[x]
-            continue
-        groups = len(program.bases)
-        for group in range(groups):
-            of_re, of_im = _based(program, space, re, im, to_re, to_im, group)
-            draws.probabilities(of_re, of_im, size, bits, room.probabilities)
-            random = draws.stream(keys[row], places[row], group)
-            entries = draws.draw(room.probabilities, outcomes, count, shots, random, room, room.found, room.tallies)
-            if mode == COUNTS:
-                tallies.write(room.found, room.tallies, entries, bits, written, answer.outcomes, answer.tallies)
-                answer.lengths[at * groups + group] = entries
-                written += entries
-            else:
-                tallies.estimate(
-                    sums,
-                    group,
-                    room.found,
-                    room.tallies,
-                    entries,
-                    shots,
-                    room.scratch,
-                    answer.values[at],
-                    answer.errors[at],
-                )
-        if mode == ESTIMATES:
-            tallies.rooted(answer.errors[at])
-    return written
+        keys, places: uint64 [rows, 2] and int64 [rows], what the random numbers of each row follow from.
+        count: cells that outcomes are drawn from, by `draws.cells`.
+        """
+        sources  # noqa: B018 - a part of the cached function's name on disk
+        size = 1 << program.num_qubits
+        outcomes = 1 << len(bits.qubits)
+        written = 0
+        for row in range(first, last):
+            at = row - first
+            re, im, to_re, to_im = evolve(program, space, parameters[row])
+            if mode == EXACT:
+                out = answer.values[at]
+                values.tabled(re, im, size, strings.tables, out)
+                values.strings(re, im, size, strings, room.probabilities, out)
+                continue
+            if mode == PROBABILITIES:
+                draws.probabilities(re, im, size, bits, room.probabilities)
+                for x in range(outcomes):
+                    answer.values[at, x] = room.probabilities[x]
+                continue
+            groups = len(program.bases)
+            for group in range(groups):
+                of_re, of_im = _based(program, space, re, im, to_re, to_im, group)
+                draws.probabilities(of_re, of_im, size, bits, room.probabilities)
+                random = draws.stream(keys[row], places[row], group)
+                entries = draws.draw(room.probabilities, outcomes, count, shots, random, room, room.found, room.tallies)
+                if mode == COUNTS:
+                    tallies.write(room.found, room.tallies, entries, bits, written, answer.outcomes, answer.tallies)
+                    answer.lengths[at * groups + group] = entries
+                    written += entries
+                else:
+                    tallies.estimate(
+                        sums,
+                        group,
+                        room.found,
+                        room.tallies,
+                        entries,
+                        shots,
+                        room.scratch,
+                        answer.values[at],
+                        answer.errors[at],
+                    )
+            if mode == ESTIMATES:
+                tallies.rooted(answer.errors[at])
+        return written
+
+    return run
+
+
+run: Final = _compiled(digest())

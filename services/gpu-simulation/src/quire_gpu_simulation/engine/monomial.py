@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quire_gpu_simulation.engine.compiled import Affine, Exchange, Parity, Pass, Permutation, Phases
 from quire_gpu_simulation.engine.steps import Move, One, Phase, Step, added, scaled
 
 if TYPE_CHECKING:
     from quire_gpu_simulation.engine.merging import Angles
+
+
+NEAR_BITS: Final = 2
+"""Parities of so few bits take no pass of their own."""
 
 
 class MonomialRun:
@@ -18,9 +22,10 @@ class MonomialRun:
     `flips[q]`; a parity of labels is therefore a parity of the bits at the run's beginning.
     """
 
-    def __init__(self, num_qubits: int) -> None:
+    def __init__(self, num_qubits: int, angles: Angles) -> None:
         self._qubits = num_qubits
-        self._done: list[tuple[dict[int, Affine], Permutation | None, Exchange]] = []
+        self._angles = angles
+        self._done: list[Pass] = []
         self._begin()
 
     def add(self, step: Step) -> None:
@@ -33,12 +38,9 @@ class MonomialRun:
         else:
             self._one(step)
 
-    def passes(self, angles: Angles) -> list[Pass]:
+    def passes(self) -> list[Pass]:
         """The steps so far as passes over a state."""
-        result: list[Pass] = []
-        for phase, permutation, exchange in self._done:
-            result += [*_passes(phase, permutation, angles), exchange]
-        return [*result, *_passes(self._phases, self._permutation(), angles)]
+        return [*self._done, *self._so_far()]
 
     def _begin(self) -> None:
         self._rows = [1 << qubit for qubit in range(self._qubits)]
@@ -73,18 +75,36 @@ class MonomialRun:
             for labels in (self._rows, self._flips):
                 labels[a], labels[b] = labels[b], labels[a]
         else:
-            self._done.append((self._phases, self._permutation(), _exchange(name, qubits)))
+            self._done += [*self._so_far(), _exchange(name, qubits)]
             self._begin()
 
-    def _permutation(self) -> Permutation | None:
+    def _so_far(self) -> list[Pass]:
+        """Phases, then the map, then the phases of parities that are of fewer bits behind it."""
         identity = [1 << qubit for qubit in range(self._qubits)]
         if self._rows == identity and not any(self._flips):
-            return None
+            return self._diagonal(self._phases)
         columns = _columns(_inverse(self._rows), self._qubits)
+        before: dict[int, Affine] = {}
+        behind: dict[int, Affine] = {}
+        for mask, angle in self._phases.items():
+            labels = sum(((column & mask).bit_count() & 1) << bit for bit, column in enumerate(columns))
+            if mask.bit_count() > NEAR_BITS >= labels.bit_count():
+                odd = sum(self._flips[bit] for bit in range(self._qubits) if labels >> bit & 1) % 2
+                behind[labels] = scaled(angle, -1.0 if odd else 1.0)
+            else:
+                before[mask] = angle
         offset = 0
         for column, flip in zip(columns, self._flips, strict=True):
             offset ^= column if flip else 0
-        return Permutation(columns, offset)
+        return [*self._diagonal(before), Permutation(columns, offset), *self._diagonal(behind)]
+
+    def _diagonal(self, phases: dict[int, Affine]) -> list[Pass]:
+        parities = [
+            Parity(mask, *self._angles.signed(phases[mask]))
+            for mask in sorted(phases)
+            if mask and phases[mask] != Affine()
+        ]
+        return [Phases(tuple(parities))] if parities else []
 
 
 def _exchange(name: str, qubits: tuple[int, ...]) -> Exchange:
@@ -92,14 +112,6 @@ def _exchange(name: str, qubits: tuple[int, ...]) -> Exchange:
     if name == "ccx":
         return Exchange(a | b | c, a | b, c)
     return Exchange(a | b | c, a | b, b | c)
-
-
-def _passes(phases: dict[int, Affine], permutation: Permutation | None, angles: Angles) -> list[Pass]:
-    parities = [
-        Parity(mask, *angles.signed(phases[mask])) for mask in sorted(phases) if mask and phases[mask] != Affine()
-    ]
-    result: list[Pass] = [Phases(tuple(parities))] if parities else []
-    return [*result, permutation] if permutation else result
 
 
 def _inverse(rows: list[int]) -> list[int]:

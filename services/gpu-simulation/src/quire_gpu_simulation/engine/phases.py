@@ -51,130 +51,144 @@ def doubled(re: Any, im: Any, base: int, size: int, c: Any, pair: Any) -> None:
 
 
 @part
-def _times(re: Any, im: Any, target: int, source: int, by_re: Any, by_im: Any, by: int, size: int, sign: int) -> None:
-    """Numbers target.. are numbers source.. times numbers by.. of the other table, or their conjugates (sign -1)."""
+def _copied(re: Any, im: Any, base: int, size: int) -> None:
+    """Numbers base..base + size stand once more behind themselves."""
+    if size < lanes(re):
+        for x in range(base, base + size):
+            re[x + size], im[x + size] = re[x], im[x]
+        return
+    rows, first = size // lanes(re), base // lanes(re)
+    for row in range(first, first + rows):
+        store(re, row + rows, load(re, row))
+        store(im, row + rows, load(im, row))
+
+
+@part
+def _split(re: Any, im: Any, size: int, by: int) -> None:
+    """The first `size` numbers, times the numbers from `by` on; behind them the same, times their conjugates."""
     if size < lanes(re):
         for x in range(size):
-            r, i, c, s = re[source + x], im[source + x], by_re[by + x], sign * by_im[by + x]
-            re[target + x] = c * r - s * i
-            im[target + x] = c * i + s * r
+            r, i, c, s = re[x], im[x], re[by + x], im[by + x]
+            re[x], im[x] = c * r - s * i, c * i + s * r
+            re[size + x], im[size + x] = c * r + s * i, c * i - s * r
         return
-    width = lanes(re)
-    for row in range(size // width):
-        r, i = load(re, source // width + row), load(im, source // width + row)
-        c, s = load(by_re, by // width + row), load(by_im, by // width + row)
-        if sign > 0:
-            store(re, target // width + row, fnma(s, i, multiply(c, r)))
-            store(im, target // width + row, fma(s, r, multiply(c, i)))
-        else:
-            store(re, target // width + row, fma(s, i, multiply(c, r)))
-            store(im, target // width + row, fnma(s, r, multiply(c, i)))
+    rows, first = size // lanes(re), by // lanes(re)
+    for row in range(rows):
+        r, i, c, s = load(re, row), load(im, row), load(re, first + row), load(im, first + row)
+        store(re, row, fnma(s, i, multiply(c, r)))
+        store(im, row, fma(s, r, multiply(c, i)))
+        store(re, rows + row, fma(s, i, multiply(c, r)))
+        store(im, rows + row, fnma(s, r, multiply(c, i)))
 
 
 @part
-def _coupled(
-    couplings: Any, qubit: int, low: int, cosines: Any, sines: Any, re: Any, im: Any, at: int, pair: Any
-) -> None:
-    """The phases that `qubit` brings where it is 0, over the low bits below it, as a table from `at` on."""
-    re[at], im[at] = phasor(couplings[qubit, qubit], cosines, sines)
-    for bit in range(min(low, qubit)):
-        c, s = phasor(couplings[qubit, bit], cosines, sines)
-        doubled(re, im, at, 1 << bit, (c, s, c, -s), pair)
+def _coupled(couplings: Any, first: int, bit: int, low: int) -> bool:
+    """Whether `bit` is coupled to one of the `low` bits from `first` on."""
+    found = False
+    for other in range(low):
+        found |= couplings[bit, first + other] != 0
+    return found
 
 
 @part
-def prepare(
-    couplings: Any, cosines: Any, sines: Any, re: Any, im: Any, changes_re: Any, changes_im: Any, pair: Any
+def _table(
+    couplings: Any, cosines: Any, sines: Any, singles: Any, first: int, bits: int, re: Any, im: Any, pair: Any
 ) -> None:
-    """Fill the tables of a polynomial: `re`, `im` [slots, 2^low] flat, the first for high bits all 0.
+    """The polynomial over the bits first..first + bits, as a table; behind it as much is used for scratch.
 
-    `changes` [high bits, 2^low]: what each high bit changes when it becomes 1.
+    singles: the phasors of the bits alone, cosine and sine in turn.
+    """
+    behind = max(lanes(re), 1 << bits)
+    re[0], im[0] = 1.0, 0.0
+    for bit in range(bits):
+        c, s = singles[2 * bit], singles[2 * bit + 1]
+        if not _coupled(couplings, first, first + bit, bit):
+            doubled(re, im, 0, 1 << bit, (c, s, c, -s), pair)
+            continue
+        re[behind], im[behind] = c, s
+        for other in range(bit):
+            code = couplings[first + bit, first + other]
+            if code == 0:
+                _copied(re, im, behind, 1 << other)
+            else:
+                c, s = phasor(code, cosines, sines)
+                doubled(re, im, behind, 1 << other, (c, s, c, -s), pair)
+        _split(re, im, 1 << bit, behind)
+
+
+@part
+def prepare(couplings: Any, cosines: Any, sines: Any, room: Any) -> None:
+    """Fill the tables of a polynomial.
+
+    `room.tables` [slots, 2^low] flat: the first is that of high bits all 0. `room.changes` [high bits, 2^low]: what
+    each high bit changes of it by becoming 1. `room.highs` [2^high]: the polynomial over the high bits alone.
     """
     qubits = couplings.shape[0]
     low = min(LOW_BITS, qubits)
-    size = 1 << low
-    re[0], im[0] = 1.0, 0.0
+    singles = room.singles
+    for bit in range(low):
+        c, s = phasor(couplings[bit, bit], cosines, sines)
+        for high in range(low, qubits):
+            if couplings[high, bit] != 0:
+                pc, ps = phasor(couplings[high, bit], cosines, sines)
+                c, s = c * pc - s * ps, c * ps + s * pc
+        singles[2 * bit], singles[2 * bit + 1] = c, s
+    _table(couplings, cosines, sines, singles, 0, low, room.tables_re, room.tables_im, room.side)
     for high in range(low, qubits):
-        for other in range(low, high):
-            c, s = phasor(couplings[high, other], cosines, sines)
-            re[0], im[0] = c * re[0] - s * im[0], c * im[0] + s * re[0]
-    for qubit in range(low):
-        _coupled(couplings, qubit, low, cosines, sines, changes_re, changes_im, 0, pair)
-        _times(re, im, 1 << qubit, 0, changes_re, changes_im, 0, 1 << qubit, -1)
-        _times(re, im, 0, 0, changes_re, changes_im, 0, 1 << qubit, 1)
-    for qubit in range(low, qubits):
-        at = (qubit - low) * size
-        _coupled(couplings, qubit, low, cosines, sines, changes_re, changes_im, at, pair)
-        _times(re, im, 0, 0, changes_re, changes_im, at, size, 1)
-        for x in range(at, at + size):
-            c, s = changes_re[x], changes_im[x]
-            changes_re[x], changes_im[x] = c * c - s * s, -2.0 * c * s
+        singles[2 * (high - low)], singles[2 * (high - low) + 1] = phasor(couplings[high, high], cosines, sines)
+    _table(couplings, cosines, sines, singles, low, qubits - low, room.highs_re, room.highs_im, room.side)
+    for high in range(low, qubits):
+        at = (high - low) << low
+        room.changes_re[at], room.changes_im[at] = 1.0, 0.0
+        for bit in range(low):
+            if couplings[high, bit] == 0:
+                _copied(room.changes_re, room.changes_im, at, 1 << bit)
+            else:
+                c, s = phasor(couplings[high, bit], cosines, sines)
+                c, s = (c - s) * (c + s), 2.0 * c * s
+                doubled(room.changes_re, room.changes_im, at, 1 << bit, (c, -s, c, s), room.side)
 
 
 @part
-def _among_high(couplings: Any, low: int, bit: int, high: int, cosines: Any, sines: Any) -> Any:
-    """What turning high bit `bit` to 1 changes through the other high bits, of which those of `high` are set."""
-    c, s = 1.0, 0.0
-    for other in range(low, couplings.shape[0]):
-        if other == bit:
-            continue
-        code = couplings[other, bit] if other > bit else couplings[bit, other]
-        if code != 0:
-            pc, ps = phasor(code, cosines, sines)
-            qc, qs = pc * pc - ps * ps, -2.0 * pc * ps
-            if high >> (other - low) & 1:
-                qs = -qs
-            c, s = c * qc - s * qs, c * qs + s * qc
-    return c, s
-
-
-@part
-def apply(
-    state_re: Any,
-    state_im: Any,
-    high: int,
-    couplings: Any,
-    cosines: Any,
-    sines: Any,
-    re: Any,
-    im: Any,
-    changes_re: Any,
-    changes_im: Any,
-    pair: Any,
-) -> None:
-    """Multiply the amplitudes of high bits `high` by their phases; to be called for 0, 1, 2 and so on."""
-    low = min(LOW_BITS, couplings.shape[0])
+def apply(state_re: Any, state_im: Any, begin: int, end: int, low: int, room: Any) -> None:
+    """Multiply the amplitudes of the high bits begin..end by their phases; to be called from 0 on without a gap."""
+    re, im, changes_re, changes_im = room.tables_re, room.tables_im, room.changes_re, room.changes_im
     rows = max(1, (1 << low) // lanes(re))
-    first = high * rows
-    if high == 0:
+    for high in range(begin, end):
+        pc, ps = splat(room.highs_re, high), splat(room.highs_im, high)
+        first = high * rows
+        if high == 0:
+            for row in range(rows):
+                a, b = load(re, row), load(im, row)
+                c, s = fnma(ps, b, multiply(pc, a)), fma(ps, a, multiply(pc, b))
+                r, i = load(state_re, row), load(state_im, row)
+                store(state_re, row, fnma(s, i, multiply(c, r)))
+                store(state_im, row, fma(s, r, multiply(c, i)))
+            continue
+        bit = _lowest(high)
+        rest = high & (high - 1)
+        source = (_lowest(rest) + 1) * rows if rest else 0
+        target, change = (bit + 1) * rows, bit * rows
         for row in range(rows):
-            r, i, c, s = load(state_re, row), load(state_im, row), load(re, row), load(im, row)
-            store(state_re, row, fnma(s, i, multiply(c, r)))
-            store(state_im, row, fma(s, r, multiply(c, i)))
-        return
+            c, s = load(changes_re, change + row), load(changes_im, change + row)
+            a, b = load(re, source + row), load(im, source + row)
+            a, b = fnma(s, b, multiply(c, a)), fma(s, a, multiply(c, b))
+            if bit > 0:
+                store(re, target + row, a)
+                store(im, target + row, b)
+            c, s = fnma(ps, b, multiply(pc, a)), fma(ps, a, multiply(pc, b))
+            r, i = load(state_re, first + row), load(state_im, first + row)
+            store(state_re, first + row, fnma(s, i, multiply(c, r)))
+            store(state_im, first + row, fma(s, r, multiply(c, i)))
+
+
+@part
+def _lowest(x: int) -> int:
+    """The place of the lowest bit that is set."""
     bit = 0
-    while not high >> bit & 1:
+    while not x >> bit & 1:
         bit += 1
-    rest = high & (high - 1)
-    parent = 0
-    if rest:
-        parent = 1
-        while not rest >> (parent - 1) & 1:
-            parent += 1
-    pair[0], pair[1] = _among_high(couplings, low, low + bit, high, cosines, sines)
-    pc, ps = splat(pair, 0), splat(pair, 1)
-    source, target, change = parent * rows, (bit + 1) * rows, bit * rows
-    for row in range(rows):
-        c, s = load(changes_re, change + row), load(changes_im, change + row)
-        c, s = fnma(ps, s, multiply(pc, c)), fma(ps, c, multiply(pc, s))
-        a, b = load(re, source + row), load(im, source + row)
-        c, s = fnma(s, b, multiply(c, a)), fma(s, a, multiply(c, b))
-        if bit:
-            store(re, target + row, c)
-            store(im, target + row, s)
-        r, i = load(state_re, first + row), load(state_im, first + row)
-        store(state_re, first + row, fnma(s, i, multiply(c, r)))
-        store(state_im, first + row, fma(s, r, multiply(c, i)))
+    return bit
 
 
 @part
