@@ -4,6 +4,8 @@ The text leaves open, as macros: `real` (double or float), `TILE_BITS` (a block 
 memory), `THREADS` of a block, and `SWIZZLE_BITS` (amplitudes in one row of the shared memory's banks, as a power of
 two). States are [sets, 2^n] pairs of `real`; block (b, s) works on set s alone, and nothing that a set's block does
 depends on the other sets.
+
+Longer than 300 lines because a compiler reads it as one text.
 """
 
 from __future__ import annotations

@@ -46,11 +46,11 @@ def read_noise(model: NoiseModel) -> Noise:
     """The errors of a model made from a backend: each of them belongs to one gate on certain qubits.
 
     Raises:
-        NotImplementedError: an error holds on all qubits, so that the model does not come from a backend.
+        ValueError: an error holds on all qubits, so that the model does not come from a backend.
     """
     described = model.to_dict()["errors"]
     if not all("gate_qubits" in each for each in described):
-        raise NotImplementedError("noise that belongs to no qubit")
+        raise ValueError("noise that belongs to no qubit")
     gates: dict[Place, QuantumError] = {}
     readout: dict[int, NDArray[np.float64]] = {}
     for each in described:
