@@ -59,7 +59,16 @@ def main(given: Sequence[str] | None = None) -> None:
             for kind in arguments.ansatz:
                 for mode in arguments.modes:
                     ansatz = getattr(circuits, kind)(qubits)
-                    compare(report, executor, ask, ansatz, mode, arguments.peers, bandwidth, arguments.repeats or 3)
+                    compare(
+                        report,
+                        executor,
+                        ask,
+                        ansatz,
+                        mode,
+                        arguments.peers,
+                        bandwidth,
+                        arguments.repeats or (9 if qubits <= 12 else 3),
+                    )
     number = arguments.circuits or (1_000 if arguments.full else 100)
     worst = max(disagreement(executor, seed) for seed in range(number)) if number > 0 else 0.0
     report.at_most(f"largest difference from Aer on {number} random circuits", worst, AGREES)
