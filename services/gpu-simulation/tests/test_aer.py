@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from quire_gpu_simulation.aer_executor import AerExecutor
 from quire_gpu_simulation.aer_runs import AerRuns
 from quire_gpu_simulation.limits import Limits
-from quire_gpu_simulation.sampling import draw, read_out
 from quire_gpu_simulation.slicing import cuts, rows_at_once
+from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor
@@ -134,6 +134,21 @@ def test_more_bits_than_a_word(executor):
     structure = Structure(2, 70, 0, (Operation("x", (0,)), measure(0, 69), measure(1, 0)))
     outcome = executor.execute(Work(structure, (Member(NOTHING, 1),), 5))
     assert unpack(outcome.members[0].counts) == [{"1" + "0" * 69: 5}]
+
+
+@pytest.mark.parametrize("qubits", [13, 14, 15])
+def test_a_row_is_rounded_alone_as_in_company(executor, qubits):
+    """Aer fuses gates from 14 qubits on, and differently where it binds numbers itself."""
+    turns = [Operation("ry", (qubit,), (Angle(0, 1.0, 0.1 * qubit),)) for qubit in range(qubits)]
+    pairs = [Operation("rzz", (qubit, qubit + 1), (Angle(0, 0.7),)) for qubit in range(qubits - 1)]
+    structure = Structure(qubits, 0, 1, (*turns, *pairs, *turns))
+    observables = (normalise({"Z" * qubits: 1.0, "X" * qubits: 1.0}, qubits),)
+    rows = np.array([[0.3], [1.2], [2.2]])
+    together = executor.execute(Work(structure, (Member(rows),), None, observables)).members[0].values
+    alone = [
+        executor.execute(Work(structure, (Member(row[None]),), None, observables)).members[0].values[0] for row in rows
+    ]
+    assert np.array_equal(together, alone)
 
 
 def test_a_structure_is_compiled_once(executor):

@@ -13,6 +13,7 @@ from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, Simu
 from quire_gpu_simulation.__main__ import SERVICE
 from quire_gpu_simulation.handlers import router
 from quire_gpu_simulation.settings import Settings
+from quire_gpu_simulation.simulators import Simulators, open_simulators
 from quire_plane import Lanes, Plane
 from quire_quantum.counts import PackedCounts, unpack
 from quire_quantum.fake_executor import FakeExecutor
@@ -52,7 +53,7 @@ async def plane(make_bus, executor, spans):
     bus = await make_bus("gpu-simulation", tracer=spans.tracer("gpu-simulation"))
     clock, tracer = SystemClock(), spans.tracer("gpu-simulation")
     made = Plane(blobs=bus.blobs, publisher=bus.publisher, clock=clock, tracer=tracer)
-    bus.include(router(made, {"simulation": executor}, Lanes(1, clock), workers=4))
+    bus.include(router(made, Simulators(executor, {"simulation": executor}, {}), Lanes(1, clock), workers=4))
     await bus.start()
     return bus
 
@@ -167,6 +168,56 @@ async def test_each_members_share_is_a_span_in_its_own_trace(plane, bus, probe, 
     assert {link.context.span_id for link in batch_span.links} == {share.context.span_id for share in shares}
     assert all(share.links[0].context.span_id == batch_span.context.span_id for share in shares)
     assert [result.traceparent.split("-")[1] for result in executed.results] == traces
+
+
+async def test_noisy_targets_and_unknown_ones(provisioned, bus, probe, make, tmp_path):
+    """A model of the settings' file, the built-in one, and one that is nowhere."""
+    (tmp_path / "noise.toml").write_text("[silent]\nreadout = { zero_for_one = 1.0 }\n", encoding="utf-8")
+    log = await probe("quire.evt.>")
+    settings = Settings(nats_url=provisioned.url, noise_file=str(tmp_path / "noise.toml"), executor="aer")
+    async with hosted(SERVICE, settings):
+        for target in ("simulation:silent", "simulation:depolarizing", "simulation:nothing"):
+            batch = make.batch(
+                FLIP, [make.slice("a", np.zeros((1, 0)))], target=target, batch_id=target.partition(":")[2]
+            )
+            await bus.publisher.publish(SimulateBatch(batch=batch))
+        executed = {each.target: each for each in await log.wait(BatchExecuted, 2, within=30)}
+        (failed,) = await log.wait(BatchFailed)
+    assert counts_of(executed["simulation:silent"].results[0]) == [{"00": 100}]
+    assert counts_of(executed["simulation:depolarizing"].results[0])[0]["01"] > 80
+    assert executed["simulation:depolarizing"].execution.backend == "quire-density-matrix"
+    assert (failed.target, failed.fault.kind, failed.fault.code) == (
+        "simulation:nothing",
+        "invalid",
+        "unsupported-target",
+    )
+    assert "simulation:silent" in failed.fault.next_step
+
+
+async def test_identical_work_is_run_once(provisioned, bus, probe, make):
+    log = await probe("quire.evt.>")
+    async with hosted(SERVICE, Settings(nats_url=provisioned.url, executor="aer")):
+        for name in ("b1", "b2"):
+            members = [make.slice(name, [[0.4]], seed=5)]
+            await bus.publisher.publish(SimulateBatch(batch=make.batch(TURN_MEASURED, members, batch_id=name)))
+            await log.wait(BatchExecuted, int(name[1]), within=30)
+    first, second = log.of(BatchExecuted)
+    assert counts_of(first.results[0]) == counts_of(second.results[0])
+    assert (first.execution.provider_metadata.get("cached"), second.execution.provider_metadata["cached"]) == (
+        None,
+        True,
+    )
+
+
+def test_what_an_answer_depends_on_is_named_with_it(tmp_path):
+    (tmp_path / "noise.toml").write_text("[depolarizing]\n", encoding="utf-8")
+    usual, single, own = (
+        open_simulators(settings, SystemClock()).identities
+        for settings in (Settings(), Settings(precision="single"), Settings(noise_file=str(tmp_path / "noise.toml")))
+    )
+    assert usual["simulation"] != single["simulation"]
+    assert usual["simulation"] == own["simulation"]
+    assert usual["simulation:depolarizing"] != own["simulation:depolarizing"]
 
 
 async def test_the_whole_service_with_the_real_simulator(provisioned, bus, probe, deliver_again, make):

@@ -10,10 +10,10 @@ import numpy as np
 from quire_contracts.value import Execution
 from quire_gpu_simulation.chooser import choose
 from quire_gpu_simulation.facts import facts_of
-from quire_gpu_simulation.sampling import draw, read_out
 from quire_gpu_simulation.slicing import cuts, rows_at_once
 from quire_plane import admit
 from quire_plane.compile_cache import CompileCache, CompileKey
+from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import pack, pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator, row_seed
 from quire_quantum.observables import final_measurements, without_final_measurements

@@ -97,6 +97,11 @@ class SimulationExecutor:
             "quire.simulation.cross_checks", description="Batches run twice, by result."
         )
 
+    @property
+    def kept_off(self) -> tuple[str, ...]:
+        """The structures that the engine was wrong about."""
+        return tuple(sorted(self._quarantined))
+
     def capabilities(self) -> Capabilities:
         """A simulator with exact values; what a circuit of so many qubits may look like is the chooser's to say."""
         return self._aer.capabilities()

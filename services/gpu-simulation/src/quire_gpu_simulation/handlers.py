@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 
 from quire_bus.delivery import Delivery
@@ -10,9 +9,12 @@ from quire_bus.router import Router
 from quire_contracts.batch import SimulateBatch
 from quire_gpu_simulation.aer_executor import TARGET
 from quire_gpu_simulation.settings import Settings
-from quire_gpu_simulation.simulators import executor_of, open_simulators
+from quire_gpu_simulation.simulators import Simulators, open_simulators
 from quire_plane import Lanes, Plane, Turns, batch_failed, warm, with_wait
-from quire_quantum.executor import Executor, Outcome, Work
+from quire_plane.coalescing import Coalescing
+from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
+from quire_plane.result_memory import ResultMemory
+from quire_quantum.executor import Outcome, Work
 from quire_service import Deps, Parts
 
 
@@ -20,29 +22,40 @@ async def build(deps: Deps[Settings]) -> Parts:
     """The plane's consumer, its executors and their lanes."""
     bus, settings = deps.bus, deps.settings
     lanes = Lanes(settings.lanes, deps.clock)
-    ideal, executors = open_simulators(settings, deps.clock, deps.meter)
-    deps.lifetime.callback(ideal.close)
+    simulators = open_simulators(settings, deps.clock, deps.meter)
+    deps.lifetime.callback(simulators.ideal.close)
     deps.lifetime.push_async_callback(lanes.close)
-    plane = Plane(blobs=bus.blobs, publisher=bus.publisher, clock=deps.clock, tracer=deps.tracer)
+    memory = ResultMemory(deps.clock, max_bytes=settings.results_mib * 1024 * 1024, max_age=settings.results_seconds)
+    fleet = FleetResults(
+        bus.bucket(BUCKET, KeptResult), bus.blobs, threshold_seconds=settings.fleet_results_from_seconds
+    )
+    plane = Plane(
+        blobs=bus.blobs,
+        publisher=bus.publisher,
+        clock=deps.clock,
+        tracer=deps.tracer,
+        coalescing=Coalescing(memory, deps.meter, fleet),
+    )
     return Parts(
-        routers=(router(plane, executors, lanes, workers=settings.workers),),
-        background={"warming": partial(warm, {TARGET: ideal}, lanes)},
+        routers=(router(plane, simulators, lanes, workers=settings.workers),),
+        background={"warming": partial(warm, {TARGET: simulators.ideal}, lanes)},
     )
 
 
-def router(plane: Plane, executors: Mapping[str, Executor], lanes: Lanes, *, workers: int) -> Router:
+def router(plane: Plane, simulators: Simulators, lanes: Lanes, *, workers: int) -> Router:
     """The plane's one handler. A simulation is free and needs no journal: one that died is run again."""
     made, turns = Router("gpu-simulation"), Turns()
 
     async def perform(target: str, work: Work) -> Outcome:
-        outcome, waited = await lanes.run(target, partial(executor_of(target, executors).execute, work))
+        outcome, waited = await lanes.run(target, partial(simulators.executor_of(target).execute, work))
         return with_wait(outcome, waited)
 
     @made.consume(SimulateBatch, workers=workers, failed=batch_failed)
     async def do_simulate_batch(message: SimulateBatch, delivery: Delivery[SimulateBatch]) -> None:
         async with turns.of(message.batch.batch_id):
             if not await delivery.is_marked():
-                done = await plane.run(message.batch, delivery.meta, partial(perform, message.batch.target))
-                await delivery.commit(done)
+                target = message.batch.target
+                identity = simulators.identity_of(target)
+                await delivery.commit(await plane.run(message.batch, delivery.meta, partial(perform, target), identity))
 
     return made

@@ -47,6 +47,13 @@ class Settings(ServiceSettings):
     cross_check_share: float = Field(
         default=0.01, ge=0, le=1, description="Share of the engine's batches that are checked against Aer."
     )
+    results_mib: int = Field(default=64, ge=1, description="Repeatable answers kept in memory.")
+    results_seconds: float = Field(default=3600.0, gt=0, description="Age at which an answer in memory is forgotten.")
+    fleet_results_from_seconds: float = Field(
+        default=1.0,
+        ge=0,
+        description="Answers that took at least so long are kept for all simulation planes, and looked up by them.",
+    )
     noise_file: str | None = Field(
         default=None, description="TOML file with noise models, each a target simulation:NAME; see noise/built_in.toml."
     )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,10 +87,39 @@ def noise_models(settings: Settings) -> dict[str, NoiseModel]:
     return built_in() | own
 
 
-def open_simulators(
-    settings: Settings, clock: Clock, meter: Meter | None = None
-) -> tuple[SimulationExecutor, dict[str, Executor]]:
-    """The ideal simulator, which the caller closes, and the executors of all targets; one memory budget for all."""
+@dataclass(frozen=True)
+class Simulators:
+    """The executors by target, the ideal one among them, and what each one's answers depend on besides the work."""
+
+    ideal: SimulationExecutor
+    executors: Mapping[str, Executor]
+    identities: Mapping[str, str]
+
+    def identity_of(self, target: str) -> str | None:
+        """What a target's answers depend on besides the work; another once the engine was found wrong."""
+        identity = self.identities.get(target)
+        if identity is None or target != TARGET or not self.ideal.kept_off:
+            return identity
+        return f"{identity}|not by the engine: {' '.join(self.ideal.kept_off)}"
+
+    def executor_of(self, target: str) -> Executor:
+        """The executor of a target.
+
+        Raises:
+            Permanent: kind `invalid`, code `unsupported-target`: there is none of this name.
+        """
+        found = self.executors.get(target)
+        if found is None:
+            raise Permanent(
+                "unsupported-target",
+                f"there is no noise model for the target {target}",
+                next_step=f"Choose one of {', '.join(sorted(self.executors))}.",
+            )
+        return found
+
+
+def open_simulators(settings: Settings, clock: Clock, meter: Meter | None = None) -> Simulators:
+    """Executors of all targets, which share one memory budget; the caller closes the ideal one."""
     limits = limits_of(settings)
     budget = MemoryBudget(limits.memory_bytes)
     ideal = SimulationExecutor(
@@ -101,23 +132,11 @@ def open_simulators(
         meter=meter,
     )
     executors: dict[str, Executor] = {TARGET: ideal}
+    software = "|".join(f"{name} {version(name)}" for name in ("quire-gpu-simulation", "qiskit-aer", "qiskit", "numpy"))
+    chosen = f"{settings.executor} {settings.device} {settings.precision} {limits.powers(engine=True)}"
+    identities = {TARGET: f"{TARGET}|{chosen}|{software}"}
     for name, model in noise_models(settings).items():
         target = f"{TARGET}:{name}"
         executors[target] = NoisyExecutor(target, model, budget, clock)
-    return ideal, executors
-
-
-def executor_of(target: str, executors: Mapping[str, Executor]) -> Executor:
-    """The executor of a target.
-
-    Raises:
-        Permanent: kind `invalid`, code `unsupported-target`: there is none of this name.
-    """
-    found = executors.get(target)
-    if found is None:
-        raise Permanent(
-            "unsupported-target",
-            f"there is no noise model for the target {target}",
-            next_step=f"Choose one of {', '.join(sorted(executors))}.",
-        )
-    return found
+        identities[target] = f"{target}|{model}|{software}"
+    return Simulators(ideal, executors, identities)

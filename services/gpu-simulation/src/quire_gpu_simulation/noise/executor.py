@@ -9,9 +9,9 @@ import numpy as np
 from quire_contracts.value import Execution
 from quire_gpu_simulation.noise import density, trajectories
 from quire_gpu_simulation.noise.channels import noisy
-from quire_gpu_simulation.sampling import draw, read_out
 from quire_gpu_simulation.slicing import cuts
 from quire_plane import admit
+from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator
 from quire_quantum.observables import final_measurements, group, with_measurements

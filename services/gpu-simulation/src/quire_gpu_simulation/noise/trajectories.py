@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from quire_gpu_simulation.noise.channels import apply, matrices_of, pauli, with_readout
-from quire_gpu_simulation.sampling import draw
+from quire_plane.sampling import draw
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
