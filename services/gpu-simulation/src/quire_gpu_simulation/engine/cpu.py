@@ -27,9 +27,12 @@ if TYPE_CHECKING:
 BLOCK_SECONDS: Final = 2e-3
 """About how long a block takes: long beside the handing over, short beside a batch that waits for its turn."""
 
-AMPLITUDE_SECONDS: Final = 1.2e-9
+SHARED_SECONDS: Final = 2e-4
+"""Less work than this is not shared among threads."""
+
+AMPLITUDE_SECONDS: Final = 1e-9
 SHOT_SECONDS: Final = 1e-8
-ROW_SECONDS: Final = 5e-6
+ROW_SECONDS: Final = 1e-6
 """A rough cost law of one core, for the size of blocks: per amplitude and pass, per shot, per row."""
 
 ENTRIES: Final = 1 << 17
@@ -137,12 +140,12 @@ class CpuBackend:
         keep: Callable[[int, int, kernel.Answer], None] | None = None,
     ) -> None:
         """Run the task's rows in blocks, on the caller's thread where there is one small block only."""
-        rows = task.rows_at_once()
+        rows = task.rows_at_once(self._team.threads)
         firsts = range(0, task.sweep.rows, rows)
         blocks = [
             partial(self._block, task, first, min(first + rows, task.sweep.rows), answer, keep) for first in firsts
         ]
-        if len(blocks) == 1 and task.seconds() * task.sweep.rows < BLOCK_SECONDS:
+        if len(blocks) == 1 and task.seconds() * task.sweep.rows <= BLOCK_SECONDS:
             blocks[0]()
         else:
             self._team.run(blocks, task.prepared.row_bytes)
@@ -208,9 +211,11 @@ class _Task:
         passes = len(program.passes) + 2 + len(program.bases) * (self.shots > 0)
         return ROW_SECONDS + AMPLITUDE_SECONDS * passes * (1 << program.num_qubits) + SHOT_SECONDS * self.shots
 
-    def rows_at_once(self) -> int:
-        """Rows of a block."""
-        return max(1, min(int(BLOCK_SECONDS / self.seconds()), ENTRIES // self.most))
+    def rows_at_once(self, threads: int) -> int:
+        """Rows of a block: of few rows each thread gets its share."""
+        share = -(-self.sweep.rows // threads)
+        least = int(SHARED_SECONDS / self.seconds())
+        return max(1, min(int(BLOCK_SECONDS / self.seconds()), ENTRIES // self.most, max(share, least)))
 
 
 def _answer(

@@ -23,6 +23,7 @@ _FIRST: Final = np.uint64(0xBF58476D1CE4E5B9)
 _SECOND: Final = np.uint64(0x94D049BB133111EB)
 _ROTATED: Final = (np.uint64(23), np.uint64(41), np.uint64(45), np.uint64(19))
 _UNIT: Final = 2.0**-53
+_ALL: Final = np.uint64(64)
 _S11, _S17, _S27, _S30, _S31 = (np.uint64(by) for by in (11, 17, 27, 30, 31))
 
 
@@ -54,7 +55,7 @@ def _rotated(x: Any, by: Any, rest: Any) -> Any:
 
 @part
 def _next(a: Any, b: Any, c: Any, d: Any) -> Any:
-    """A number in [0, 1) of 53 bits, and the state after it."""
+    """Sixty-four random bits, and the state after them."""
     bits = _rotated(a + d, _ROTATED[0], _ROTATED[1]) + a
     t = b << _S17
     c ^= a
@@ -63,7 +64,7 @@ def _next(a: Any, b: Any, c: Any, d: Any) -> Any:
     a ^= d
     c ^= t
     d = _rotated(d, _ROTATED[2], _ROTATED[3])
-    return np.float64(bits >> _S11) * _UNIT, a, b, c, d
+    return bits, a, b, c, d
 
 
 @part
@@ -90,33 +91,57 @@ def probabilities(re: Any, im: Any, size: int, bits: Any, out: Any) -> None:
 
 @part
 def _cumulated(p: Any, size: int, count: int, edges: Any) -> int:
-    """Cumulative sums over `count` cells of equal size; the last cell with anything in it."""
+    """Cumulative sums over `count` cells of equal size; the last cell that adds to them."""
     each = size // count
-    reached, last = 0.0, 0
-    for cell in range(count):
-        inside = 0.0
-        for x in range(cell * each, (cell + 1) * each):
-            inside += np.float64(p[x])
-        if inside > 0.0:
-            last = cell
-        reached += inside
-        edges[cell] = reached
+    reached = 0.0
+    if each == 1 and count >= 4:  # noqa: PLR2004 - four at a time: one addition waits for another, not for four
+        for cell in range(0, count, 4):
+            first = np.float64(p[cell])
+            second = first + np.float64(p[cell + 1])
+            third = second + np.float64(p[cell + 2])
+            edges[cell], edges[cell + 1], edges[cell + 2] = reached + first, reached + second, reached + third
+            reached += third + np.float64(p[cell + 3])
+            edges[cell + 3] = reached
+    else:
+        for cell in range(count):
+            inside = 0.0
+            for x in range(cell * each, (cell + 1) * each):
+                inside += np.float64(p[x])
+            reached += inside
+            edges[cell] = reached
+    last = count - 1
+    while last > 0 and edges[last] == edges[last - 1]:
+        last -= 1
     return last
 
 
 @part
-def _guided(edges: Any, count: int, last: int, guide: Any) -> None:
-    """guide[g]: the first cell that can hold a number from g/count of the total on."""
+def _guided(edges: Any, count: int, guide: Any) -> None:
+    """guide[g]: the first cell that does not end before g/count of the total; without a branch in either loop."""
     scale = count / edges[count - 1]
-    at = 0
-    for cell in range(last + 1):
-        upto = min(int(edges[cell] * scale), count - 1)
-        while at <= upto:
-            guide[at] = cell
-            at += 1
-    while at < count:
-        guide[at] = last
-        at += 1
+    for at in range(count):
+        guide[at] = 0
+    for cell in range(count):
+        guide[min(int(edges[cell] * scale), count - 1) + 1] = cell + 1
+    reached = 0
+    for at in range(count):
+        reached = max(reached, guide[at])
+        guide[at] = reached
+
+
+@part
+def _high(word: Any, shift: Any) -> Any:
+    """The bits from `shift` on; a shift by all of them would be undefined."""
+    return np.int64(word >> shift) if shift < _ALL else np.int64(0)
+
+
+@part
+def _cell(edges: Any, cell: int, last: int, place: float) -> int:
+    """The first cell from `cell` on that ends behind `place`; the first step, which is mostly enough, has no branch."""
+    cell += int(edges[cell] <= place)
+    while cell < last and edges[cell] <= place:
+        cell += 1
+    return min(cell, last)
 
 
 @part
@@ -124,30 +149,29 @@ def draw(p: Any, size: int, count: int, shots: int, random: Any, room: Any, foun
     """Draw `shots` outcomes; write those met, rising, and how often; returns how many they are."""
     edges, guide, hits = room.edges, room.guide, room.hits
     last = _cumulated(p, size, count, edges)
-    _guided(edges, count, last, guide)
+    _guided(edges, count, guide)
     whole = edges[count - 1]
     a, b, c, d = random
+    # Of a random word the highest bits are the guide's place, and the highest 53 the number in [0, 1).
+    unit, bits = whole * _UNIT, 0
+    while count >> bits > 1:
+        bits += 1
+    shift = np.uint64(64 - bits)
     if count == size:
         for _ in range(shots):
-            unit, a, b, c, d = _next(a, b, c, d)
-            cell = guide[int(unit * count)]
-            place = unit * whole
-            while cell < last and edges[cell] <= place:
-                cell += 1
-            hits[cell] += 1
+            word, a, b, c, d = _next(a, b, c, d)
+            place = np.float64(np.int64(word >> _S11)) * unit
+            hits[_cell(edges, guide[_high(word, shift)], last, place)] += 1
         entries = 0
         for cell in range(last + 1):
-            if hits[cell]:
-                found[entries], tallies[entries] = cell, hits[cell]
-                hits[cell] = 0
-                entries += 1
+            found[entries], tallies[entries] = cell, hits[cell]
+            entries += int(hits[cell] > 0)
+            hits[cell] = 0
         return entries
     for shot in range(shots):
-        unit, a, b, c, d = _next(a, b, c, d)
-        cell = guide[int(unit * count)]
-        place = unit * whole
-        while cell < last and edges[cell] <= place:
-            cell += 1
+        word, a, b, c, d = _next(a, b, c, d)
+        place = np.float64(np.int64(word >> _S11)) * unit
+        cell = _cell(edges, guide[_high(word, shift)], last, place)
         hits[cell] += 1
         room.cell_of[shot], room.place_of[shot] = cell, place
     return _inside(p, size // count, count, shots, room, found, tallies)
@@ -187,9 +211,8 @@ def _inside(p: Any, each: int, count: int, shots: int, room: Any, found: Any, ta
                     low = middle + 1
             room.inner_hits[low] += 1
         for x in range(last + 1):
-            if room.inner_hits[x]:
-                found[entries], tallies[entries] = cell * each + x, room.inner_hits[x]
-                room.inner_hits[x] = 0
-                entries += 1
+            found[entries], tallies[entries] = cell * each + x, room.inner_hits[x]
+            entries += int(room.inner_hits[x] > 0)
+            room.inner_hits[x] = 0
         hits[cell] = 0
     return entries

@@ -58,18 +58,18 @@ class Rooms:
 
 def _room(outcomes: int, count: int, shots: int, dtype: type[np.float64 | np.float32]) -> Room:
     apart = shots if count < outcomes else 0
-    most = min(shots, outcomes)
+    most = min(shots, outcomes)  # and one place behind, written to and not kept
     return Room(
         probabilities=aligned(max(outcomes, BLOCK), dtype),
         edges=np.zeros(count),
-        guide=np.zeros(count, np.int32),
+        guide=np.zeros(count + 1, np.int32),
         hits=np.zeros(count, np.int32),
         cell_of=np.zeros(apart, np.int32),
         place_of=np.zeros(apart),
         sorted_of=np.zeros(apart),
         inner=np.zeros(outcomes // count),
         inner_hits=np.zeros(outcomes // count, np.int32),
-        found=np.zeros(most, np.int64),
-        tallies=np.zeros(most, np.int64),
+        found=np.zeros(most + 1, np.int64),
+        tallies=np.zeros(most + 1, np.int64),
         scratch=np.zeros(most),
     )
