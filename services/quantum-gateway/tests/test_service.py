@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import threading
 from types import SimpleNamespace
 
@@ -46,7 +47,6 @@ class FakeProvider:
     """The fake executor behind the provider port; counts its submissions, and can hold them or spoil them."""
 
     name = "qiskit"
-    forgetful = True
 
     def __init__(self):
         self.runs = []
@@ -63,6 +63,9 @@ class FakeProvider:
     def capabilities(self, backend):
         return Capabilities(target=f"qiskit:{backend}", max_qubits=12, exact=True)
 
+    def identity_mode(self, backend):
+        return "forgetful"
+
     def identity(self, backend):
         return self.identity_now
 
@@ -72,7 +75,7 @@ class FakeProvider:
     def cost(self, backend, work):
         return Quote()
 
-    def submit(self, backend, work, token):
+    def submit(self, backend, work, token, *, deadline=math.inf):
         return self._jobs.accept(f"{token}-{len(self.runs)}", lambda: self._run(work))
 
     def status(self, job_id):
@@ -81,7 +84,7 @@ class FakeProvider:
     def cancel(self, job_id):
         self._jobs.cancel(job_id)
 
-    def retrieve(self, job_id):
+    def retrieve(self, backend, work, job_id):
         return self._jobs.result(job_id)
 
     def classify(self, error):

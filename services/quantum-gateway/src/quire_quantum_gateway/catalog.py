@@ -89,5 +89,5 @@ def warmable(catalog: Catalog, targets: tuple[str, ...]) -> dict[str, ProviderEx
         target: ProviderExecutor(catalog[name], backend)
         for target in targets
         for name, _, backend in [target.partition(":")]
-        if name in catalog and catalog[name].forgetful
+        if name in catalog and catalog[name].identity_mode(backend) == "forgetful"
     }

@@ -64,7 +64,7 @@ class Gateway:
         token = ticket.submission.token
         job_id, waited = await self.lanes.run(batch.target, partial(provider.submit, backend, work, token))
         await self.journal.accepted(ticket, job_id)
-        outcome, waited_again = await self.lanes.run(batch.target, partial(provider.retrieve, job_id))
+        outcome, waited_again = await self.lanes.run(batch.target, partial(provider.retrieve, backend, work, job_id))
         if provider.identity(backend) != identity:
             raise Transient("the backend was calibrated while the batch ran", code="calibrated-meanwhile")
         return with_wait(outcome, waited + waited_again)

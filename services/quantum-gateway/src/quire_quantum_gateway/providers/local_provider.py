@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,10 +12,11 @@ from quire_quantum.executor import Outcome
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import Table, translated
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
-from quire_quantum_gateway.providers.port import JobStatus, Quote
+from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, MemberOutcome, Work
@@ -69,8 +71,6 @@ class Simulators(Protocol):
 class LocalProvider:
     """A provider whose jobs live in this process; see `providers.port.Provider`."""
 
-    forgetful = True
-
     def __init__(self, simulators: Simulators, clock: Clock) -> None:
         """Nothing is imported or opened before it is asked for."""
         self.name = simulators.name
@@ -86,6 +86,10 @@ class LocalProvider:
         """See `Provider.capabilities`."""
         return self._simulators.capabilities(backend)
 
+    def identity_mode(self, backend: str) -> IdentityMode:  # noqa: ARG002 - the same for all
+        """Nothing outlives the process."""
+        return "forgetful"
+
     def identity(self, backend: str) -> str | None:
         """See `Provider.identity`."""
         return self._simulators.identity(backend)
@@ -94,18 +98,30 @@ class LocalProvider:
         """See `Provider.refresh`."""
         return self._simulators.refresh()
 
+    def window(self, backend: str) -> Availability:  # noqa: ARG002 - the same for all
+        """Always open."""
+        return Availability()
+
     def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - simulators are free, whatever they run
         """Nothing."""
         return Quote()
 
-    def submit(self, backend: str, work: Work, token: str) -> str:
-        """Accept the work; it runs when it is retrieved.
+    def submit(self, backend: str, work: Work, token: str, *, deadline: float = math.inf) -> str:  # noqa: ARG002
+        """Accept the work, at once; it runs when it is retrieved.
 
         Raises:
             Permanent: the backend cannot take it.
         """
         admit(work, self.capabilities(backend))
         return self._jobs.accept(token, lambda: self._execute(backend, work, f"local-{token}"))
+
+    def find(self, backend: str, token: str, since: datetime) -> Sequence[Found]:  # noqa: ARG002 - nothing is kept
+        """Nothing: a job is not looked for but run again."""
+        return ()
+
+    def listed(self, since: datetime) -> Sequence[Found]:  # noqa: ARG002 - nothing is kept
+        """Nothing."""
+        return ()
 
     def status(self, job_id: str) -> JobStatus:
         """See `Provider.status`."""
@@ -115,7 +131,7 @@ class LocalProvider:
         """See `Provider.cancel`."""
         self._jobs.cancel(job_id)
 
-    def retrieve(self, job_id: str) -> Outcome:
+    def retrieve(self, backend: str, work: Work, job_id: str) -> Outcome:  # noqa: ARG002 - the job knows them
         """See `Provider.retrieve`."""
         return self._jobs.result(job_id)
 
