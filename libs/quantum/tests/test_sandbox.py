@@ -140,8 +140,21 @@ async def test_the_event_loop_goes_on_while_a_program_is_parsed(sandbox):
     assert len({program.structure for program in programs}) == 1
 
 
+def test_a_child_is_started_when_none_is_free():
+    with Sandbox(children=2) as sandbox:
+        first, second = sandbox._children
+        for _ in range(3):
+            sandbox.parse(BELL)
+        assert second._process is None
+        assert sandbox._free.get() is first  # as a program would take it
+        sandbox.parse(BELL)
+        assert second._process.poll() is None
+
+
 def test_children_end_with_the_sandbox():
     sandbox = Sandbox(children=2)
+    for child in sandbox._children:
+        child.start()
     processes = [child._process for child in sandbox._children]
     sandbox.close()
     assert all(process.poll() is not None for process in processes)

@@ -46,7 +46,8 @@ class Sandbox:
     """Parses programs in long-lived children with bounded memory, CPU and wall time.
 
     Thread-safe; `parse` blocks, so call it by `asyncio.to_thread`. At most `children` programs are parsed at a time,
-    more wait. Children are started at once and again after each one lost, so that a program finds a warm one.
+    more wait. One child is started at once and again after each one lost, so that a program finds a warm one; the
+    others are started when programs come faster than it answers.
     """
 
     def __init__(
@@ -56,12 +57,13 @@ class Sandbox:
         wall_seconds: float = limits.CHILD_WALL_SECONDS,
         command: Sequence[str] = _COMMAND,
     ) -> None:
-        """Start the children without waiting for them. `command` speaks `parser_child`'s protocol."""
+        """Start the first child without waiting for it. `command` speaks `parser_child`'s protocol."""
         self._wall_seconds = wall_seconds
         self._children = [_Child(command) for _ in range(children)]
-        self._free: queue.Queue[_Child] = queue.Queue()
-        for child in self._children:
+        self._free: queue.LifoQueue[_Child] = queue.LifoQueue()  # so that a warm child is taken before a cold one
+        for child in reversed(self._children):
             self._free.put(child)
+        self._children[0].start()
 
     def __enter__(self) -> Self:
         """The sandbox itself; leaving the block ends its children."""
@@ -122,11 +124,10 @@ class _Child:
         self._command = command
         self._process: subprocess.Popen[bytes] | None = None
         self._ready = False
-        self._start()
 
     def ask(self, body: bytes, wall_seconds: float) -> bytes:
         if self._process is None or self._process.poll() is not None:
-            self._start()
+            self.start()
         if not self._ready:
             self._await_ready()
         deadline = time.monotonic() + wall_seconds
@@ -145,7 +146,7 @@ class _Child:
                 hint="simplify the program; the crash has harmed nothing else",
             ) from None
         except TimeoutError:
-            self._start()
+            self.start()
             raise _too_costly() from None
         return reply
 
@@ -161,7 +162,8 @@ class _Child:
             if stream is not None:
                 stream.close()
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Start it, anew if it runs, without waiting for it."""
         self.stop()
         try:
             self._process = subprocess.Popen(  # noqa: S603  (our own module, by the path of this interpreter)
@@ -195,7 +197,7 @@ class _Child:
                 code = process.wait(timeout=1.0 if process.poll() is None else None)
             except subprocess.TimeoutExpired:
                 code = None
-        self._start()
+        self.start()
         return code
 
     @property

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-import dimod
-from dwave.samplers import SimulatedAnnealingSampler
-
 from quire_contracts.preparation import Baseline
 from quire_preprocessing.draws import derived_seed
 from quire_preprocessing.enumeration import enumerate_all
@@ -42,6 +39,10 @@ def _exact(energy: Energy) -> Baseline:
 
 def _annealed(energy: Energy, seed: int) -> Baseline:
     """Simulated annealing with dwave-samplers' own temperature schedule; the weights are scaled to at most 1."""
+    # Imported here: most problems are enumerated, and these two weigh 25 MB.
+    import dimod  # noqa: PLC0415
+    from dwave.samplers import SimulatedAnnealingSampler  # noqa: PLC0415
+
     largest = max(map(abs, (*energy.fields, *(weight for _, _, weight in energy.couplings))))
     model = dimod.BinaryQuadraticModel(dimod.SPIN)
     model.add_linear_from((i, h / largest) for i, h in enumerate(energy.fields))

@@ -11,7 +11,12 @@ class Settings(ServiceSettings):
     workers: int = Field(default=32, ge=1, le=64, description="Jobs that are prepared at a time.")
     threads: int = Field(default=4, ge=1, le=64, description="Of them, those whose work is not small at a time.")
     cache_mib: int = Field(default=64, ge=1, le=4_096, description="Memory for programs that were seen, in MiB.")
-    parsers: int = Field(default=2, ge=1, le=16, description="Child processes that parse programs, up to 1.5 GB each.")
+    parsers: int = Field(
+        default=2,
+        ge=1,
+        le=16,
+        description="Child processes that parse programs, up to 1.5 GB each; all but one are started when needed.",
+    )
     max_variables: int = Field(
         default=24, ge=1, le=200, description="Widest optimisation problem: a simulator must hold its state vector."
     )

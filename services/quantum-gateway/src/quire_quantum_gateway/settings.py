@@ -18,7 +18,8 @@ class Settings(ServiceSettings):
         description="The targets that are served; * and ? stand for any characters of a backend's name.",
     )
     warm_targets: tuple[Pattern, ...] = Field(
-        default=("qiskit:aer", "braket:local"),
+        # Braket's SDK weighs 70 MB and takes 2 s to import; a house that never uses it should not carry it.
+        default=("qiskit:aer",),
         description="Local simulators that run one shot at start, so that no batch waits for their imports.",
     )
     workers: int = Field(default=16, ge=1, le=64, description="Batches in hand at once, waiting ones included.")
