@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from quire_gpu_simulation.aer_executor import AerExecutor
 from quire_gpu_simulation.aer_runs import AerRuns
 from quire_gpu_simulation.limits import Limits
-from quire_gpu_simulation.slicing import cuts, rows_at_once
+from quire_gpu_simulation.slicing import Room, cuts, room
 from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
@@ -22,7 +22,7 @@ from quire_resilience.errors import Permanent
 from quire_testing.executor_suite import PAIR, TURN_MEASURED, ExecutorSuite, measure
 
 NOTHING = np.zeros((1, 0))
-SHARED = AerExecutor(Limits(), SystemClock())
+SHARED = AerExecutor(Limits(threads=2), SystemClock())
 
 
 @pytest.fixture
@@ -70,13 +70,52 @@ def test_little_memory_makes_slices_and_the_same_counts(executor):
     )
     work = Work(wide, (Member(np.linspace(0, 3, 12)[:, None], 5), Member(np.array([[0.4]]), 6)), 300)
     small = AerExecutor(Limits(memory_mib=16, threads=1), SystemClock())
-    assert rows_at_once(16, 16 * 2**20, 1, keeps_probabilities=True) == 15
+    assert room(16, 16 * 2**20, 1, keeps_probabilities=True) == Room(15, 1)
     tiny = AerExecutor(Limits(memory_mib=3, threads=1), SystemClock())
-    assert rows_at_once(16, 3 * 2**20, 1, keeps_probabilities=True) == 2
+    assert room(16, 3 * 2**20, 1, keeps_probabilities=True) == Room(2, 1)
     expected = [each.counts for each in executor.execute(work).members]
     for other in (small, tiny):
         assert [each.counts for each in other.execute(work).members] == expected
         other.close()
+
+
+@given(st.integers(1, 24), st.integers(1, 10**10), st.integers(1, 64), st.booleans())
+def test_a_call_takes_no_more_memory_than_it_may_and_at_least_a_row(qubits, memory, threads, keeps):
+    found = room(qubits, memory, threads, keeps_probabilities=keeps)
+    assert found.rows >= 1
+    assert 1 <= found.threads <= threads
+    taken = found.threads * 16 * 2**qubits + found.rows * (16 * 2**qubits if keeps else 4096)
+    assert taken <= memory or found == Room(1, 1)
+
+
+@pytest.mark.parametrize("qubits", [5, 14])
+def test_threads_change_no_bit_of_an_answer(executor, qubits):
+    turns = [Operation("ry", (qubit,), (Angle(0, 1.0, 0.1 * qubit),)) for qubit in range(qubits)]
+    pairs = [Operation("rzz", (qubit, qubit + 1), (Angle(0, 0.7),)) for qubit in range(qubits - 1)]
+    structure = Structure(qubits, 0, 1, (*turns, *pairs, *turns))
+    midway = Structure(2, 2, 1, (Operation("ry", (0,), (Angle(0),)), measure(0, 0), *measured_pair()))
+    observables = (normalise({"Z" * qubits: 1.0, "X" * qubits: 1.0}, qubits),)
+    rows = np.array([[0.3], [1.2], [2.2], [0.1], [-1.0]])
+    works = [
+        Work(structure, (Member(rows),), None, observables),
+        Work(structure, (Member(rows, 3),), 200, observables),
+        Work(midway, (Member(rows, 3), Member(rows[:1], 4)), 200),
+    ]
+    for threads in (1, 3):
+        other = AerExecutor(Limits(threads=threads), SystemClock())
+        for work in works:
+            assert answers(other.execute(work)) == answers(executor.execute(work))
+        other.close()
+
+
+def measured_pair():
+    """One qubit turned by what another was read as, and read."""
+    return Operation("cx", (0, 1)), Operation("h", (0,)), measure(1, 1)
+
+
+def answers(outcome):
+    """What can be compared bit by bit."""
+    return [each.counts if each.values is None else each.values.tolist() for each in outcome.members]
 
 
 @given(st.integers(0, 60), st.integers(1, 7))

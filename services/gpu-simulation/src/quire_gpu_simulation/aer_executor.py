@@ -10,7 +10,7 @@ import numpy as np
 from quire_contracts.value import Execution
 from quire_gpu_simulation.chooser import choose
 from quire_gpu_simulation.facts import facts_of
-from quire_gpu_simulation.slicing import cuts, rows_at_once
+from quire_gpu_simulation.slicing import cuts, room
 from quire_plane import admit
 from quire_plane.compile_cache import CompileCache, CompileKey
 from quire_plane.sampling import draw, read_out
@@ -156,13 +156,13 @@ def _sampled(
     shots, bits = work.shots or 0, circuits[0].num_bits
     owners = [(member.seed, row) for member in work.members for row in range(len(member.parameters))]
     together = np.concatenate([member.parameters for member in work.members])
-    at_once = rows_at_once(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=True)
+    fits = room(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=True)
     table: list[list[tuple[NDArray[np.uint64], NDArray[np.int64]]]] = [[] for _ in owners]
     for index, (each, circuit) in enumerate(zip(compiled, circuits, strict=True)):
         measured = final_measurements(circuit)
-        for cut in cuts(len(together), at_once):
+        for cut in cuts(len(together), fits.rows):
             rows = range(cut.start, cut.stop)
-            for row, probabilities in zip(rows, runs.probabilities(each, together[cut]), strict=True):
+            for row, probabilities in zip(rows, runs.probabilities(each, together[cut], fits.threads), strict=True):
                 seed, place = owners[row]
                 states, tallies = draw(probabilities, shots, row_generator(seed, place, index))
                 table[row].append((read_out(states, measured), tallies))
@@ -176,9 +176,10 @@ def _exact(
     runs: AerRuns, compiled: Compiled, work: Work, method: Method, memory_bytes: int
 ) -> tuple[MemberOutcome, ...]:
     together = np.concatenate([member.parameters for member in work.members])
-    at_once = rows_at_once(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=False)
+    fits = room(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=False)
     parts = [
-        runs.expectations(compiled, work.observables, together[cut], method) for cut in cuts(len(together), at_once)
+        runs.expectations(compiled, work.observables, together[cut], method, fits.threads)
+        for cut in cuts(len(together), fits.rows)
     ]
     values = np.array([row for part in parts for row in part]).reshape(-1, len(work.observables))
     return tuple(MemberOutcome(values=values[cut]) for cut in _member_cuts(work))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -32,6 +31,10 @@ _MEMORY: Final = re.compile(r"(?i)memory|qubits.*exceed|greater than maximum")
 _FUSED_QUBITS: Final = 14
 """Aer fuses gates from here on, of a lone row with its numbers bound before and of several rows after: a lone row runs
 twice, so that its rounding is the same in company."""
+
+_BY_ROWS: Final = frozenset({"statevector", "stabilizer"})
+"""Methods whose rows, or shots where there is one row, are shared among threads. The others keep notes in places that
+all threads share, or add up on several threads what is rounded otherwise on one."""
 
 _DISCARDED: Final = re.compile(r"discarded_value=([0-9.e+-]+)")
 
@@ -71,21 +74,19 @@ STATE_VECTOR: Final = Method()
 class AerRuns:
     """An Aer simulator and its compiler; one call at a time.
 
-    threads: of the simulator; they share the rows of a call among them (0: one for each core).
+    threads: of the simulator; they share the rows of a call among them, each on a state of its own, so that neither
+    their number nor a row's mates change an answer.
     discarded: the largest weight that the latest call cut off a matrix product state (0 where nothing was).
     """
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads
         self.discarded = 0.0
         # A thread of its own: Aer otherwise runs every job of the process, also of other services in it, on one.
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="aer-simulation")
         self._simulator = AerSimulator(
             method="statevector",
             executor=self._thread,
-            max_parallel_threads=self.threads,
-            max_parallel_experiments=self.threads,
-            max_parallel_shots=1,
             runtime_parameter_bind_enable=True,
         )
         self._compiler = generate_preset_pass_manager(1, basis_gates=list(IDEAL_BASIS))
@@ -109,11 +110,16 @@ class AerRuns:
         pairs = sum(len(item.qubits) == 2 and item.operation.name != "barrier" for item in circuit.data)  # noqa: PLR2004
         return Compiled(circuit, tuple(each.index for each in circuit.parameters), circuit.depth(), pairs)
 
-    def probabilities(self, compiled: Compiled, parameters: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-        """Probabilities of the basis states, float64 [2**qubits] for each row; the circuit measures nothing."""
+    def probabilities(
+        self, compiled: Compiled, parameters: NDArray[np.float64], threads: int = 0
+    ) -> list[NDArray[np.float64]]:
+        """Probabilities of the basis states, float64 [2**qubits] for each row; the circuit measures nothing.
+
+        threads: at most so many; 0 is all.
+        """
         circuit = compiled.circuit.copy()
         circuit.save_probabilities(label="p")
-        return [data["p"] for data in self._run(replace(compiled, circuit=circuit), parameters, STATE_VECTOR, shots=1)]
+        return [data["p"] for data in self._worked_out(replace(compiled, circuit=circuit), parameters, threads=threads)]
 
     def expectations(
         self,
@@ -121,6 +127,7 @@ class AerRuns:
         observables: Sequence[Observable],
         parameters: NDArray[np.float64],
         method: Method = STATE_VECTOR,
+        threads: int = 0,
     ) -> list[list[float]]:
         """Expectation values of each observable for each row; a reset is averaged over."""
         circuit = compiled.circuit.copy()
@@ -129,7 +136,7 @@ class AerRuns:
             circuit.save_expectation_value(
                 operator.apply_layout(circuit.layout, circuit.num_qubits), range(circuit.num_qubits), label=f"o{index}"
             )
-        found = self._run(replace(compiled, circuit=circuit), parameters, method, shots=1)
+        found = self._worked_out(replace(compiled, circuit=circuit), parameters, method, threads)
         return [[float(data[f"o{index}"].real) for index in range(len(observables))] for data in found]
 
     def counts(
@@ -142,20 +149,33 @@ class AerRuns:
     ) -> list[dict[str, int]]:
         """Aer's own sampling, hexadecimal outcomes: row r draws from the stream of seed + 2113 r."""
         options = {} if seed is None else {"seed_simulator": seed}
-        found = self._run(compiled, parameters, method, shots=shots, **options)
+        threads = self.threads if method.name in _BY_ROWS else 1
+        found = self._run(compiled, parameters, method, threads, shots=shots, **options)
         return [data.get("counts", {"0x0": shots}) for data in found]
 
     def close(self) -> None:
         """Give the thread back."""
         self._thread.shutdown(wait=False, cancel_futures=True)
 
-    def _run(
-        self, compiled: Compiled, parameters: NDArray[np.float64], method: Method, **options: Any
+    def _worked_out(
+        self, compiled: Compiled, parameters: NDArray[np.float64], method: Method = STATE_VECTOR, threads: int = 0
     ) -> list[dict[str, Any]]:
-        lone = len(parameters) == 1 and bool(compiled.columns) and options["shots"] == 1
-        if lone and compiled.circuit.num_qubits >= _FUSED_QUBITS:
-            return self._run(compiled, np.repeat(parameters, 2, axis=0), method, **options)[:1]
+        """What a circuit saves for each row, of which no shots are drawn."""
+        rows = len(parameters)
+        if not compiled.columns:
+            return self._run(compiled, parameters[:1], method, threads=1, shots=1) * rows
+        if rows == 1:
+            fused = compiled.circuit.num_qubits >= _FUSED_QUBITS
+            return self._run(compiled, np.repeat(parameters, 1 + fused, axis=0), method, threads=1, shots=1)[:1]
+        threads = threads or self.threads if method.name in _BY_ROWS else 1
+        # Aer shares rows among no more threads than there are shots, though it runs each row once.
+        return self._run(compiled, parameters, method, threads, shots=threads)
+
+    def _run(
+        self, compiled: Compiled, parameters: NDArray[np.float64], method: Method, threads: int, **options: Any
+    ) -> list[dict[str, Any]]:
         options |= method.options()
+        options |= dict.fromkeys(("max_parallel_threads", "max_parallel_shots", "max_parallel_experiments"), threads)
         rows, free = len(parameters), list(compiled.circuit.parameters)
         if free:
             binds = {each: parameters[:, column].tolist() for each, column in zip(free, compiled.columns, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 from quire_gpu_simulation.chooser import Powers
@@ -15,7 +16,7 @@ class Limits:
 
     max_qubits, max_wide_qubits: see `chooser.Powers`.
     memory_mib: for the states and probabilities of everything that runs at the same time.
-    threads: of one simulation; 0 is one for each core.
+    threads: of one simulation on Aer, at least 1.
     compiled_circuits: compilations kept.
     mps_bond, mps_truncates: see `chooser.Powers`.
     """
@@ -43,3 +44,9 @@ class Limits:
             mps_bond=self.mps_bond,
             mps_truncates=self.mps_truncates,
         )
+
+
+def cores() -> int:
+    """The processor's cores that this process may use."""
+    # Of the cores that there are, a container may have been given a few.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

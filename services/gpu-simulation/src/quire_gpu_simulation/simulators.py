@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
@@ -14,7 +13,7 @@ import numpy as np
 from quire_gpu_simulation.aer_executor import TARGET, AerExecutor
 from quire_gpu_simulation.budget import MemoryBudget
 from quire_gpu_simulation.executor import SimulationExecutor
-from quire_gpu_simulation.limits import Limits
+from quire_gpu_simulation.limits import Limits, cores
 from quire_gpu_simulation.noise.executor import NoisyExecutor
 from quire_gpu_simulation.noise.model import built_in, read_models
 from quire_resilience.errors import Permanent
@@ -37,7 +36,7 @@ def limits_of(settings: Settings) -> Limits:
         max_qubits=settings.max_qubits,
         max_wide_qubits=settings.max_wide_qubits,
         memory_mib=settings.memory_mib,
-        threads=settings.threads,
+        threads=settings.threads or cores(),
         compiled_circuits=settings.compiled_circuits,
         mps_bond=settings.mps_bond,
         mps_truncates=settings.mps_truncates,
@@ -46,10 +45,7 @@ def limits_of(settings: Settings) -> Limits:
 
 def rows_at_once(settings: Settings) -> int:
     """How many rows the engine has at work on processors: one for each thread."""
-    if settings.engine_threads:
-        return settings.engine_threads
-    # Of the cores that there are, a container may have been given a few.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return settings.engine_threads or cores()
 
 
 def open_engine(settings: Settings, clock: Clock) -> Engine:

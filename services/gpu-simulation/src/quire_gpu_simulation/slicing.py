@@ -1,7 +1,8 @@
-"""How many parameter sets go into one call of the simulator, so that memory stays bounded."""
+"""How many parameter sets go into one call of the simulator, and on how many threads, so that memory stays bounded."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,12 +17,24 @@ _VALUES_BYTES = 4 * 1024
 """A row without probabilities: its values and Aer's words about it."""
 
 
-def rows_at_once(qubits: int, memory_bytes: int, threads: int, *, keeps_probabilities: bool) -> int:
-    """Rows whose results, with the states of the threads that make them, fit into the memory; at least one."""
+@dataclass(frozen=True, slots=True)
+class Room:
+    """What a call may take: `rows` parameter sets, worked on by `threads` threads, each on a state of its own."""
+
+    rows: int
+    threads: int
+
+
+def room(qubits: int, memory_bytes: int, threads: int, *, keeps_probabilities: bool) -> Room:
+    """The most rows whose results fit into the memory with the states of the threads that make them; at least one.
+
+    Where memory is short there are fewer threads than `threads`.
+    """
     amplitudes = 1 << qubits
-    room = memory_bytes - threads * _STATE_BYTES * amplitudes
     each = _PROBABILITY_BYTES * amplitudes if keeps_probabilities else _VALUES_BYTES
-    return max(1, room // each)
+    state = _STATE_BYTES * amplitudes
+    used = max(1, min(threads, memory_bytes // (state + each)))
+    return Room(max(1, (memory_bytes - used * state) // each), used)
 
 
 def cuts(rows: int, at_once: int) -> Iterator[slice]:
