@@ -12,8 +12,11 @@ from msgspec import Meta
 from quire_contracts import limits
 
 
-class Value(msgspec.Struct, frozen=True):
-    """An immutable value. Unknown fields are ignored when read, so that a newer producer is understood."""
+class Value(msgspec.Struct, frozen=True, gc=False):
+    """An immutable value. Unknown fields are ignored when read, so that a newer producer is understood.
+
+    The collector of cycles does not look at values: a value is made after its parts, so there are none.
+    """
 
 
 # Patterns end in \Z, because Python's $ also matches before a final newline; the JSON Schemas say $ for it.

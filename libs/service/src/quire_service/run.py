@@ -1,6 +1,7 @@
 """The `main` of every service: settings, logs, one service in one event loop, signals, and the exit code."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -8,10 +9,11 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from quire_service import logs
+from quire_resilience.clock import SystemClock
+from quire_service import collecting, logs
 from quire_service.composition import Service
 from quire_service.exits import Exit
-from quire_service.hosting import SLACK_SECONDS, Running
+from quire_service.hosting import SLACK_SECONDS, Running, ServiceFailed
 from quire_service.settings import ServiceSettings, SettingsError, load_settings, redacted
 
 try:
@@ -31,6 +33,7 @@ def run(service: Service[Any], arguments: Sequence[str] | None = None) -> NoRetu
     `print --redacted` as arguments shows the settings that count, secrets hidden, instead. A second signal, or a stop
     that takes longer than `graceful_seconds` and a little, ends the process at once with code 70.
     """
+    collecting.collect_rarely(SystemClock())
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments not in ([], ["print", "--redacted"]):
         _exit(Exit.SETTINGS, USAGE.format(module=service.settings.__module__.split(".")[0]))
@@ -51,6 +54,9 @@ def run(service: Service[Any], arguments: Sequence[str] | None = None) -> NoRetu
 async def _until_signalled(service: Service[Any], settings: ServiceSettings) -> Exit:
     running = Running(service, settings)
     on_signals(lambda name: running.end(Exit.OK, name), settings.graceful_seconds + SLACK_SECONDS)
+    with contextlib.suppress(ServiceFailed):
+        await running.started()
+        collecting.keep()
     return (await running.ended()).exit
 
 

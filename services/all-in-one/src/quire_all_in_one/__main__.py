@@ -18,7 +18,7 @@ from quire_all_in_one.settings import Plan, read_plan
 from quire_bus.provision import ProvisionError
 from quire_bus.server import ServerFailed
 from quire_resilience.clock import SystemClock
-from quire_service import Exit, ServiceFailed, SettingsError, logs
+from quire_service import Exit, ServiceFailed, SettingsError, collecting, logs
 from quire_service.run import new_event_loop, on_signals
 
 CLOSE_SECONDS = 25.0
@@ -27,6 +27,7 @@ CLOSE_SECONDS = 25.0
 
 def main() -> None:
     """Run a whole Quire until it is told to stop (SIGTERM, SIGINT, or the end of standard input)."""
+    collecting.collect_rarely(SystemClock())
     plan = read_plan()
     logs.configure("info" if plan.verbose else "warning", "auto")
     with asyncio.Runner(loop_factory=new_event_loop) as runner:
@@ -57,6 +58,7 @@ async def _live(plan: Plan) -> Exit:
 async def _inhabit(plan: Plan, log: FilteringBoundLogger) -> None:
     """Live in an open house until cancelled, which closes it in order."""
     async with opened(plan, clock=SystemClock(), log=log) as house:
+        collecting.keep()
         sys.stdout.write(msgspec.json.encode(house).decode() + "\n")
         sys.stdout.flush()
         await asyncio.Event().wait()
