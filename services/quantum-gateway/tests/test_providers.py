@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
-import inspect
 import subprocess
 import sys
 import threading
-import warnings
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,91 +14,12 @@ from quire_quantum.executor import Member, MemberOutcome, Outcome, Work
 from quire_quantum.observables import normalise
 from quire_quantum.structure import Angle, Operation, Structure
 from quire_quantum_gateway.catalog import enabled, find, open_catalog
-from quire_quantum_gateway.providers import braket_provider, faults, qiskit_provider
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_quantum_gateway.settings import Settings
 from quire_resilience.clock import SystemClock
-from quire_resilience.errors import Permanent, Transient
+from quire_resilience.errors import Permanent
 from quire_testing.executor_suite import TURN_MEASURED
-
-REACHING_US = {
-    "qiskit": ("circuit", "compiler", "dagcircuit", "exceptions", "passmanager", "providers", "result", "transpiler"),
-    "qiskit_aer": ("",),
-    "braket": ("default_simulator", "devices", "ir", "tasks", "task_result"),
-}
-WORDS_FOR_DEVELOPERS = {"qiskit.exceptions.InvalidFileError", "qiskit.exceptions.QiskitUserConfigError"}
-"""About files that the gateway never reads."""
-
-
-def exceptions_of(root: str) -> set[str]:
-    """Full names of the exception classes that the named parts of an SDK define."""
-    found = set()
-    for part in REACHING_US[root]:
-        name = f"{root}.{part}".rstrip(".")
-        package = importlib.import_module(name)
-        folders = [Path(folder) for folder in getattr(package, "__path__", [])]
-        files = [(folder, file) for folder in folders for file in folder.rglob("*.py")]  # also where no __init__ is
-        below = [".".join((name, *file.relative_to(folder).with_suffix("").parts)) for folder, file in files]
-        for module in [name, *below]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                try:
-                    members = vars(importlib.import_module(module))
-                except Exception:  # noqa: BLE001, S112 - an optional part whose own needs are not installed
-                    continue
-            found |= {
-                f"{each.__module__}.{each.__qualname__}"
-                for each in members.values()
-                if inspect.isclass(each)
-                and issubclass(each, Exception)
-                and not issubclass(each, Warning)
-                and each.__module__.startswith(f"{root}.")
-            }
-    return found
-
-
-@pytest.mark.parametrize(
-    ("roots", "table"),
-    [(("qiskit", "qiskit_aer"), qiskit_provider.FAULTS), (("braket",), braket_provider.FAULTS)],
-    ids=["qiskit", "braket"],
-)
-def test_every_exception_of_the_sdk_has_a_row(roots, table):
-    found = set().union(*map(exceptions_of, roots))
-    assert len(found) >= (10 if "qiskit" in roots else 1), found
-    assert found - set(table) - WORDS_FOR_DEVELOPERS == set()
-
-
-@pytest.mark.parametrize("table", [qiskit_provider.FAULTS, braket_provider.FAULTS], ids=["qiskit", "braket"])
-def test_every_row_names_a_class_that_exists(table):
-    for name in table:
-        module, _, attribute = name.rpartition(".")
-        assert issubclass(getattr(importlib.import_module(module), attribute), Exception), name
-
-
-def test_an_exception_without_a_row_counts_as_its_nearest_ancestor_else_as_unknown():
-    class Late(TimeoutError):
-        pass
-
-    assert faults.classify(Late(), qiskit_provider.FAULTS).kind == "transient"
-    assert faults.classify(KeyError("x"), qiskit_provider.FAULTS).kind == "unknown"
-
-
-def test_an_error_of_the_sdk_becomes_ours_without_its_words():
-    with pytest.raises(Permanent) as caught, faults.translated(braket_provider.FAULTS):
-        raise ValueError("/secret/path is wrong")
-    assert caught.value.code == "unsupported-circuit"
-    assert "secret" not in str(caught.value)
-
-
-def test_what_no_table_knows_is_never_read_as_failed():
-    with pytest.raises(KeyError), faults.translated(qiskit_provider.FAULTS):
-        raise KeyError("new")
-
-
-def test_what_time_may_heal_is_transient():
-    with pytest.raises(Transient), faults.translated(qiskit_provider.FAULTS):
-        raise TimeoutError
 
 
 def outcome(number):

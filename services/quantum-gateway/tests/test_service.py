@@ -88,7 +88,7 @@ class FakeProvider:
         return self._jobs.result(job_id)
 
     def classify(self, error):
-        return faults.classify(error, {})
+        return faults.classify(error, faults.load("qiskit")).fault
 
     def _run(self, work):
         self.runs.append(work)

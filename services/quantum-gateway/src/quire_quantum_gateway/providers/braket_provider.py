@@ -15,7 +15,7 @@ from quire_quantum.braket_program import to_braket
 from quire_quantum.counts import pack, pack_integers, pack_samples
 from quire_quantum.executor import Capabilities, MemberOutcome, row_generator
 from quire_quantum_gateway.providers import faults
-from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, NOT_INSTALLED, WIDTH, Table
+from quire_quantum_gateway.providers.faults import NO_BACKEND, NOT_INSTALLED
 from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
 
 if TYPE_CHECKING:
@@ -36,22 +36,8 @@ _FAMILY: Final = "braket"
 BACKENDS: Final = {"local": 26, "local_dm": 13}
 """The local simulators and the qubits each takes, as their device properties say."""
 
-FAULTS: Final[Table] = {
-    "builtins.IndexError": CIRCUIT,
-    "builtins.MemoryError": WIDTH,
-    "builtins.ModuleNotFoundError": NOT_INSTALLED,
-    "builtins.NameError": CIRCUIT,
-    "builtins.NotImplementedError": CIRCUIT,
-    "builtins.TimeoutError": faults.TIMED_OUT,
-    "builtins.TypeError": CIRCUIT,
-    "builtins.ValueError": CIRCUIT,
-    "braket.default_simulator.openqasm.parser.openqasm_parser.QASM3ParsingError": CIRCUIT,
-    "braket.default_simulator.openqasm.program_context._BreakSignal": CIRCUIT,
-    "braket.default_simulator.openqasm.program_context._ContinueSignal": CIRCUIT,
-    "numpy.exceptions.AxisError": CIRCUIT,
-    "pydantic.v1.error_wrappers.ValidationError": CIRCUIT,
-}
-"""Every exception that Braket's parser and local simulators raise; they say most things by Python's own."""
+FAULTS: Final = faults.load("braket")
+"""What exceptions of Braket's parser and local simulators mean."""
 
 
 class BraketSimulators:

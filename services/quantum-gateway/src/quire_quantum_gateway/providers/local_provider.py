@@ -10,7 +10,7 @@ from quire_contracts.value import Execution
 from quire_plane import admit
 from quire_quantum.executor import Outcome
 from quire_quantum_gateway.providers import faults
-from quire_quantum_gateway.providers.faults import Table, translated
+from quire_quantum_gateway.providers.faults import translated
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, MemberOutcome, Work
+    from quire_quantum_gateway.providers.error_table import Table
     from quire_resilience.clock import Clock
 
     Facts = Mapping[str, str | int | float | bool | None]
@@ -137,7 +138,7 @@ class LocalProvider:
 
     def classify(self, error: BaseException) -> Fault:
         """See `Provider.classify`."""
-        return faults.classify(error, self._simulators.faults)
+        return faults.classify(error, self._simulators.faults).fault
 
     def _execute(self, backend: str, work: Work, job_id: str) -> Outcome:
         started_at, began = self._clock.now(), self._clock.monotonic()

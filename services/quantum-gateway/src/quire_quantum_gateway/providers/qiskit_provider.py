@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from quire_plane.compile_cache import CompileCache, CompileKey
 from quire_quantum_gateway.providers import faults
-from quire_quantum_gateway.providers.faults import CIRCUIT, NO_BACKEND, WIDTH, Row, Table, translated
+from quire_quantum_gateway.providers.faults import NO_BACKEND, WIDTH, translated
 from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
 
 if TYPE_CHECKING:
@@ -25,39 +25,8 @@ if TYPE_CHECKING:
 
 _MIB: Final = 1024 * 1024
 
-_LOST: Final = Row(
-    "unknown",
-    "job-state-unknown",
-    "the provider could not say what became of the job",
-    "Look the job up at the provider before it is run again.",
-)
-FAULTS: Final[Table] = {
-    "builtins.MemoryError": WIDTH,
-    "builtins.TimeoutError": faults.TIMED_OUT,
-    "builtins.ModuleNotFoundError": faults.NOT_INSTALLED,
-    "qiskit.circuit.exceptions.CircuitError": CIRCUIT,
-    "qiskit.dagcircuit.exceptions.DAGCircuitError": CIRCUIT,
-    "qiskit.dagcircuit.exceptions.DAGDependencyError": CIRCUIT,
-    "qiskit.exceptions.MissingOptionalLibraryError": faults.NOT_INSTALLED,
-    "qiskit.exceptions.QiskitError": faults.UNKNOWN,
-    "qiskit.passmanager.exceptions.PassManagerError": CIRCUIT,
-    "qiskit.passmanager.lowering_passmanager.LoweringPassManagerError": CIRCUIT,
-    "qiskit.passmanager.lowering_passmanager.PassError": CIRCUIT,
-    "qiskit.providers.basic_provider.exceptions.BasicProviderError": CIRCUIT,
-    "qiskit.providers.exceptions.JobError": _LOST,
-    "qiskit.providers.exceptions.JobTimeoutError": _LOST,
-    "qiskit.providers.exceptions.QiskitBackendNotFoundError": NO_BACKEND,
-    "qiskit.result.exceptions.ResultError": _LOST,
-    "qiskit.transpiler.exceptions.CircuitTooWideForTarget": WIDTH,
-    "qiskit.transpiler.exceptions.CouplingError": CIRCUIT,
-    "qiskit.transpiler.exceptions.InvalidLayoutError": CIRCUIT,
-    "qiskit.transpiler.exceptions.LayoutError": CIRCUIT,
-    "qiskit.transpiler.exceptions.TranspilerAccessError": CIRCUIT,
-    "qiskit.transpiler.exceptions.TranspilerError": CIRCUIT,
-    "qiskit_aer.aererror.AerError": CIRCUIT,
-    "qiskit_aer.noise.noiseerror.NoiseError": CIRCUIT,
-}
-"""Every exception of Qiskit and Aer that compiling and running here can raise; a test lists them."""
+FAULTS: Final = faults.load("qiskit")
+"""What exceptions of Qiskit and Aer mean that compiling and running here can raise."""
 
 
 @dataclass(frozen=True, slots=True)
