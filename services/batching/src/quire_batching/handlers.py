@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from opentelemetry import trace
@@ -11,12 +12,14 @@ from quire_batching.cutting import cut_matrix, piece, whole
 from quire_batching.figures import Figures
 from quire_batching.gathering import ENDS, Gathering, Waiting
 from quire_batching.grouping import cut
+from quire_batching.reporting import BUCKET, report
 from quire_batching.settings import Settings
 from quire_bus.blobs import Blobs
 from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta
 from quire_bus.router import Router
 from quire_contracts.batch import Slice
+from quire_contracts.load import LoadReport
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.value import Fault, Matrix
 from quire_service import Deps, Parts
@@ -49,7 +52,14 @@ async def build(deps: Deps[Settings]) -> Parts:
             members = await pieces(delivery, rows, parent, bus.blobs)
             await gathering.join(Waiting(task, members, delivery, span))
 
-    return Parts(routers=(router,), background={"sending": lambda _: gathering.run(bus.stopping)})
+    async def tell(stopping: asyncio.Event) -> None:
+        def failed(reason: str) -> None:
+            deps.log.debug("the load could not be reported", reason=reason)
+
+        bucket = bus.bucket(BUCKET, LoadReport)
+        await report(gathering.queues, bucket, stopping, instance=deps.instance, clock=deps.clock, failed=failed)
+
+    return Parts(routers=(router,), background={"sending": lambda _: gathering.run(bus.stopping), "reporting": tell})
 
 
 async def pieces(delivery: Delivery[RunTask], rows: tuple[range, ...], parent: str | None, blobs: Blobs) -> list[Slice]:

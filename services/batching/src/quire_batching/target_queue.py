@@ -144,6 +144,16 @@ class TargetQueue(Generic[T]):
             self._size.finished(flight.load.seconds, took, ok=ok, full=flight.full)
             self._room = within(self._limits, self._size.cap)
 
+    def expected_wait(self, now: float) -> float:
+        """Seconds that a task which comes now can expect to wait: until all before it is done, one batch after another.
+
+        Not less than the oldest task has waited, for an estimate may be wrong and a wait is a fact.
+        """
+        batches = len(self._groups) + len(self.flights)
+        seconds = self.depth.seconds + sum(flight.load.seconds for flight in self.flights.values())
+        oldest = min((group.opened for group in self._groups.values()), default=now)
+        return max(batches * self.service.overhead + seconds * self.service.slope, now - oldest)
+
     @property
     def is_idle(self) -> bool:
         """Whether nothing waits and nothing is under way."""
