@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import math
 from datetime import timedelta
 
 import pytest
 from control_plane_cases import NOON, TRACEPARENT, admitted, submit
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quire_contracts.intake import DocumentError, job_id_for
 from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
@@ -86,3 +90,31 @@ def test_problems_under_an_existing_jobs_id_leave_the_job_alone(sample_body: byt
         read(submit(b"{}"), b"{}")
     (say,) = reject(submit(b"{}"), caught.value, record).says
     assert isinstance(say.message, SubmissionRefused)
+
+
+@pytest.mark.parametrize(
+    ("document", "shots"),
+    [
+        ({"kind": "sample"}, None),
+        ({"kind": "sample", "min_shots": 60}, 60),
+        ({"kind": "estimate", "observables": [{"Z": 1}], "precision": 0.01}, None),
+        ({"kind": "estimate", "observables": [{"Z": 1}], "precision": 0.01, "coarsest_precision": 0.05}, 400),
+        ({"kind": "estimate", "observables": [{"Z": 1}], "precision": 0.01, "coarsest_precision": 0.1}, 100),
+        ({"kind": "estimate", "observables": [{"Z": 1}], "precision": 0.01, "coarsest_precision": 0.3}, 12),
+        ({"kind": "estimate", "observables": [{"Z": 1}], "precision": 0.01, "coarsest_precision": 1}, 1),
+    ],
+)
+def test_how_few_shots_will_do_is_on_the_record(document: dict[str, object], shots: int | None) -> None:
+    record = admitted(json.dumps({"program": "x", **document}).encode()).record
+    assert record is not None
+    assert record.min_shots == shots
+
+
+@given(precision=st.floats(1e-3, 1))
+def test_the_shots_of_the_coarsest_precision_are_those_that_preprocessing_takes(precision: float) -> None:
+    document = {"kind": "estimate", "program": "x", "observables": [{"Z": 1}], "coarsest_precision": precision}
+    record = admitted(json.dumps(document).encode()).record
+    assert record is not None
+    assert record.min_shots is not None
+    assert 1 / math.sqrt(record.min_shots) <= precision * (1 + 1e-9)
+    assert record.min_shots == 1 or 1 / math.sqrt(record.min_shots - 1) > precision * (1 - 1e-9)

@@ -25,9 +25,10 @@ from quire_contracts.preparation import PreparationFailed
 from quire_contracts.result import OptimizeResult, SampleResult
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.value import Fault, FaultKind, Problem
-from quire_control_plane.change import NOTHING, Change
+from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
 from quire_control_plane.tasks import numbers
+from quire_policy import Facts, Route
 
 if TYPE_CHECKING:
     from quire_contracts.record import JobRecord
@@ -307,3 +308,22 @@ def test_an_abandoned_job_ends() -> None:
     record = record_of(admitted(SAMPLE))
     change = decide(record, AbandonJob(job_id="job-1", tenant="acme", fault=fault("unknown")), at(1))
     assert record_of(change).state == "failed"
+
+
+def test_work_that_is_held_back_is_sent_by_the_brokers_clock_and_meanwhile_on_record() -> None:
+    seen = []
+
+    def busy(facts: Facts) -> Route:
+        seen.append(facts)
+        return Route(("simulation",), ("all", "later"), ("first", "second"), shots=40, delay_seconds=5.0)
+
+    moment = Moment(NOON + timedelta(seconds=1), "cause", busy)
+    record = record_of(admitted(SAMPLE[:-1] + b', "min_shots": 40, "deadline_seconds": 60}'))
+    change = decide(record, prepared(record), moment)
+    (sent,) = (say for say in change.says if isinstance(say.message, RunTask))
+    assert sent.at == NOON + timedelta(seconds=6)
+    assert sent.message.task.shots == 40
+    assert record_of(change).pending[0].task == sent.message.task, "the record holds it, whoever dies meanwhile"
+    (decision,) = record_of(change).decisions
+    assert (decision.shots, decision.delay_seconds) == (40, 5.0)
+    assert (seen[0].min_shots, seen[0].seconds_left) == (40, 59.0)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 import pytest_asyncio
 from control_plane_cases import answer, prepared
 
@@ -20,6 +24,7 @@ from quire_contracts.job import (
     SubmissionRefused,
     SubmitJob,
 )
+from quire_contracts.load import LOAD_KEYS, LoadReport, TargetLoad
 from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import JobRecord
 from quire_contracts.registry import entry_of
@@ -151,3 +156,60 @@ async def test_the_submission_starts_the_jobs_trace(house, probe, spans, sample_
     assert record.trace_id
     (prepare,) = [one for one in seen.recorded if isinstance(one.message, PrepareJob)]
     assert prepare.headers["traceparent"].split("-")[1] == record.trace_id
+
+
+RELIEVING = """
+[[rule]]
+name = "all"
+targets = ["simulation", "qiskit:aer"]
+[[relief]]
+name = "elsewhere"
+when = { min_wait_seconds = 10, kind = "sample", priority = "production" }
+do = "switch"
+[[relief]]
+name = "coarser"
+when = { min_wait_seconds = 10, priority = "validation" }
+do = "fewer-shots"
+[[relief]]
+name = "later"
+when = { min_wait_seconds = 10, priority = "research" }
+do = "delay"
+seconds = 0.5
+"""
+
+
+@pytest.mark.parametrize(
+    ("priority", "target", "shots", "delay", "relief", "words"),
+    [
+        ("production", "qiskit:aer", 100, 0.0, "elsewhere", "qiskit:aer instead of simulation"),
+        ("validation", "simulation", 40, 0.0, "coarser", "40 shots instead of 100"),
+        ("research", "simulation", 100, 0.5, "later", "held back for 0.5 s"),
+        ("customer-facing", "simulation", 100, 0.0, None, "matches everything"),
+    ],
+)
+async def test_a_reported_overload_changes_what_is_sent_and_the_record_says_why(
+    serve, probe, tmp_path, priority: str, target: str, shots: int, delay: float, relief: str | None, words: str
+) -> None:
+    (tmp_path / "rules.toml").write_text(RELIEVING)
+    house = await serve(SERVICE, rules_file=tmp_path / "rules.toml")
+    heard = asyncio.Event()
+    async with house.overhear("$KV.backends.>", lambda *_: heard.set()):  # subscribed after the service: heard after it
+        busy = TargetLoad(
+            target="simulation", waiting=77, in_flight=1, wait_seconds=12.0, batch_seconds=0.1, error_rate=0.0
+        )
+        report = LoadReport(instance="a", at=datetime.now(UTC), targets=(busy,))
+        await house.bucket("backends", LoadReport).put(f"{LOAD_KEYS}a", report)
+        await heard.wait()
+    seen = await probe("quire.>")
+    document = {"kind": "sample", "program": "OPENQASM 3.0;", "shots": 100, "min_shots": 40, "priority": priority}
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=json.dumps(document).encode()), times=1)
+    await seen.wait(PrepareJob)
+    await tell(house, prepared(await record_of(house)))
+    (sent,) = await seen.wait(RunTask)
+    assert (sent.task.target, sent.task.shots) == (target, shots)
+    (decision,) = (await record_of(house)).decisions
+    assert (decision.target, decision.shots, decision.delay_seconds) == (target, None if shots == 100 else shots, delay)
+    assert decision.rules == (("all", relief) if relief else ("all",))
+    assert words in decision.reasons[-1]
+    if relief:
+        assert "simulation has 77 tasks waiting, 12.0 s to wait" in decision.reasons[-1]

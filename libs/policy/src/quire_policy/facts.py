@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import msgspec
 
 
@@ -9,7 +11,9 @@ class Facts(msgspec.Struct, frozen=True):
     """One piece of work, before it is sent anywhere.
 
     `targets` are the job's own, in its order; empty where it leaves the choice to the rules. `shots` None asks for
-    exact values.
+    exact values; `min_shots` is how few will do, None where no fewer will. `seeded` says that the job named its seed,
+    so that it asks to be repeatable. `seconds_left` is the time to its deadline, None where it has none. `qubits` and
+    `parameter_sets` are None while nobody has looked at the program yet; conditions on them then do not hold.
     """
 
     kind: str
@@ -17,15 +21,37 @@ class Facts(msgspec.Struct, frozen=True):
     priority: str
     tenant: str
     project: str
-    qubits: int
+    qubits: int | None
     shots: int | None
-    parameter_sets: int
+    parameter_sets: int | None
     targets: tuple[str, ...] = ()
+    min_shots: int | None = None
+    seeded: bool = False
+    seconds_left: float | None = None
+
+
+class Load(Protocol):
+    """How busy a target is: tasks that wait, what the next one can expect to wait, the share of failing batches."""
+
+    @property
+    def waiting(self) -> int: ...  # noqa: D102
+
+    @property
+    def wait_seconds(self) -> float: ...  # noqa: D102
+
+    @property
+    def error_rate(self) -> float: ...  # noqa: D102
 
 
 class Route(msgspec.Struct, frozen=True):
-    """Where work runs: `targets` in order of preference (never empty), the rules that matched, and why."""
+    """Where work runs: `targets` in order of preference (never empty), the rules that matched, and why.
+
+    `shots` is how many are to be run where that is fewer than were asked for, else None. `delay_seconds` is how long
+    the work is held back before it is sent.
+    """
 
     targets: tuple[str, ...]
     rules: tuple[str, ...]
     reasons: tuple[str, ...]
+    shots: int | None = None
+    delay_seconds: float = 0.0

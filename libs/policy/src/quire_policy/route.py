@@ -1,25 +1,48 @@
-"""The decision: the first rule that matches, narrowed to the targets that the job itself allows."""
+"""The decision: the first rule that matches, narrowed to the job's targets, relieved where those are overloaded."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
 
-from quire_policy.facts import Facts, Route
+import msgspec
+
+from quire_policy.conditions import concerns, described, holds, is_loaded
+from quire_policy.facts import Facts, Load, Route
 
 if TYPE_CHECKING:
-    from quire_policy.rules import Rule, Rules
+    from quire_policy.rules import Relief, Rules
+
+NO_LOAD: Final[Mapping[str, Load]] = {}
+SIMULATOR: Final = "simulation"
 
 
-def route(rules: Rules, facts: Facts) -> Route:
-    """Where a piece of work runs, in order of preference, and why. Pure: equal facts give equal routes.
+def route(rules: Rules, facts: Facts, loads: Mapping[str, Load] = NO_LOAD) -> Route:
+    """Where a piece of work runs, in order of preference, and why. Pure: equal facts and loads give equal routes.
 
-    The first matching rule gives the order. A job that names targets of its own runs on those alone: the rule's
-    order among them comes first, then the job's other targets in the job's order.
+    The first matching rule gives the order. A job that names targets of its own runs on those alone: in its own order,
+    unless the rule has conditions, whose order among them then comes first. Then the first relief whose conditions
+    hold of the work and of its first target's load, and that can be done, is done.
+
+    loads: by target; one that is not named has none.
     """
-    rule = next(rule for rule in rules.rules if _matches(rule, facts))
-    reasons = [f"rule `{rule.name}` matches {_conditions(rule)}"]
+    decided = _ordered(rules, facts)
+    for relief in rules.reliefs:
+        busy, when = decided.targets[0], relief.when
+        if concerns(when, busy) and is_loaded(when, busy, loads) and holds(when, facts):
+            relieved = _relieved(relief, decided, facts, loads)
+            if relieved is not None:
+                return relieved
+    return decided
+
+
+def _ordered(rules: Rules, facts: Facts) -> Route:
+    rule = next(rule for rule in rules.rules if holds(rule.when, facts))
+    reasons = [f"rule `{rule.name}` matches {described(rule.when)}"]
     if not facts.targets:
         return Route(rule.targets, (rule.name,), tuple(reasons))
+    if not rule.when:
+        return Route(facts.targets, (rule.name,), (*reasons, "the job names its targets: its own order decides"))
     preferred = tuple(target for target in rule.targets if target in facts.targets)
     others = tuple(target for target in facts.targets if target not in preferred)
     dropped = tuple(target for target in rule.targets if target not in facts.targets)
@@ -32,27 +55,40 @@ def route(rules: Rules, facts: Facts) -> Route:
     return Route((*preferred, *others), (rule.name,), tuple(reasons))
 
 
-def _matches(rule: Rule, facts: Facts) -> bool:
-    return all(_holds(condition, wanted, facts) for condition, wanted in rule.when.items())
+def _relieved(relief: Relief, decided: Route, facts: Facts, loads: Mapping[str, Load]) -> Route | None:
+    """The route with the relief, or None where it cannot be done."""
+    busy = decided.targets[0]
+    free = [target for target in decided.targets[1:] if not is_loaded(relief.when, target, loads)]
+    match relief.do:
+        case "switch":
+            return _moved(relief, decided, next(iter(free), None), loads[busy])
+        case "simulate":
+            simulators = (target for target in free if target.partition(":")[0] == SIMULATOR)
+            return _moved(relief, decided, next(simulators, None), loads[busy])
+        case "fewer-shots":
+            if facts.shots is None or facts.min_shots is None or facts.min_shots >= facts.shots:
+                return None
+            done = f"{facts.min_shots} shots instead of {facts.shots}"
+            return _noted(relief, decided, done, loads[busy], shots=facts.min_shots)
+        case "delay":
+            if facts.seconds_left is not None and facts.seconds_left <= relief.seconds:
+                return None
+            done = f"held back for {relief.seconds:g} s"
+            return _noted(relief, decided, done, loads[busy], delay_seconds=relief.seconds)
 
 
-def _holds(condition: str, wanted: tuple[str, ...] | int | bool, facts: Facts) -> bool:  # noqa: FBT001 (data, no switch)
-    if condition == "exact":
-        return (facts.shots is None) is wanted
-    if isinstance(wanted, tuple):
-        return getattr(facts, condition) in wanted
-    side, _, fact = condition.partition("_")
-    value = getattr(facts, fact)
-    if value is None:
-        return False
-    return bool(value >= wanted if side == "min" else value <= wanted)
+def _moved(relief: Relief, decided: Route, target: str | None, load: Load) -> Route | None:
+    if target is None:
+        return None
+    targets = (target, *(other for other in decided.targets if other != target))
+    return _noted(relief, decided, f"{target} instead of {decided.targets[0]}", load, targets=targets)
 
 
-def _conditions(rule: Rule) -> str:
-    if not rule.when:
-        return "everything"
-    parts = []
-    for condition, wanted in rule.when.items():
-        text = " or ".join(wanted) if isinstance(wanted, tuple) else str(wanted).lower()
-        parts.append(f"{condition} = {text}")
-    return ", ".join(parts)
+def _noted(relief: Relief, decided: Route, done: str, load: Load, **changes: object) -> Route:
+    reason = (
+        f"relief `{relief.name}`: {done}, because {decided.targets[0]} has {load.waiting} tasks waiting, "
+        f"{load.wait_seconds:.1f} s to wait and {load.error_rate:.0%} of its batches failing"
+    )
+    return msgspec.structs.replace(
+        decided, rules=(*decided.rules, relief.name), reasons=(*decided.reasons, reason), **changes
+    )

@@ -1,25 +1,25 @@
-"""Routing rules as data: read from TOML, checked, with every fault listed at once."""
+"""Routing rules as data: what a file of them comes to, and how it is read."""
 
 from __future__ import annotations
 
 import re
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
+
+from quire_policy.conditions import Conditions, read_conditions
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 TARGET: Final = re.compile(r"^[a-z0-9-]{1,32}(:[A-Za-z0-9_.-]{1,64})?$")
-WORDS: Final = ("kind", "phase", "priority", "tenant", "project")
-"""Facts that are words: a condition gives the list of words it accepts."""
-
-NUMBERS: Final = ("qubits", "shots", "parameter_sets")
-"""Facts that are numbers: a condition gives `min_<fact>`, `max_<fact>` or both. Exact work has no shots."""
-
-CONDITIONS: Final = frozenset({*WORDS, *(f"{side}_{fact}" for side in ("min", "max") for fact in NUMBERS), "exact"})
+Action = Literal["switch", "simulate", "fewer-shots", "delay"]
+ACTIONS: Final = ("switch", "simulate", "fewer-shots", "delay")
+_LONGEST_DELAY: Final = 3600.0
+_AGAIN_SECONDS: Final = 30.0
+_TABLES: Final = ("rule", "relief", "refusal")
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -27,13 +27,42 @@ class Rule(msgspec.Struct, frozen=True):
 
     name: str
     targets: tuple[str, ...]
-    when: dict[str, tuple[str, ...] | int | bool]
+    when: Conditions
+
+
+class Relief(msgspec.Struct, frozen=True):
+    """What is done for work whose first target is as busy as `when` says.
+
+    `switch` sends it to the job's next target that is not; `simulate` to the batched simulator, if the job allows it;
+    `fewer-shots` runs as few as the job says will do; `delay` holds it back for `seconds`.
+    """
+
+    name: str
+    do: Action
+    when: Conditions
+    seconds: float = 0.0
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """New jobs for which `when` holds are asked to come again later.
+
+    After as long as the target is behind the rule's `min_wait_seconds`, or `seconds` where it names none.
+    """
+
+    name: str
+    when: Conditions
+    seconds: float
 
 
 class Rules(msgspec.Struct, frozen=True):
-    """Rules in order: the first that matches decides. The last one matches always, so that there is a decision."""
+    """Rules in order: the first that matches decides. The last one has no conditions, so that there is a decision.
+
+    Of the reliefs, also in order, the first that matches and can be done is done; of the refusals the first counts.
+    """
 
     rules: tuple[Rule, ...]
+    reliefs: tuple[Relief, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
 
 
 class RulesError(ValueError):
@@ -64,7 +93,9 @@ def load_rules(path: Path) -> Rules:
 def parse_rules(text: str, source: str) -> Rules:
     """The rules of a TOML text; `source` names it in errors.
 
-    The text is a list of `[[rule]]` tables with `name`, `targets` and an optional table `when`.
+    The text is a list of `[[rule]]` tables with `name`, `targets` and an optional table `when`, of `[[relief]]` tables
+    with `name`, `do`, `when`, and for a delay its `seconds`, and of `[[refusal]]` tables with `name`, `when` and
+    perhaps `seconds`.
 
     Raises:
         RulesError: with every fault of the text.
@@ -73,58 +104,68 @@ def parse_rules(text: str, source: str) -> Rules:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RulesError(source, [f"not TOML: {error}"]) from None
-    faults = [f"unknown table `{key}`; only [[rule]] is known" for key in tables if key != "rule"]
-    rows = tables.get("rule", [])
-    rules = [_rule(number, row, faults) for number, row in enumerate(rows, start=1)]
-    names = [rule.name for rule in rules]
-    faults += [f"rule `{name}`: the name stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+    known = " and ".join(f"[[{table}]]" for table in _TABLES)
+    faults = [f"unknown table `{key}`; only {known} are known" for key in tables if key not in _TABLES]
+    rules = [_rule(number, row, faults) for number, row in enumerate(tables.get("rule", []), start=1)]
+    reliefs = [_relief(number, row, faults) for number, row in enumerate(tables.get("relief", []), start=1)]
+    refusals = [_refusal(number, row, faults) for number, row in enumerate(tables.get("refusal", []), start=1)]
+    names = [*(each.name for each in rules), *(each.name for each in reliefs), *(each.name for each in refusals)]
+    faults += [f"`{name}`: the name stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if not rules or rules[-1].when:
         faults.append("the last rule must have no conditions, so that every piece of work has a target")
     if faults:
         raise RulesError(source, faults)
-    return Rules(tuple(rules))
+    return Rules(tuple(rules), tuple(reliefs), tuple(refusals))
 
 
 def _rule(number: int, row: object, faults: list[str]) -> Rule:
-    fields = row if isinstance(row, dict) else {}
-    name = fields.get("name") if isinstance(fields.get("name"), str) else f"number {number}"
-    if "name" not in fields:
-        faults.append(f"rule {name}: `name` is missing")
-    faults += [
-        f"rule `{name}`: unknown field `{field}`" for field in fields if field not in {"name", "targets", "when"}
-    ]
+    label, fields = _named("rule", number, row, {"name", "targets", "when"}, faults)
     targets = fields.get("targets", [])
     if not isinstance(targets, list) or not targets:
-        faults.append(f"rule `{name}`: `targets` must be a list of at least one target")
+        faults.append(f"{label}: `targets` must be a list of at least one target")
         targets = []
     faults += [
-        f"rule `{name}`: `{target}` is no target; write `simulation` or `provider:backend`"
+        f"{label}: `{target}` is no target; write `simulation` or `provider:backend`"
         for target in targets
         if not (isinstance(target, str) and TARGET.match(target))
     ]
-    return Rule(str(name), tuple(map(str, targets)), _when(str(name), fields.get("when", {}), faults))
+    when = read_conditions(label, fields.get("when", {}), faults, loads=False)
+    return Rule(str(fields.get("name")), tuple(map(str, targets)), when)
 
 
-def _when(name: str, table: object, faults: list[str]) -> dict[str, tuple[str, ...] | int | bool]:
-    if not isinstance(table, dict):
-        faults.append(f"rule `{name}`: `when` must be a table")
-        return {}
-    conditions: dict[str, tuple[str, ...] | int | bool] = {}
-    for fact, wanted in table.items():
-        words = [wanted] if isinstance(wanted, str) else wanted
-        if fact not in CONDITIONS:
-            faults.append(f"rule `{name}`: unknown condition `{fact}`; known are {', '.join(sorted(CONDITIONS))}")
-        elif fact == "exact":
-            if not isinstance(wanted, bool):
-                faults.append(f"rule `{name}`: `exact` must be true or false")
-            conditions[fact] = bool(wanted)
-        elif fact in WORDS:
-            if not isinstance(words, list) or not all(isinstance(word, str) for word in words):
-                faults.append(f"rule `{name}`: `{fact}` must be a word or a list of words")
-                words = []
-            conditions[fact] = tuple(words)
-        elif isinstance(wanted, bool) or not isinstance(wanted, int):
-            faults.append(f"rule `{name}`: `{fact}` must be a whole number")
-        else:
-            conditions[fact] = wanted
-    return conditions
+def _relief(number: int, row: object, faults: list[str]) -> Relief:
+    label, fields = _named("relief", number, row, {"name", "do", "when", "seconds"}, faults)
+    action, seconds = fields.get("do"), fields.get("seconds", 0)
+    if action not in ACTIONS:
+        faults.append(f"{label}: `do` must be one of {', '.join(ACTIONS)}")
+    delays = action == "delay"
+    if delays:
+        seconds = _seconds(label, seconds, faults)
+    if not delays and "seconds" in fields:
+        faults.append(f"{label}: only a delay has `seconds`")
+    when = read_conditions(label, fields.get("when", {}), faults, loads=True)
+    return Relief(str(fields.get("name")), action or "delay", when, seconds if delays else 0.0)
+
+
+def _refusal(number: int, row: object, faults: list[str]) -> Refusal:
+    label, fields = _named("refusal", number, row, {"name", "when", "seconds"}, faults)
+    seconds = _seconds(label, fields.get("seconds", _AGAIN_SECONDS), faults)
+    return Refusal(str(fields.get("name")), read_conditions(label, fields.get("when", {}), faults, loads=True), seconds)
+
+
+def _named(kind: str, number: int, row: object, known: set[str], faults: list[str]) -> tuple[str, dict[str, Any]]:
+    """The table's label for faults, and its fields."""
+    fields = row if isinstance(row, dict) else {}
+    name = fields.get("name") if isinstance(fields.get("name"), str) else None
+    label = f"{kind} `{name}`" if name else f"{kind} number {number}"
+    if name is None:
+        faults.append(f"{label}: `name` is missing")
+    faults += [f"{label}: unknown field `{field}`" for field in fields if field not in known]
+    return label, fields
+
+
+def _seconds(label: str, value: object, faults: list[str]) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= _LONGEST_DELAY:
+        return float(value)
+    faults.append(f"{label}: `seconds` must be a number above 0 and at most {_LONGEST_DELAY:g}")
+    return 0.0

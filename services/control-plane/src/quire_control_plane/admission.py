@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quire_contracts.document import KINDS, OptimizeJob
+from quire_contracts import limits
+from quire_contracts.document import KINDS, EstimateJob, OptimizeJob
 from quire_contracts.intake import SHARED_TENANT, DocumentError, encode_document, job_id_for, parse_document
 from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
 from quire_contracts.preparation import PrepareJob
@@ -179,8 +181,25 @@ def _record(submission: Submission, origin: Origin, moment: Moment) -> JobRecord
         deadline_at=deadline,
         max_shots=job.budget.max_shots,
         max_usd=job.budget.max_usd,
+        min_shots=fewest_shots(job),
         checkpoint=_first_checkpoint(job) if isinstance(job, OptimizeJob) else None,
     )
+
+
+def fewest_shots(job: JobDocument) -> int | None:
+    """Shots of each circuit that will do where backends are overloaded; None where no fewer than asked for will.
+
+    Of a precision p: ceil(1 / p^2), as many as a standard error of p with a unit coefficient takes, rounded as
+    preprocessing rounds the shots of the precision that is asked for.
+    """
+    if isinstance(job, EstimateJob):
+        coarsest = job.coarsest_precision
+        return None if isinstance(coarsest, msgspec.UnsetType) else _shots_for(coarsest)
+    return None if isinstance(job.min_shots, msgspec.UnsetType) else job.min_shots
+
+
+def _shots_for(precision: float) -> int:
+    return min(limits.SHOTS, math.ceil(1 / precision**2 * (1 - 1e-12)))
 
 
 def _first_checkpoint(job: OptimizeJob) -> Checkpoint:

@@ -39,6 +39,7 @@ from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
 from quire_control_plane.routing import load_routing
 from quire_service import Deps, Parts
+from quire_service.loads import loads_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,8 @@ class Rejected(Value, frozen=True):
 
 async def build(deps: Deps[Settings]) -> Parts:
     """Consume all that concerns a job's life; each message is decided on the job's record and committed with it."""
-    routing = load_routing(deps.settings.rules_file)
+    loads = await deps.lifetime.enter_async_context(loads_of(deps.bus, deps.clock))
+    routing = load_routing(deps.settings.rules_file, loads.current)
     jobs = deps.bus.records("job", JobRecord)
     rejections = deps.bus.records("rejection", Rejected)
     router = Router("control-plane")

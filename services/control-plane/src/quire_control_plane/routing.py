@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from quire_contracts.load import TargetLoad
 from quire_policy import Facts, Route, default_rules, load_rules, route
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Routing = Callable[[Facts], Route]
-"""Where work should run, and why: pure."""
+"""Where work should run, and why."""
 
 
-def load_routing(rules_file: Path | None) -> Routing:
-    """Routing by the rules of a TOML file, or by the default rules.
+def load_routing(rules_file: Path | None, loads: Callable[[], Mapping[str, TargetLoad]]) -> Routing:
+    """Routing by the rules of a TOML file, or by the default rules, at the loads of the moment.
+
+    loads: how busy each target is at present; one that is not named is not.
 
     Raises:
         RulesError: with every fault of the file, by rule and field.
     """
     rules = default_rules() if rules_file is None else load_rules(rules_file)
-    return partial(route, rules)
+    return lambda facts: route(rules, facts, loads())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import struct
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from quire_policy import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from quire_contracts.preparation import Preparation
     from quire_contracts.value import Phase, Target
@@ -32,7 +34,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
     The task's id and seed are functions of the job, phase and round alone, so that deciding again gives the same task.
     """
     prepared = preparation_of(record)
-    route = moment.routing(facts_of(record, phase, parameters.rows))
+    route = moment.routing(facts_of(record, phase, parameters.rows, moment.now))
     task = Task(
         task_id=str(uuid.uuid5(_NAMESPACE, f"{record.tenant}|{record.job_id}|{phase}|{round_}")),
         job_id=record.job_id,
@@ -43,7 +45,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         qubits=prepared.qubits,
         parameters=parameters,
         observables=prepared.observables,
-        shots=prepared.shots,
+        shots=route.shots or prepared.shots,
         seed=_task_seed(record, phase, round_) if record.seeded else None,
         target=route.targets[0],
         fallbacks=tuple(route.targets[1:]),
@@ -58,6 +60,8 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         fallbacks=task.fallbacks,
         rules=route.rules,
         reasons=route.reasons,
+        shots=route.shots,
+        delay_seconds=route.delay_seconds,
     )
     waiting = reach(
         record,
@@ -66,7 +70,8 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         pending=(*record.pending, Pending(task=task, since=moment.now, tried=(task.target,))),
         decisions=_noted(record.decisions, decision),
     )
-    return Change(waiting, (Say(RunTask(task=task)),))
+    later = moment.now + timedelta(seconds=route.delay_seconds) if route.delay_seconds else None
+    return Change(waiting, (Say(RunTask(task=task), at=later),))
 
 
 def pending_of(record: JobRecord, task_id: str) -> Pending | None:
@@ -90,7 +95,7 @@ def preparation_of(record: JobRecord) -> Preparation:
     return record.preparation
 
 
-def facts_of(record: JobRecord, phase: Phase, rows: int) -> Facts:
+def facts_of(record: JobRecord, phase: Phase, rows: int, now: datetime) -> Facts:
     """What the routing rules may look at."""
     prepared = preparation_of(record)
     return Facts(
@@ -103,6 +108,9 @@ def facts_of(record: JobRecord, phase: Phase, rows: int) -> Facts:
         shots=prepared.shots,
         parameter_sets=rows,
         targets=record.targets,
+        min_shots=record.min_shots,
+        seeded=record.seeded,
+        seconds_left=(record.deadline_at - now).total_seconds() if record.deadline_at else None,
     )
 
 
