@@ -1,1 +1,1 @@
-"""Errors, backoff, clock, breaker and limiter: pure, the clock and the randomness injected, standard library only."""
+"""Errors, backoff, retries, clock, breaker, limiter: pure, clock and randomness injected, standard library only."""

@@ -51,3 +51,26 @@ class TokenBucket:
         if bucket.tokens >= tokens:
             return replace(bucket, tokens=bucket.tokens - tokens), 0.0
         return bucket, (tokens - bucket.tokens) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """A token bucket that also stands still while the other side has asked for silence.
+
+    silent_until: nothing is let in before; seconds of the bucket's clock.
+    """
+
+    bucket: TokenBucket
+    silent_until: float = 0.0
+
+    def take(self, now: float) -> tuple[Pace, float]:
+        """Take one token at `now`: the new pace and 0.0, or the seconds to wait."""
+        if now < self.silent_until:
+            return self, self.silent_until - now
+        bucket, wait = self.bucket.take(now)
+        return replace(self, bucket=bucket), wait
+
+    def silenced(self, now: float, seconds: float) -> Pace:
+        """After the other side said that it is too much: silence for a while, and no burst when it is over."""
+        emptied = replace(self.bucket.refilled(now), tokens=0.0, updated=max(now, now + seconds))
+        return Pace(emptied, max(self.silent_until, now + seconds))
