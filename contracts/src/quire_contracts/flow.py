@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quire_contracts import batch, control, job, preparation, task
+from quire_contracts import batch, breaker, control, job, preparation, task
 from quire_contracts.registry import REGISTRY, Entry
 from quire_contracts.topology import CONSUMERS, Consumer
 from quire_contracts.value import Value
@@ -29,6 +29,9 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     batch.BatchStarted: ("quantum-gateway", "gpu-simulation"),
     batch.BatchExecuted: ("quantum-gateway", "gpu-simulation"),
     batch.BatchFailed: ("quantum-gateway", "gpu-simulation"),
+    breaker.BreakerOpened: ("quantum-gateway",),
+    breaker.BreakerHalfOpened: ("quantum-gateway",),
+    breaker.BreakerClosed: ("quantum-gateway",),
     task.TaskScored: ("aggregation",),
     task.TaskFailed: ("aggregation", "batching"),
     control.LoopAdvanced: ("control-plane",),

@@ -156,7 +156,7 @@ class Breaker:
     window: Window = field(default_factory=Window)
 
     def record(self, now: float, uniform: Uniform, *, ok: bool, reason: str = "failure-rate") -> Breaker:
-        """The breaker after a call that ended at `now`; while it is not closed, outcomes are late and change nothing."""
+        """The breaker after a call that ended at `now`; while it is not closed, such an outcome is late and ignored."""
         if self.circuit.state != "closed":
             return self
         window = self.window.recorded(self.policy, now, ok=ok)
