@@ -14,7 +14,9 @@ import structlog
 from quire_api.application import application
 from quire_api.door import Door
 from quire_api.gate import Gate
+from quire_api.intake import Intake
 from quire_api.settings import Settings
+from quire_policy import default_rules
 from quire_resilience.clock import SystemClock
 from quire_service import http_server
 from quire_service.health import Health
@@ -39,6 +41,7 @@ async def house(make_bus, settings, spans):
         tracer=spans.tracer("api"),
         log=structlog.get_logger(),
         gate=Gate(rate=settings.writes_per_second, burst=settings.writes_burst),
+        intake=Intake(default_rules(), dict),
         new_id=lambda: str(uuid.uuid4()),
     )
     health = Health(service="api", version="0", instance="test", environment="test", clock=SystemClock())

@@ -15,6 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from structlog.typing import FilteringBoundLogger
 
 from quire_api.gate import Gate
+from quire_api.intake import Intake
 from quire_api.problems import Refusal
 from quire_api.settings import Settings
 from quire_bus.bus import Bus
@@ -41,6 +42,7 @@ class Door:
     tracer: Tracer
     log: FilteringBoundLogger
     gate: Gate
+    intake: Intake
     new_id: Callable[[], str]
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     waiting: int = 0

@@ -9,14 +9,19 @@ from importlib.metadata import version
 from quire_api.application import application
 from quire_api.door import Door
 from quire_api.gate import Gate
+from quire_api.intake import Intake
 from quire_api.settings import Settings
+from quire_policy import default_rules, load_rules
 from quire_service import Deps, Parts, http_server
 from quire_service.health import Health
+from quire_service.loads import loads_of
 
 
 async def build(deps: Deps[Settings]) -> Parts:
     """The api's parts: no routers, because it consumes nothing; one background task that serves."""
     settings, release = deps.settings, version("quire-api")
+    rules = default_rules() if settings.rules_file is None else load_rules(settings.rules_file)
+    loads = await deps.lifetime.enter_async_context(loads_of(deps.bus, deps.clock))
     door = Door(
         settings=settings,
         bus=deps.bus,
@@ -24,6 +29,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         tracer=deps.tracer,
         log=deps.log,
         gate=Gate(rate=settings.writes_per_second, burst=settings.writes_burst),
+        intake=Intake(rules, loads.current),
         new_id=lambda: str(uuid.uuid4()),
     )
     health = Health(

@@ -38,7 +38,10 @@ class Jobs(msgspec.Struct, frozen=True):
 
 
 @post(
-    "/v1/jobs", status_code=202, operation_class=openapi.SubmitOperation, responses=openapi.refusals(409, 413, 415, 422)
+    "/v1/jobs",
+    status_code=202,
+    operation_class=openapi.SubmitOperation,
+    responses=openapi.refusals(409, 413, 415, 422, 429),
 )
 async def submit_job(request: Request, door: NamedDependency[Door]) -> Response[Accepted]:
     """Submit a job document.

@@ -25,6 +25,7 @@ _REASONS: Final = {
     413: "The body has more than 1 MiB.",
     415: "The media type is neither of the two.",
     422: "The document is not valid; `problems` says where and why.",
+    429: "This client writes too often, or the house is too far behind; `Retry-After` says when to come again.",
     503: "A part of the house does not answer now.",
 }
 _EXAMPLE: Final = {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from quire_service import Field, ServiceSettings
 
 
@@ -19,5 +21,10 @@ class Settings(ServiceSettings):
         default=4 * 1024 * 1024, ge=0, description="A stored result up to this size is shown inside its job."
     )
     ledger_seconds: float = Field(default=2.0, gt=0, le=60, description="How long the ledger may take to answer.")
+    rules_file: Path | None = Field(
+        default=None,
+        description="Rules (TOML) whose refusals say when the house is too far behind for a new job; usually the "
+        "control plane's file. Without it, the rules that ship with quire-policy.",
+    )
     writes_per_second: float = Field(default=500.0, gt=0, description="Submissions and cancellations of one client.")
     writes_burst: int = Field(default=1000, ge=1, description="How many of them may come at once.")

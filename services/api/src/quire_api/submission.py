@@ -12,6 +12,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from quire_contracts.document import JobDocument
 from quire_contracts.intake import (
     SHARED_TENANT,
     DocumentError,
@@ -38,11 +39,13 @@ class Submission:
     """A checked document on its way in.
 
     document: its bytes; those that came in, unless the idempotency key came in a header and had to be written in.
+    job: what it says.
     keyed: whether the id follows from a key (or an event's identity), so that a repetition names the same job.
     """
 
     job_id: str
     tenant: str
+    job: JobDocument
     document: bytes
     content_sha256: str
     keyed: bool
@@ -141,7 +144,7 @@ def read_submission(content: Enclosed, key: str | None, new_id: Callable[[], str
             stated, body = wanted, encode_document(document)
     named = stated or content.identity  # An event's identity holds a space, which no key can: the two never collide.
     job_id = job_id_for(document.tenant, named) if named else new_id()
-    return Submission(job_id, document.tenant, body, content_sha256(document), keyed=named is not None)
+    return Submission(job_id, document.tenant, document, body, content_sha256(document), keyed=named is not None)
 
 
 def owner_of(document: bytes) -> str:

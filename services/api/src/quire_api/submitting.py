@@ -54,7 +54,8 @@ async def submit(door: Door, content: Enclosed, key: str | None, trace_id: str) 
     stored, and one of them is refused there.
 
     Raises:
-        Refusal: 422 for a document that is not valid, of which an event is stored; 409 for a key with other content.
+        Refusal: 422 for a document that is not valid, of which an event is stored; 409 for a key with other content;
+            429 for a new job while the house is too far behind for it, of which nothing is stored.
     """
     try:
         submission = read_submission(content, key, door.new_id)
@@ -69,6 +70,7 @@ async def submit(door: Door, content: Enclosed, key: str | None, trace_id: str) 
         raise Refusal(409, "key-reused", title, detail, next_step, job_id=job_id, state=record.state)
     if record is not None:
         return Accepted(job_id, tenant, record.state, links, trace_id=record.trace_id, repeated=True)
+    door.intake.admit(submission.job)
     await door.bus.publisher.publish(await _message(door, submission))
     return Accepted(job_id, tenant, "queued", links, trace_id=trace_id)
 
