@@ -4,18 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from quire_service import Field, ServiceSettings
+from quire_quantum_gateway.provider_settings import ProviderSettings
+from quire_service import Field
 
 Pattern = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}:[A-Za-z0-9_.*?-]{1,64}$")]
 
 
-class Settings(ServiceSettings):
+class Settings(ProviderSettings):
     """The settings of the quantum gateway, from QUIRE_QUANTUM_GATEWAY_*."""
 
     targets: tuple[Pattern, ...] = Field(
-        default=("qiskit:aer", "qiskit:fake_*", "qiskit:generic_*", "braket:local", "braket:local_dm"),
+        default=(
+            "qiskit:aer",
+            "qiskit:fake_*",
+            "qiskit:generic_*",
+            "braket:local",
+            "braket:local_dm",
+            "aws:*",
+            "ibm:*",
+        ),
         min_length=1,
-        description="The targets that are served; * and ? stand for any characters of a backend's name.",
+        description="The targets that are served; * and ? stand for any characters of a backend's name. Remote devices "
+        "must be named in their provider's settings as well.",
     )
     warm_targets: tuple[Pattern, ...] = Field(
         # Braket's SDK weighs 70 MB and takes 2 s to import; a house that never uses it should not carry it.

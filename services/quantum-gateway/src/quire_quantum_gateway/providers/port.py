@@ -7,12 +7,27 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
+from quire_quantum_gateway.providers.faults import Ambiguous
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, Outcome, Work
+    from quire_quantum_gateway.providers.faults import Classified
+
+__all__ = [
+    "Ambiguous",
+    "Availability",
+    "Found",
+    "IdentityMode",
+    "JobStatus",
+    "Provider",
+    "ProviderExecutor",
+    "Quote",
+    "Unfetched",
+]
 
 JobStatus = Literal["queued", "running", "done", "failed", "cancelled", "unknown"]
 """`unknown`: the provider knows no such job (any more); that is not the same as failed."""
@@ -30,22 +45,16 @@ _DIRECT: Final = itertools.count(1)
 """Tokens of work that no journal knows; unlike each other in this process."""
 
 
-class Ambiguous(Exception):
-    """A submission ended so that nobody can say whether the provider has the work. It is never read as failed.
-
-    Not the only such error: any that is neither `Permanent` nor `Transient` means the same.
-    """
-
-
 class Unfetched(Exception):
     """A job has a result that could not be fetched: fetching may be repeated, submitting may not.
 
-    retry_after: seconds that the other side asked for.
+    found: what the error was classed as, if it came from the provider.
     """
 
-    def __init__(self, reason: str, *, retry_after: float | None = None) -> None:
+    def __init__(self, reason: str, found: Classified | None = None) -> None:
         super().__init__(reason)
-        self.retry_after = retry_after
+        self.found = found
+        self.retry_after = found.retry_after if found is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +103,9 @@ class Found:
 class Provider(Protocol):
     """A provider of backends. Every call may block, but none waits for a remote queue; callers bring the threads.
 
-    Errors of the provider's SDK come out as `Permanent` with the fault's class, or `Transient`. An error that no table
-    knows comes out as it is: nobody can say whether the work was done, so it is never read as failed.
+    Errors of the provider's SDK come out as `Permanent` with the fault's class, as `Transient` or as `Ambiguous`; see
+    `faults`. One that is none of them means the same as the last: nobody can say whether the work was done, so it is
+    never read as failed.
 
     Remote providers end every call in bounded time and call their service once: retrying is the caller's affair.
     """
@@ -156,9 +166,8 @@ class Provider(Protocol):
                 it (`Transient`, code `too-late`), and the call is given up when it comes (`Ambiguous`).
 
         Raises:
-            Permanent, Transient: the provider does not have the work; or it has parts of it, which a repeated call
-                takes over and which `cancel` of what `find` finds ends.
-            Ambiguous, and any other: nobody can say.
+            Permanent, Transient: the provider does not have the work.
+            Ambiguous, and any other: nobody can say, or it has a part of the work, which a repeated call completes.
         """
         ...
 
