@@ -1,6 +1,6 @@
 import contextlib
 import uuid
-from dataclasses import replace
+from msgspec.structs import replace
 from datetime import UTC, datetime
 
 import msgspec

@@ -51,6 +51,18 @@ def test_a_line_has_the_ids_of_the_message_and_the_span_in_hand(lines):
     assert {"job_id", "trace_id", "tasks"} & second.keys() == set()
 
 
+def test_the_ids_of_an_inner_block_are_added_to_those_around_it_and_give_way_to_the_lines_own(lines):
+    log = logs.logger_for("batching", "1")
+    with logs.ids(tenant="acme", job_id="j1"):
+        with logs.ids(job_id="j2", batch_id="b"):
+            log.info("inner", batch_id="own")
+        log.info("outer")
+    inner, outer = lines()
+    assert (inner["tenant"], inner["job_id"], inner["batch_id"]) == ("acme", "j2", "own")
+    assert (outer["tenant"], outer["job_id"]) == ("acme", "j1")
+    assert "batch_id" not in outer
+
+
 def test_foreign_libraries_write_the_same_lines(lines):
     logs.name_process("ledger", "2.0")
     logging.getLogger("some.library").warning("half of %s", "it", extra={"detail": 7})

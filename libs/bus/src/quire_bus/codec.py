@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -32,13 +31,12 @@ S = TypeVar("S", bound=msgspec.Struct)
 JSON: Final = "application/json"
 STRUCTURED: Final = "application/cloudevents"
 _MSGPACK = frozenset({"application/msgpack", "application/x-msgpack", "application/vnd.msgpack"})
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _TRACESTATE_CHARACTERS = 512
 _SUBJECT = re.compile(r"quire\.(?:cmd|evt)\.([a-z0-9-]{1,40})\.[^.]+\.[^.]+\.v\d+\.([A-Za-z0-9_-]{1,64})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(msgspec.Struct, frozen=True, gc=False):
     """A message as the broker gave it: nothing in it is believed yet.
 
     size: bytes of its header block and body together, where that is known; 0 has it counted.
@@ -53,8 +51,7 @@ class Arrived:
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """A message whose envelope is understood and whose body is still bytes of `content_type`."""
 
     meta: Meta

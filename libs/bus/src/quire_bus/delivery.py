@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+import msgspec
 
 from quire_bus.compose import Sender, compose
 from quire_bus.envelope import Meta, Outgoing, outgoing
@@ -25,8 +26,7 @@ INBOX_SECONDS: Final = 7 * 24 * 3600
 """How long a mark is kept: longer than any redelivery, shorter than the log."""
 
 
-@dataclass(frozen=True, slots=True)
-class Logged:
+class Logged(msgspec.Struct, frozen=True, gc=False):
     """An event of any type, as `Router.follow` gives it.
 
     message is None, and `fault` says why, where this release does not know the type or the body is not of it.
@@ -38,8 +38,7 @@ class Logged:
     fault: Fault | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Committed:
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """What a commit stored: its last place on the log, and each record's new revision, in the order they were given."""
 
     sequence: int

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -27,8 +26,7 @@ _NONE: Final = b"NATS/1.0 404"
 _END: Final = b"NATS/1.0 204"
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True, gc=False):
     """A stored message as read back."""
 
     sequence: int

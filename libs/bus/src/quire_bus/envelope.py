@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -18,8 +19,7 @@ NAMESPACE: Final = uuid.UUID("5a1f1b8e-7a3c-5c0e-9d6b-6f2a4c8e1d30")
 _NAMESPACE_BYTES: Final = NAMESPACE.bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meta:
+class Meta(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One message's envelope as it arrived.
 
     id, source, type, time: the CloudEvents attributes; `source` and `id` together are unique.
@@ -46,8 +46,7 @@ class Meta:
     subject: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(msgspec.Struct, frozen=True, gc=False):
     """A message to send, with what the sender wants different from the default.
 
     key: the last token of the subject, instead of the message's own key (an answer under the submission's key).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
@@ -26,8 +25,7 @@ def record_subject(tenant: str, kind: str, id_: str) -> str:
     return f"quire.rec.{token(tenant, 'tenant')}.{token(kind, 'kind')}.{token(id_, 'id')}"
 
 
-@dataclass(frozen=True, slots=True)
-class RecordWrite:
+class RecordWrite(msgspec.Struct, frozen=True, gc=False):
     """A record's next value, for `Delivery.commit` or `Records.put`.
 
     expected_revision: the revision that was read; 0 to create; None writes whatever is there.
@@ -52,8 +50,7 @@ class RecordWrite:
         return Part(self.subject, body, expected=self.expected_revision, ttl_seconds=self.ttl_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored(Generic[T]):
+class Stored(msgspec.Struct, Generic[T], frozen=True, gc=False):
     """A document as read: its value, and the revision to expect when it is replaced."""
 
     value: T

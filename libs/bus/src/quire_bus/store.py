@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import secrets
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -37,8 +36,7 @@ _INCOMPLETE: Final = 10176  # a reconnection fell between the parts of a batch: 
 _PAUSE_SECONDS: Final = 0.15
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True, gc=False):
     """One message to store.
 
     expected: the sequence that must be the subject's last, 0 for none at all, None to store it whatever is there.
@@ -49,7 +47,7 @@ class Part:
 
     subject: str
     body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
     expected: int | None = None
     ttl_seconds: int | None = None
     limit: int = MESSAGE_BYTES
@@ -57,8 +55,7 @@ class Part:
     lines: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Acked:
+class Acked(msgspec.Struct, frozen=True, gc=False):
     """The broker's word: the sequence of the last part, and whether a single message was there already."""
 
     sequence: int

@@ -45,18 +45,34 @@ def context_of(traceparent: str | None, tracestate: str | None = None) -> Contex
     """
     if not traceparent:
         return None
-    parent = SpanContext(
-        int(traceparent[3:35], 16),
-        int(traceparent[36:52], 16),
-        is_remote=True,
-        trace_flags=TraceFlags(int(traceparent[53:55], 16)),
-        trace_state=TraceState.from_header([tracestate]) if tracestate else None,
-    )
-    return trace.set_span_in_context(NonRecordingSpan(parent), Context())
+    return trace.set_span_in_context(_Carried(traceparent, tracestate), Context())
+
+
+class _Carried(NonRecordingSpan):
+    """The span that sent a message, as the headers name it; they are only read where a span of ours is its child."""
+
+    def __init__(self, traceparent: str, tracestate: str | None) -> None:
+        self.headers = (f"00{traceparent[2:]}", tracestate)
+        self._read: SpanContext | None = None
+
+    def get_span_context(self) -> SpanContext:
+        """What the headers say."""
+        if self._read is None:
+            traceparent, tracestate = self.headers
+            self._read = SpanContext(
+                int(traceparent[3:35], 16),
+                int(traceparent[36:52], 16),
+                is_remote=True,
+                trace_flags=TraceFlags(int(traceparent[53:55], 16)),
+                trace_state=TraceState.from_header([tracestate]) if tracestate else None,
+            )
+        return self._read
 
 
 def headers_of(span: Span) -> tuple[str | None, str | None]:
     """The `traceparent` and `tracestate` that make a receiver's span the child of `span`; None where it is inert."""
+    if isinstance(span, _Carried):
+        return span.headers
     found = span.get_span_context()
     if not found.is_valid:
         return None, None
@@ -73,6 +89,10 @@ class processing:  # noqa: N801 - used as a verb: `with processing(...) as span`
     __slots__ = ("_span", "_token")
 
     def __init__(self, tracer: Tracer, entry: Entry, meta: Meta, durable: str) -> None:
+        self._token: Token[Context] | None = None
+        if meta.traceparent and isinstance(tracer, NoOpTracer):
+            self._span: Span = _Carried(meta.traceparent, meta.tracestate)
+            return
         context = context_of(meta.traceparent, meta.tracestate)
         name = f"process {entry.name}"
         if _is_kept(tracer, context):
@@ -88,7 +108,6 @@ class processing:  # noqa: N801 - used as a verb: `with processing(...) as span`
             self._span = tracer.start_span(name, context, kind=SpanKind.CONSUMER, attributes=attributes)
         else:
             self._span = tracer.start_span(name, context)
-        self._token: Token[Context] | None = None
 
     def __enter__(self) -> Span:
         """The started span."""
@@ -121,10 +140,12 @@ class Sending:
 
         Where that trace is not recorded there is no span, and the headers are the parent's.
         """
+        if traceparent and isinstance(self._tracer, NoOpTracer):
+            return _Carried(traceparent, None).headers
         context = context_of(traceparent)
         if not _is_kept(self._tracer, context):
             parent = trace.get_current_span(context)
-            if not parent.get_span_context().is_valid:
+            if not isinstance(parent, _Carried) and not parent.get_span_context().is_valid:
                 parent = self._tracer.start_span(f"send {entry.name}", context)
             return headers_of(parent)
         attributes = {

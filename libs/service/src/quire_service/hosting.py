@@ -9,7 +9,7 @@ import os
 import random
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
@@ -273,7 +273,7 @@ async def hosted(
         await running.ended()
 
 
-def _ids_of(meta: Meta) -> AbstractContextManager[None]:
+def _ids_of(meta: Meta) -> logs.ids:
     """The ids that every log line of one message's handler carries; a batch's key is a batch, any other's is a job."""
     if ".batch." in meta.type:
         return logs.ids(tenant=meta.tenant, batch_id=meta.key)

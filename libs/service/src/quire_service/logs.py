@@ -2,9 +2,9 @@
 
 import logging
 import sys
-from collections.abc import Iterator, MutableMapping
-from contextlib import contextmanager
-from typing import Any, Literal, TextIO
+from collections.abc import Mapping, MutableMapping
+from contextvars import ContextVar
+from typing import Any, Final, Literal, TextIO
 
 import msgspec
 import structlog
@@ -26,6 +26,8 @@ _CHATTY = (
     "asyncio",
 )
 
+_IDS: Final[ContextVar[Mapping[str, str]]] = ContextVar("quire log ids", default={})  # noqa: B039 - never written to
+
 
 def configure(level: str, form: Literal["auto", "json", "console"], stream: TextIO | None = None) -> None:
     """Send every log line of this process, structlog's and the standard library's, to `stream` (stderr by default).
@@ -37,6 +39,7 @@ def configure(level: str, form: Literal["auto", "json", "console"], stream: Text
     human = form == "console" or (form == "auto" and stream.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _add_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
         _add_span,
@@ -78,11 +81,32 @@ def name_process(service: str, version: str) -> None:
     structlog.contextvars.bind_contextvars(service=service, version=version)
 
 
-@contextmanager
-def ids(**values: str) -> Iterator[None]:
-    """Every line logged inside the block, also by tasks it starts, carries `values` (job_id, tenant, batch_id)."""
-    with structlog.contextvars.bound_contextvars(**values):
-        yield
+class ids:  # noqa: N801 - used as a verb: `with ids(...)`
+    """Every line logged inside the block, also by tasks it starts, carries `values` (job_id, tenant, batch_id).
+
+    One context variable for all of them, read where a line is written: nearly every message is handled without a line
+    (structlog's own bound variables took a tenth of the time of a busy process).
+    """
+
+    __slots__ = ("_token", "_values")
+
+    def __init__(self, **values: str) -> None:
+        self._values = values
+
+    def __enter__(self) -> None:
+        """From here on."""
+        outer = _IDS.get()
+        self._token = _IDS.set({**outer, **self._values} if outer else self._values)
+
+    def __exit__(self, *_: object) -> None:
+        """As before."""
+        _IDS.reset(self._token)
+
+
+def _add_ids(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for name, value in _IDS.get().items():
+        event.setdefault(name, value)
+    return event
 
 
 def _add_span(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
