@@ -25,7 +25,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__ or "")
     parser.add_argument("--jobs", type=int, default=0, help="jobs each way; by default 200, with --full 1000")
     parser.add_argument("--priority", default="research", help="the jobs' class")
-    parser.add_argument("--targets", nargs="*", default=["simulation"], help="of the jobs; none leaves it to the rules")
+    parser.add_argument("--targets", nargs="*", default=[], help="of the jobs; none leaves it to the rules")
     arguments = parser.parse_args(given)
     jobs = arguments.jobs or (1_000 if arguments.full else 200)
     asked = {"priority": arguments.priority, "targets": arguments.targets, "tenant": TENANT}

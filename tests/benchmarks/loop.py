@@ -22,14 +22,15 @@ def main(given: Sequence[str] | None = None) -> None:
     parser = command_line(__doc__ or "")
     parser.add_argument("--nodes", type=int, nargs="+", default=[6, 12], help="widths of the MaxCut rings")
     parser.add_argument("--rounds", type=int, default=50)
+    parser.add_argument("--targets", nargs="*", default=[], help="of the jobs; none leaves it to the rules")
     arguments = parser.parse_args(given)
     report = Report("loop", arguments)
     with started() as quire, Client(quire.http) as client:
         for nodes in arguments.nodes:
-            client.submit(document(nodes, 3, seed=1)).result(timeout=120)
+            client.submit(document(nodes, 3, 1, arguments.targets)).result(timeout=120)
             rounds: list[tuple[float, float]] = []
             for seed in range(2, 2 + (arguments.repeats or (5 if arguments.full else 3))):
-                view = client.submit(document(nodes, arguments.rounds, seed)).result(timeout=300)
+                view = client.submit(document(nodes, arguments.rounds, seed, arguments.targets)).result(timeout=300)
                 rounds += asyncio.run(times_of(quire, view))
             added = [round_ - engine for round_, engine in rounds]
             report.row(
@@ -46,12 +47,12 @@ def main(given: Sequence[str] | None = None) -> None:
     report.finish()
 
 
-def document(nodes: int, rounds: int, seed: int) -> dict[str, object]:
-    """QAOA with SPSA on a ring, on the simulator alone."""
+def document(nodes: int, rounds: int, seed: int, targets: Sequence[str]) -> dict[str, object]:
+    """QAOA with SPSA on a ring."""
     return {
         "kind": "optimize",
         "problem": {"type": "maxcut", "edges": [[node, (node + 1) % nodes, 1.0] for node in range(nodes)]},
-        "targets": ["simulation"],
+        "targets": targets,
         "shots": 1_024,
         "seed": seed,
         "algorithm": {"name": "qaoa", "layers": 2, "sweep": 32, "optimizer": {"name": "spsa", "rounds": rounds}},

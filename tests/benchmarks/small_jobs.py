@@ -33,7 +33,7 @@ def main(given: Sequence[str] | None = None) -> None:
     parser.add_argument("--jobs", type=int, default=0, help="jobs in all; by default 400, with --full 2000")
     parser.add_argument("--publishers", type=int, default=20, help="upstream publishers, a tenant each")
     parser.add_argument("--rate", type=float, default=0.0, help="jobs a second; 0 is as fast as they can be published")
-    parser.add_argument("--targets", nargs="*", default=["simulation"], help="of the jobs; none leaves it to the rules")
+    parser.add_argument("--targets", nargs="*", default=[], help="of the jobs; none leaves it to the rules")
     arguments = parser.parse_args(given)
     jobs = arguments.jobs or (2_000 if arguments.full else 400)
     report = Report("small_jobs", arguments)

@@ -43,7 +43,7 @@ def turned_away(rules: Rules, facts: Facts, loads: Mapping[str, Load]) -> Turned
     target = route(rules, facts, loads).targets[0]
     for refusal in rules.refusals:
         when = refusal.when
-        if concerns(when, target) and is_loaded(when, target, loads) and holds(when, facts):
+        if is_loaded(when, target, loads) and concerns(when, target) and holds(when, facts):
             load = loads[target]
             reason = f"{target} has {load.waiting} tasks waiting and {load.wait_seconds:.0f} s to wait"
             limit = when.get("min_wait_seconds")

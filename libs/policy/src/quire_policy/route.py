@@ -27,9 +27,12 @@ def route(rules: Rules, facts: Facts, loads: Mapping[str, Load] = NO_LOAD) -> Ro
     loads: by target; one that is not named has none.
     """
     decided = _ordered(rules, facts)
+    busy = decided.targets[0]
+    if busy not in loads:
+        return decided
     for relief in rules.reliefs:
-        busy, when = decided.targets[0], relief.when
-        if concerns(when, busy) and is_loaded(when, busy, loads) and holds(when, facts):
+        when = relief.when
+        if is_loaded(when, busy, loads) and concerns(when, busy) and holds(when, facts):
             relieved = _relieved(relief, decided, facts, loads)
             if relieved is not None:
                 return relieved
