@@ -17,6 +17,7 @@ from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import pack, pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator, row_seed
 from quire_quantum.observables import final_measurements, without_final_measurements
+from quire_quantum.qiskit_home import settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -84,10 +85,11 @@ class AerExecutor:
             self._runs.close()
 
     def _run(self, work: Work, choice: Choice, memory_bytes: int) -> Outcome:
-        from quire_gpu_simulation.aer_runs import Method  # noqa: PLC0415 - as in `_open`
-
         started_at, began = self._clock.now(), self._clock.monotonic()
-        runs, method = self._open(), Method.of(choice, self._limits.mps_bond)
+        runs = self._open()
+        from quire_gpu_simulation.aer_runs import Method  # noqa: PLC0415 - as in `_open`, and after it
+
+        method = Method.of(choice, self._limits.mps_bond)
         runs.discarded = 0.0
         facts = facts_of(work.structure, work.shots, observed=bool(work.observables))
         by_shots = work.shots is not None and (
@@ -138,6 +140,7 @@ class AerExecutor:
 
     def _open(self) -> AerRuns:
         if self._runs is None:
+            settle()
             from quire_gpu_simulation.aer_runs import AerRuns  # noqa: PLC0415 - 2 s that a start need not wait for
 
             self._runs = AerRuns(self._limits.threads)
