@@ -244,6 +244,21 @@ async def test_a_fleet_that_cannot_be_reached_is_an_empty_one(runs, blobs):
     assert same(await sharing.run(sampled(member(0.1)), "here", runs), sampled(member(0.1)))
 
 
+async def test_what_a_backend_was_wrong_about_is_served_to_nobody(blobs):
+    """Its answers alone: those of another backend for the same circuit stay."""
+    bucket = Bucket()
+    fleet = FleetResults(bucket, blobs, threshold_seconds=0.0)
+    outcome = EXECUTOR.execute(sampled(member(0.1)))
+    wrong = msgspec.structs.replace(outcome.execution, backend="hasty")
+    for key, execution in (("a", wrong), ("b", outcome.execution)):
+        await fleet.put(key, Kept(outcome.members[0], execution))
+        assert await fleet.get(key) is not None
+    await fleet.revoke("hasty", wrong.circuit_sha256, outcome.execution)
+    elsewhere = FleetResults(bucket, blobs, threshold_seconds=0.0)
+    assert await elsewhere.get("a") is None
+    assert (await elsewhere.get("b")).outcome.counts == outcome.members[0].counts
+
+
 @given(st.lists(st.lists(st.floats(-3, 3), min_size=1, max_size=3), min_size=1, max_size=5), st.integers(1, 60))
 def test_reduced_answers_are_those_of_the_same_counts_in_any_company(angles, shots):
     observables = (normalise({"ZZ": 0.5, "XX": -0.7}, 2), normalise({"YY": 1.0, "II": 3.0}, 2))

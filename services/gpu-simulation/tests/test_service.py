@@ -7,21 +7,37 @@ import threading
 import msgspec
 import numpy as np
 import pytest
+from opentelemetry.metrics import NoOpMeter
+from opentelemetry.trace import NoOpTracer
 
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, SimulateBatch
 from quire_gpu_simulation.__main__ import SERVICE
+from quire_gpu_simulation.aer_executor import AerExecutor
+from quire_gpu_simulation.budget import MemoryBudget
+from quire_gpu_simulation.cross_check import is_chosen
+from quire_gpu_simulation.engine import BACKEND
+from quire_gpu_simulation.executor import SimulationExecutor
 from quire_gpu_simulation.handlers import router
+from quire_gpu_simulation.limits import Limits
 from quire_gpu_simulation.settings import Settings
 from quire_gpu_simulation.simulators import Simulators, open_simulators
 from quire_plane import Lanes, Plane
+from quire_plane.coalescing import Coalescing
+from quire_plane.content import keys
+from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
+from quire_plane.result_memory import ResultMemory
 from quire_quantum.counts import PackedCounts, unpack
+from quire_quantum.executor import Member, Outcome, Work
 from quire_quantum.fake_executor import FakeExecutor
+from quire_quantum.observables import normalise
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent, Transient
 from quire_service import hosted
 from quire_testing import eventually
-from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN_MEASURED
+from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN, TURN_MEASURED
+
+Z = normalise({"Z": 1.0}, 1)
 
 
 class CountingExecutor(FakeExecutor):
@@ -207,6 +223,71 @@ async def test_identical_work_is_run_once(provisioned, bus, probe, make):
         None,
         True,
     )
+
+
+class WrongEngine(FakeExecutor):
+    """An engine that is wrong about every angle."""
+
+    precision = "double"
+
+    def __init__(self):
+        super().__init__("simulation")
+        self.runs = 0
+
+    def execute(self, work):
+        self.runs += 1
+        members = tuple(Member(each.parameters + 0.5, each.seed) for each in work.members)
+        outcome = super().execute(Work(work.structure, members, work.shots, work.observables))
+        return Outcome(outcome.members, msgspec.structs.replace(outcome.execution, backend=BACKEND))
+
+    def probabilities(self, structure, parameters):
+        return AerExecutor(Limits(), SystemClock()).probabilities(structure, parameters + 0.5)
+
+    def close(self):
+        """Nothing to give back."""
+
+
+async def test_a_wrong_answer_is_not_served_once_another_was_found_wrong(make_bus, bus, probe, make):
+    """The first is not checked and kept, here and for the fleet; the second raises the alarm; the first comes again."""
+    log, work_of = await probe("quire.evt.>"), lambda angle: Work(TURN, (Member(np.array([[angle]]), 7),), None, (Z,))
+    angles = np.linspace(0.1, 1.0, 50).tolist()
+    unchecked = next(angle for angle in angles if not is_chosen(work_of(angle), 0.5))
+    checked = next(angle for angle in angles if is_chosen(work_of(angle), 0.5))
+    engine, clock, limits = WrongEngine(), SystemClock(), Limits()
+    replica = await make_bus("gpu-simulation")
+    fleet = FleetResults(replica.bucket(BUCKET, KeptResult), replica.blobs, threshold_seconds=0.0)
+    elsewhere = FleetResults(bus.bucket(BUCKET, KeptResult), bus.blobs, threshold_seconds=0.0)
+    plane = Plane(
+        blobs=replica.blobs,
+        publisher=replica.publisher,
+        clock=clock,
+        tracer=NoOpTracer(),
+        coalescing=Coalescing(ResultMemory(clock), NoOpMeter("test"), fleet),
+    )
+    aer = AerExecutor(limits, clock)
+    ideal = SimulationExecutor(lambda: engine, aer, limits, MemoryBudget(limits.memory_bytes), share=0.5)
+    simulators = Simulators(ideal, {"simulation": ideal}, {"simulation": "here"})
+    replica.include(router(plane, simulators, Lanes(1, clock), workers=1, fleet=fleet))
+    await replica.start()
+
+    async def ask(name, angle):
+        exact = make.batch(TURN, [make.slice(name, [[angle]])], shots=None, observables=[{"Z": 1.0}], batch_id=name)
+        await bus.publisher.publish(SimulateBatch(batch=exact))
+        found = (await log.wait(BatchExecuted, len(log.of(BatchExecuted)) + 1, within=30))[-1]
+        return np.frombuffer(found.results[0].values.data.inline, "<f8")[0], found.execution.provider_metadata
+
+    (key,) = keys("here", work_of(unchecked))
+    value, _ = await ask("first", unchecked)
+    assert value == pytest.approx(np.cos(unchecked + 0.5)), "nobody has noticed yet"
+    _, said = await ask("same", unchecked)
+    assert (said["cached"], engine.runs) == (True, 1), "and it is served from memory"
+    assert await elsewhere.get(key) is not None, "in other processes too"
+    value, said = await ask("alarm", checked)
+    assert (said["cross_check"], value) == ("differs", pytest.approx(np.cos(checked)))
+    value, said = await ask("again", unchecked)
+    assert (said.get("cached"), said["quarantined"], value) == (None, True, pytest.approx(np.cos(unchecked)))
+    assert await elsewhere.get(key) is None
+    aer.close()
 
 
 def test_what_an_answer_depends_on_is_named_with_it(tmp_path):

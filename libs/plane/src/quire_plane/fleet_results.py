@@ -93,6 +93,8 @@ class FleetResults:
             if stored is None:
                 return None
             found = stored.value
+            if await self._bucket.get(_revoked_key(found.execution.circuit_sha256, found.execution.backend)):
+                return None
             outcome = MemberOutcome(
                 counts=await self._counts(found.counts),
                 values=await self._matrix(found.values),
@@ -116,6 +118,16 @@ class FleetResults:
         except QuireError:
             return
 
+    async def revoke(self, backend: str, circuit_sha256: str, witness: Execution) -> None:
+        """Serve no answer any more that `backend` gave for the circuit, in whatever process; told twice is told once.
+
+        witness: the execution that showed it, for whoever looks.
+
+        Raises:
+            QuireError: the fleet could not be told.
+        """
+        await self._bucket.put(_revoked_key(circuit_sha256, backend), KeptResult(execution=witness))
+
     async def _counts(self, table: CountsTable | None) -> PackedCounts | None:
         if table is None:
             return None
@@ -132,3 +144,8 @@ class FleetResults:
             return None
         data = await self._blobs.put(values.astype("<f8").tobytes(), _MATRIX_TYPE)
         return Matrix(rows=values.shape[0], columns=values.shape[1], data=data)
+
+
+def _revoked_key(circuit_sha256: str, backend: str) -> str:
+    """Of a mark beside the answers, which is forgotten no sooner than they are."""
+    return f"revoked.{backend}.{circuit_sha256}"

@@ -7,7 +7,9 @@ from functools import partial
 from quire_bus.delivery import Delivery
 from quire_bus.router import Router
 from quire_contracts.batch import SimulateBatch
+from quire_contracts.value import Execution
 from quire_gpu_simulation.aer_executor import TARGET
+from quire_gpu_simulation.engine import BACKEND
 from quire_gpu_simulation.settings import Settings
 from quire_gpu_simulation.simulators import Simulators, open_simulators
 from quire_plane import Lanes, Plane, Turns, batch_failed, warm, with_wait
@@ -37,14 +39,25 @@ async def build(deps: Deps[Settings]) -> Parts:
         coalescing=Coalescing(memory, deps.meter, fleet),
     )
     return Parts(
-        routers=(router(plane, simulators, lanes, workers=settings.workers),),
+        routers=(router(plane, simulators, lanes, workers=settings.workers, fleet=fleet),),
         background={"warming": partial(warm, {TARGET: simulators.ideal}, lanes)},
     )
 
 
-def router(plane: Plane, simulators: Simulators, lanes: Lanes, *, workers: int) -> Router:
-    """The plane's one handler. A simulation is free and needs no journal: one that died is run again."""
+def router(
+    plane: Plane, simulators: Simulators, lanes: Lanes, *, workers: int, fleet: FleetResults | None = None
+) -> Router:
+    """The plane's one handler. A simulation is free and needs no journal: one that died is run again.
+
+    fleet: told when the engine was wrong, so that no process serves what it answered before.
+    """
     made, turns = Router("gpu-simulation"), Turns()
+    told = set[str]()
+
+    async def tell(fleet: FleetResults, witness: Execution) -> None:
+        for circuit in set(simulators.ideal.kept_off) - told:
+            await fleet.revoke(BACKEND, circuit, witness)
+            told.add(circuit)
 
     async def perform(target: str, work: Work) -> Outcome:
         outcome, waited = await lanes.run(target, partial(simulators.executor_of(target).execute, work))
@@ -56,6 +69,9 @@ def router(plane: Plane, simulators: Simulators, lanes: Lanes, *, workers: int) 
             if not await delivery.is_marked():
                 target = message.batch.target
                 identity = simulators.identity_of(target)
-                await delivery.commit(await plane.run(message.batch, delivery.meta, partial(perform, target), identity))
+                executed = await plane.run(message.batch, delivery.meta, partial(perform, target), identity)
+                if fleet is not None:
+                    await tell(fleet, executed.execution)
+                await delivery.commit(executed)
 
     return made

@@ -11,6 +11,7 @@ import msgspec
 import numpy as np
 
 from quire_contracts.value import Execution
+from quire_gpu_simulation.engine import BACKEND
 from quire_gpu_simulation.engine.backend import Sweep
 from quire_gpu_simulation.engine.compiled import Layer
 from quire_gpu_simulation.engine.fusion import compile_structure
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from quire_resilience.clock import Clock
 
 TARGET: Final = "simulation"
-BACKEND: Final = "quire-engine"
 _VERSION: Final = version("quire-gpu-simulation")
 _WORD_BITS: Final = 64
 _KEY_BYTES: Final = 16
