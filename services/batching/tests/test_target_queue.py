@@ -71,6 +71,41 @@ def test_busy_target_gathers_until_its_batch_is_over():
     assert left(made.take(0.3)) == [(1, 2)]
 
 
+def crowded() -> tuple[TargetQueue[object], int]:
+    """A queue with room at its target, where two batches are under way and many tasks came of late; one's ticket."""
+    made, under_way = queue(replace(POLICY, places={"*": 8})), list[int]()
+    for moment in range(40):
+        now = moment / 1_000
+        made.admit(item(moment), now)
+        if len(under_way) == 2:
+            made.over(under_way.pop(0), now)
+        under_way += [batch.ticket for batch in made.take(now)]
+    assert made.depth.members == 0
+    return made, under_way[0]
+
+
+def test_task_that_is_alone_in_a_crowd_lets_a_batch_come_back_first():
+    made, first = crowded()
+    made.admit(item("alone"), 0.06)
+    assert made.take(0.06) == []
+    made.over(first, 0.061)
+    assert left(made.take(0.061)) == [("alone",)]
+
+
+def test_two_in_a_crowd_leave_at_once():
+    made, _ = crowded()
+    made.admit(item("alone"), 0.06)
+    made.admit(item("company"), 0.06)
+    assert left(made.take(0.06)) == [("alone", "company")]
+
+
+def test_task_that_is_alone_waits_no_longer_than_its_window_bound():
+    made, _ = crowded()
+    made.admit(item("alone"), 0.06)
+    assert made.take(0.06) == []
+    assert left(made.take(0.06 + BOUNDS["research"].window)) == [("alone",)]
+
+
 def test_hold_bound_sends_it_to_a_busy_target_all_the_same():
     made, _ = busy()
     made.admit(item(1), 1.0)

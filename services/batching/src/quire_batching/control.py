@@ -1,6 +1,6 @@
 """The control law of the windows: how long a target's tasks wait for company, and how large a batch may become.
 
-Three parts, each with its source:
+Four parts, each with its source:
 
 1. Self-clocking (Nagle, RFC 896; group commit): an idle target gets its batch at once, and while its places are taken
    tasks gather. `queues` does that; it needs no figure at all.
@@ -8,9 +8,15 @@ Three parts, each with its source:
    wider window means fewer batches, less utilisation and a shorter queue, and one more window to wait. The window is
    the one of `GRID` for which the 99th percentile is least: window + service + wait, the wait of a single server with
    random arrivals and steady service in heavy traffic (Kingman 1961), mean utilisation x service / (2 (1 -
-   utilisation)) and exponential tail. While each task alone would keep the target busy less than `BUSY` of the time the
-   window is 0; so it is for a group whose company is not expected within the bound of its class (Little's law).
-3. The size. Additive increase, multiplicative decrease of the estimated seconds in a batch against the time that one
+   utilisation)) and exponential tail. The window is 0 while each task alone would keep the target busy less than `BUSY`
+   of the time and the house is busy less than that; so it is for a group whose company is not expected within the bound
+   of its class (Little's law).
+3. The house. A batch costs all services together as much as some tasks do, wherever it runs, and who shares a
+   processor with the batcher waits for it. So to the 99th percentile comes that of the way through the house, a server
+   of random arrivals (M/M/1): `HOPS` hops / (1 - utilisation), where utilisation is what `house` saw of late and
+   changes by what more or fewer batches cost. It is certainty equivalence: model and measurement meet at the window
+   that is in force, so that an error of the model only shifts the way there (Astrom and Wittenmark 1995).
+4. The size. Additive increase, multiplicative decrease of the estimated seconds in a batch against the time that one
    may take (Clipper: Crankshaw et al., NSDI 2017): it shrinks when a backend slows down or fails, and grows again while
    full batches come back in time.
 """
@@ -22,12 +28,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from quire_batching.house import BATCH_TASKS, HOP_SECONDS, HOPS
 from quire_batching.measures import Service
 
-GRID: Final = (0.0, 0.002, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.075, 0.1, 0.2, 0.5)
+GRID: Final = (
+    *(0.0, 0.002, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.025, 0.03, 0.04, 0.05, 0.06, 0.075),
+    *(0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
+)
 BUSY: Final = 0.3
 _FULL: Final = 0.95
 """Utilisation above which a queue is taken to grow without end."""
+
+_TAIL: Final = 2.0
+"""The 99th percentile of many hops together by their mean."""
 
 _GROW: Final = 0.1
 _SHRINK: Final = 0.9
@@ -36,21 +49,51 @@ _SMALLEST: Final = 0.05
 _LARGEST: Final = 16.0
 
 
-def window_for(rates: Sequence[float], service: Service, seconds_per_task: float, longest: float) -> float:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """How busy the house is (see `House`), and how many batches a second of this target are part of that."""
+
+    utilisation: float = 0.0
+    capacity: float = math.inf
+    batches: float = 0.0
+
+    def journey(self, batches: float) -> float:
+        """The 99th percentile of a task's way through the house with so many batches a second instead."""
+        utilisation = max(0.0, self.utilisation + BATCH_TASKS * (batches - self.batches) / self.capacity)
+        if utilisation >= _FULL:
+            return 1e3 * utilisation
+        return _TAIL * HOPS * HOP_SECONDS / (1 - utilisation)
+
+
+QUIET: Final = Surroundings()
+
+
+def window_for(
+    rates: Sequence[float], service: Service, seconds_per_task: float, longest: float, house: Surroundings = QUIET
+) -> float:
     """The window, at most `longest` seconds, for groups of these companions a second at a target like this."""
     overhead, total = service.overhead, sum(rates)
-    if total * overhead < BUSY:
+    if total * overhead < BUSY and house.utilisation < BUSY:
         return 0.0
-    return min(
-        (min(step, longest) for step in GRID),
-        key=lambda window: _percentile(window, rates, overhead, service.slope * seconds_per_task),
-    ) * (1.0 - service.errors)
+
+    def time(window: float) -> float:
+        at_target = _percentile(window, rates, overhead, service.slope * seconds_per_task)
+        return at_target + house.journey(_batches(window, rates))
+
+    return min((min(step, longest) for step in GRID), key=time) * (1.0 - service.errors)
+
+
+def _batches(window: float, rates: Sequence[float]) -> float:
+    """Batches a second of groups of these rates."""
+    return sum(rate / (1 + rate * window) for rate in rates)
 
 
 def _percentile(window: float, rates: Sequence[float], overhead: float, task_seconds: float) -> float:
     """The 99th percentile of a task's time at this window, with the utilisation's excess where there is no end."""
     total = sum(rates)
-    batches = sum(rate / (1 + rate * window) for rate in rates)
+    if not total:
+        return window
+    batches = _batches(window, rates)
     utilisation = batches * overhead + total * task_seconds
     service = overhead + task_seconds * total / batches
     if utilisation >= _FULL:

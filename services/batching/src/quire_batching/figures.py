@@ -8,6 +8,7 @@ from typing import Any
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+from quire_batching.house import House
 from quire_batching.target_queue import TargetQueue
 from quire_contracts.batch import ExecuteBatch, SimulateBatch
 
@@ -33,8 +34,13 @@ class Figures:
             waited = (now - min(member.queued_at for member in batch.members)).total_seconds()
             self._wait.record(max(0.0, waited), about)
 
-    def watch(self, queues: Mapping[str, TargetQueue[Any]]) -> None:
-        """Show the state of the queues whenever somebody reads."""
+    def watch(self, queues: Mapping[str, TargetQueue[Any]], house: House) -> None:
+        """Show the state of the queues, and how busy the house seems to them, whenever somebody reads."""
+
+        def busy(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(house.utilisation)]
+
+        self._meter.create_observable_gauge("quire.batching.house", [busy], "1", "How busy the services seem to be")
 
         def gauge(name: str, unit: str, words: str, value: Callable[[TargetQueue[Any]], float]) -> None:
             def read(_: CallbackOptions) -> Iterable[Observation]:

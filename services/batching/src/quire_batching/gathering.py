@@ -17,6 +17,7 @@ from quire_batching.assignment import KEPT_SECONDS, Assignment, assignment_id
 from quire_batching.figures import Figures
 from quire_batching.group import Item
 from quire_batching.grouping import form_batch, group_key
+from quire_batching.house import House
 from quire_batching.load import Load, load_of
 from quire_batching.policy import Policy
 from quire_batching.target_queue import Closed, TargetQueue
@@ -83,6 +84,7 @@ class Gathering:
         mixed: bool = False,
     ) -> None:
         self.queues: dict[str, TargetQueue[Waiting]] = {}
+        self.house = House(clock.monotonic())
         self._policy = policy
         self._reserve = reserve
         self._mixed = mixed
@@ -109,7 +111,8 @@ class Gathering:
         target, now = waiting.task.target, self._clock.monotonic()
         queue = self.queues.get(target)
         if queue is None:
-            queue = self.queues[target] = TargetQueue(target, self._policy, now)
+            queue = self.queues[target] = TargetQueue(target, self._policy, now, self.house)
+        self.house.took(now, (self._clock.now() - waiting.delivery.meta.time).total_seconds())
         queue.admit(self._item(waiting, now), now)
         self._used[target] = now
         self._wake.set()

@@ -38,7 +38,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         reserve=timedelta(seconds=settings.deadline_reserve_seconds),
         mixed=settings.mix_classes,
     )
-    figures.watch(gathering.queues)
+    figures.watch(gathering.queues, gathering.house)
     for subject in ENDS:
         await deps.lifetime.enter_async_context(bus.overhear(subject, gathering.heard))
 

@@ -17,9 +17,9 @@ class Settings(ServiceSettings):
     customer_facing_window_seconds: float = Field(
         default=0.02, ge=0, le=60, description="The widest window that is chosen for a class; a lone task has none."
     )
-    production_window_seconds: float = Field(default=0.05, ge=0, le=60)
-    validation_window_seconds: float = Field(default=0.1, ge=0, le=60)
-    research_window_seconds: float = Field(default=0.1, ge=0, le=60)
+    production_window_seconds: float = Field(default=0.1, ge=0, le=60)
+    validation_window_seconds: float = Field(default=0.25, ge=0, le=60)
+    research_window_seconds: float = Field(default=0.25, ge=0, le=60)
     customer_facing_hold_seconds: float = Field(
         default=1.0, ge=0, le=3600, description="How long a task waits for a busy target, then it is sent all the same."
     )

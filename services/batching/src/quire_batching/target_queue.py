@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from quire_batching.control import Size, places_for, window_for
+from quire_batching.control import Size, Surroundings, places_for, window_for
 from quire_batching.group import Group, Item
 from quire_batching.grouping import GroupKey
+from quire_batching.house import House, Pace
 from quire_batching.load import Load, within
 from quire_batching.measures import Company, Service
 from quire_batching.policy import Policy
@@ -29,6 +30,9 @@ _FORGET_SECONDS: Final = 10.0
 _FLIGHT_SECONDS: Final = 10.0
 _FLIGHT_TIMES: Final = 10.0
 """A batch whose end was not heard of holds its place for this many times what it should take."""
+
+_CROWD: Final = 2
+"""Batches under way from which on a task that is alone lets one of them come back first (Nagle), in case of company."""
 
 _ENDLESS: Final = 1 << 62
 
@@ -65,12 +69,14 @@ class TargetQueue(Generic[T]):
     places: batches that may be under way at present.   depth: what waits.   flights: what is under way, by ticket.
     """
 
-    def __init__(self, target: str, policy: Policy, now: float) -> None:
+    def __init__(self, target: str, policy: Policy, now: float, house: House | None = None) -> None:
         self.window = policy.fixed_window or 0.0
         self.depth = Load()
         self.flights: dict[int, Flight] = {}
         self.service = Service()
         self.company = Company(now)
+        self._house = house or House(now)
+        self._batches = Pace(now)
         self._policy = policy
         self._limits = policy.limits_of(target)
         self._places = policy.places_of(target) if policy.fixed_window is None else _ENDLESS
@@ -112,6 +118,8 @@ class TargetQueue(Generic[T]):
         are places.
         """
         self._expire(now)
+        if len(self.flights) < _CROWD:
+            self._wait_no_more(now)
         closed = [self._close(key, reason, now) for key, reason in self._overdue(now)]
         while self._ripe and len(self.flights) < self.places:
             tenant, key = self._next()
@@ -166,11 +174,11 @@ class TargetQueue(Generic[T]):
         bound = self._policy.bounds[key.priority].window
         self._adapt(now)
         expected = known.rate(now, self.company.rate(now) / max(1, len(self._known)))
-        if not self.window or expected * bound < 1:
+        if expected * bound < 1:
             return Group(serial, now, now, now)
-        return Group(
-            serial, now, now + min(self.window, bound), now + min(self._policy.lone_windows * self.window, bound)
-        )
+        answer = self.service.turnaround or bound
+        lone = max(self._policy.lone_windows * self.window, answer)
+        return Group(serial, now, now + min(self.window, bound), now + min(lone, bound))
 
     def _adapt(self, now: float) -> None:
         """Choose the window anew; not more often than its measures can have changed."""
@@ -185,8 +193,10 @@ class TargetQueue(Generic[T]):
         longest = max(bounds.window for bounds in self._policy.bounds.values())
         load = sum((flight.load for flight in self.flights.values()), self.depth)
         self.service.learn(now)
+        self._house.learn(now)
+        house = Surroundings(self._house.utilisation, self._house.capacity, self._batches.rate(now))
         self.places = places_for(self.service, self._places)
-        self.window = window_for(rates, self.service, load.seconds / max(1, load.members), longest)
+        self.window = window_for(rates, self.service, load.seconds / max(1, load.members), longest, house)
 
     def _next(self) -> tuple[str, GroupKey]:
         """The tenant whose turn it is, in the class whose turn it is, and its group that became ripe first."""
@@ -218,6 +228,12 @@ class TargetQueue(Generic[T]):
             elif group.ripe_at <= now:
                 self._alarm(group.lone_at, key, group)
 
+    def _wait_no_more(self, now: float) -> None:
+        """Little is under way: who is alone and waits for an answer, in case company comes before it, may leave."""
+        for key, group in self._groups.items():
+            if not group.ripe and group.ripe_at <= now and not self.window:
+                self._ripen(key, group)
+
     def _must_leave(self, key: GroupKey, group: Group[T], now: float) -> bool:
         return group.hurry <= now or group.opened + self._policy.bounds[key.priority].hold <= now
 
@@ -243,6 +259,8 @@ class TargetQueue(Generic[T]):
         )
 
     def _fly(self, key: GroupKey, load: Load, now: float, *, full: bool) -> int:
+        self._house.sent(now)
+        self._batches.add(now)
         ticket = next(self._serial)
         expected = self.service.overhead + self.service.slope * load.seconds
         self.flights[ticket] = Flight(key, load, full, now, now + max(_FLIGHT_SECONDS, _FLIGHT_TIMES * expected))
