@@ -10,19 +10,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_contracts.value import Fault, inline_blob
-from quire_quantum_gateway.journal import (
+from quire_quantum_gateway.events import (
+    Abandoned,
     Accepted,
-    IllegalStep,
+    Adopted,
+    Called,
+    CancelAsked,
+    Doubled,
     Intended,
     Lost,
+    Parked,
     Refused,
     Retrieved,
-    Submission,
-    next_action,
-    request_sha256,
-    token_of,
-    transition,
+    TakenOver,
+    Uncalled,
 )
+from quire_quantum_gateway.journal import IllegalStep, Submission, transition
+from quire_quantum_gateway.tokens import batch_of, request_sha256, token_of
 from quire_testing.executor_suite import TURN_MEASURED
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -45,7 +49,6 @@ def test_the_whole_way():
     done = follow(INTENDED, Accepted(1, "job-7"), Retrieved(1, ANSWER))
     assert (done.state, done.epoch, done.provider_job_id, done.answer) == ("retrieved", 1, "job-7", ANSWER)
     assert [step.state for step in done.steps] == ["intent", "submitted", "retrieved"]
-    assert next_action(done) == "answer"
 
 
 def test_a_run_that_died_is_taken_over_and_the_history_says_so():
@@ -83,34 +86,93 @@ def test_a_batch_id_belongs_to_one_request():
         transition(follow(INTENDED), Intended("b1", "qiskit:aer", "1" * 64), NOW)
 
 
-@pytest.mark.parametrize(
-    ("events", "action"),
-    [
-        ((), "begin"),
-        ((INTENDED,), "begin"),
-        ((INTENDED, Accepted(1, "x")), "begin"),
-        ((INTENDED, Lost(1, "KeyError")), "begin"),
-        ((INTENDED, Refused(1, fault("transient"))), "begin"),
-        ((INTENDED, Refused(1, fault("invalid"))), "fail"),
-        ((INTENDED, Accepted(1, "x"), Refused(1, fault("offline"))), "fail"),
-        ((INTENDED, Accepted(1, "x"), Retrieved(1, ANSWER)), "answer"),
-    ],
-)
-def test_what_is_done_with_a_batch_that_arrives(events, action):
-    assert next_action(follow(*events)) == action
-
-
 def test_a_lost_job_is_unknown_never_failed():
     lost = follow(INTENDED, Accepted(1, "x"), Lost(1, "TimeoutError"))
     assert (lost.state, lost.fault) == ("unknown", None)
 
 
+def test_a_paid_call_is_announced_and_then_the_whole_way():
+    done = follow(INTENDED, Called(1, reserved_usd=3.5), Accepted(1, "job-7"), Retrieved(1, ANSWER))
+    assert [step.state for step in done.steps] == ["intent", "calling", "submitted", "retrieved"]
+    assert (done.calls, done.first_call_at, done.called_at, done.reserved_usd) == (1, NOW, NOW, 3.5)
+
+
+def test_a_call_that_was_announced_and_not_made_leaves_nothing():
+    back = follow(INTENDED, Called(1), Uncalled(1))
+    assert (back.state, back.calls, back.first_call_at, back.doubt) == ("intent", 0, None, False)
+    in_doubt = follow(INTENDED, Called(1), Lost(1, "cut"), Called(1), Uncalled(1))
+    assert (in_doubt.state, in_doubt.calls, in_doubt.doubt) == ("unknown", 1, True)
+
+
+def test_a_refusal_in_doubt_is_kept_and_is_no_failure():
+    refused = follow(INTENDED, Called(1), Lost(1, "cut"), Called(1), Refused(1, fault("offline")))
+    assert (refused.state, refused.refusal, refused.fault) == ("unknown", fault("offline"), None)
+    proven = transition(refused, Refused(1, fault("offline"), cleared=True), NOW)
+    assert (proven.state, proven.fault, proven.doubt) == ("failed", fault("offline"), False)
+
+
+def test_a_call_that_is_taken_over_is_in_doubt_and_its_late_answer_a_fact():
+    unknown = follow(INTENDED, Called(1), TakenOver())
+    assert (unknown.state, unknown.epoch, unknown.doubt) == ("unknown", 2, True)
+    with pytest.raises(IllegalStep):
+        transition(unknown, Accepted(1, "late"), NOW)
+    found = transition(unknown, Adopted("late", "a late answer"), NOW)
+    assert (found.state, found.provider_job_id, found.doubt, found.steps[-1].note) == (
+        "submitted",
+        "late",
+        False,
+        "a late answer",
+    )
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        (Called(1),),
+        (Called(1), Lost(1, "cut")),
+        (Called(1), Accepted(1, "job")),
+        (Called(1), Accepted(1, "job"), Refused(1, fault("transient"))),
+        (Called(1), Lost(1, "cut"), Parked(1, fault("unknown"))),
+    ],
+)
+def test_what_may_be_at_a_provider_does_not_begin_again(before):
+    with pytest.raises(IllegalStep):
+        transition(follow(INTENDED, *before), INTENDED, NOW)
+
+
+def test_a_job_that_the_provider_had_is_never_asked_for_again():
+    gone = follow(INTENDED, Called(1), Accepted(1, "job"), Lost(1, "no such job"))
+    with pytest.raises(IllegalStep, match="never asked for again"):
+        transition(gone, Called(1, cleared=True), NOW)
+
+
+def test_a_parked_submission_is_an_operators():
+    parked = follow(INTENDED, Called(1), Lost(1, "cut"), Parked(1, fault("unknown")))
+    for event in (Called(1), Intended("b1", "qiskit:aer", "0" * 64), TakenOver(), CancelAsked(), Retrieved(1, ANSWER)):
+        with pytest.raises(IllegalStep):
+            transition(parked, event, NOW)
+    assert transition(parked, Adopted("job-9", "by ann"), NOW).state == "submitted"
+    abandoned = transition(parked, Abandoned(fault("unknown"), "by ann"), NOW)
+    assert (abandoned.state, abandoned.steps[-1].note) == ("abandoned", "by ann")
+
+
+def test_a_job_too_many_is_remembered_once():
+    doubled = follow(INTENDED, Called(1), Accepted(1, "a"), Doubled("b"), Doubled("c"), Doubled("b"))
+    assert (doubled.state, doubled.provider_job_id, doubled.duplicates) == ("submitted", "a", ("c", "b"))
+
+
+EPOCHS = st.integers(1, 4)
 EVENTS = st.one_of(
-    st.just(INTENDED),
-    st.builds(Accepted, st.integers(1, 4), st.just("job")),
-    st.builds(Retrieved, st.integers(1, 4), st.just(ANSWER)),
-    st.builds(Refused, st.integers(1, 4), st.just(fault())),
-    st.builds(Lost, st.integers(1, 4), st.just("?")),
+    st.sampled_from(
+        [INTENDED, TakenOver(), Adopted("found", "?"), Abandoned(fault(), "?"), CancelAsked(), Doubled("d")]
+    ),
+    st.builds(Called, EPOCHS, st.just(1.0), st.booleans()),
+    st.builds(Uncalled, EPOCHS),
+    st.builds(Accepted, EPOCHS, st.just("job")),
+    st.builds(Retrieved, EPOCHS, st.just(ANSWER)),
+    st.builds(Refused, EPOCHS, st.just(fault()), st.booleans()),
+    st.builds(Lost, EPOCHS, st.just("?")),
+    st.builds(Parked, EPOCHS, st.just(fault())),
 )
 
 
@@ -126,7 +188,9 @@ def test_whatever_happens_history_only_grows_and_epochs_never_fall(events):
         assert len(following.steps) <= 32
         assert following.steps[-1].state == following.state
         assert (following.answer is not None) == (following.state == "retrieved")
-        assert (following.fault is not None) == (following.state == "failed")
+        assert (following.fault is not None) == (following.state in ("failed", "parked", "abandoned"))
+        assert (following.called_at is not None) == (following.first_call_at is not None) == (following.calls > 0)
+        assert not following.doubt or following.state in ("calling", "unknown", "parked", "abandoned")
         assert msgspec.json.decode(msgspec.json.encode(following), type=Submission) == following
         current = following
 
@@ -140,8 +204,22 @@ def test_the_request_is_what_runs_and_not_who_asks_or_when(make):
     assert request_sha256(batch) != request_sha256(msgspec.structs.replace(batch, target="braket:local"))
 
 
-def test_a_token_names_one_request_of_one_batch():
-    assert token_of("b1", "0" * 64) == token_of("b1", "0" * 64)
-    assert len({token_of("b1", "0" * 64), token_of("b2", "0" * 64), token_of("b1", "1" * 64)}) == 3
-    assert set(token_of("b1", "0" * 64)) <= set("abcdefghijklmnopqrstuvwxyz234567")
-    assert len(token_of("b1", "0" * 64)) == 52
+BATCH = "0190a5b4-6c1e-7000-8000-0123456789ab"
+
+
+def test_a_token_names_one_request_of_one_batch_and_tells_which():
+    token = token_of(BATCH, "0" * 64)
+    assert token == token_of(BATCH, "0" * 64)
+    assert len({token, token_of("b2", "0" * 64), token_of(BATCH, "1" * 64)}) == 3
+    assert len(token) == 52
+    assert set(token) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    assert batch_of(token) == BATCH
+
+
+@pytest.mark.parametrize("batch_id", ["A" * 8, "under_score", "x" * 37, "x" * 64])
+def test_a_token_of_an_id_that_cannot_stand_in_it_is_a_digest(batch_id):
+    token = token_of(batch_id, "0" * 64)
+    assert len(token) == 52
+    assert set(token) <= set("abcdefghijklmnopqrstuvwxyz234567")
+    assert batch_of(token) is None
+    assert token != token_of(batch_id.lower() + "y", "0" * 64)

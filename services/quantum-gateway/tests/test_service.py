@@ -15,7 +15,6 @@ import pytest_asyncio
 from opentelemetry.metrics import NoOpMeter
 
 from quire_bus.envelope import Outgoing
-from quire_bus.errors import Conflict
 from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, ExecuteBatch
 from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix, inline_blob
@@ -28,6 +27,7 @@ from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import expectation, group, normalise
 from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.__main__ import SERVICE
+from quire_quantum_gateway.events import Accepted
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.handlers import router
 from quire_quantum_gateway.journal import KIND, Submission
@@ -35,7 +35,7 @@ from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import Quote
 from quire_quantum_gateway.settings import Settings
-from quire_quantum_gateway.submissions import Submissions
+from quire_quantum_gateway.submissions import Submissions, Superseded
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
 from quire_service import hosted
@@ -188,7 +188,7 @@ async def test_a_gateway_that_died_is_replaced_and_the_journal_shows_it(desk, bu
     log = await probe("quire.evt.>")
     batch = make.batch(FLIP, [make.slice("a", np.zeros((1, 0)))])
     journal = Submissions(bus.records(KIND, Submission), bus.blobs, SystemClock())
-    await journal.accepted(await journal.open(batch), "local-gone")
+    await journal.happened(await journal.open(batch), Accepted(1, "local-gone"))
     await desk.start()
     await bus.publisher.publish(ExecuteBatch(batch=batch))
     (executed,) = await log.wait(BatchExecuted)
@@ -207,10 +207,9 @@ async def test_a_gateway_that_was_given_up_cannot_write_into_its_successors_run(
     journal = Submissions(bus.records(KIND, Submission), bus.blobs, SystemClock())
     given_up = await journal.open(batch)
     successor = await journal.open(batch)
-    with pytest.raises(Conflict):
-        await journal.accepted(given_up, "local-late")
-    await journal.ended_badly(given_up, Permanent("late", "too late"))
-    await journal.accepted(successor, "local-mine")
+    with pytest.raises(Superseded):
+        await journal.happened(given_up, Accepted(given_up.epoch, "local-late"))
+    await journal.happened(successor, Accepted(successor.epoch, "local-mine"))
     stored = await journal_of(bus)
     assert (stored.epoch, stored.state, stored.provider_job_id) == (2, "submitted", "local-mine")
 

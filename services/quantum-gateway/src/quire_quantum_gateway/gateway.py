@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted
 from quire_plane import Lanes, Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
+from quire_quantum_gateway.events import Accepted, Lost, Refused
 from quire_quantum_gateway.submissions import Submissions, Ticket
-from quire_resilience.errors import Transient
+from quire_resilience.errors import QuireError, Transient
 
 if TYPE_CHECKING:
     from quire_bus.envelope import Meta
@@ -44,9 +47,9 @@ class Gateway:
                 perform = partial(self._perform, batch, ticket, identity)
                 executed = await self.plane.run(batch, cause, perform, identity)
             except Exception as error:
-                await self.journal.ended_badly(ticket, error)
+                await self._ended_badly(ticket, error)
                 raise
-            await self.journal.retrieved(ticket, executed)
+            await self.journal.store(ticket, executed)
             return executed
 
     async def _identity(self, target: str) -> str | None:
@@ -63,8 +66,19 @@ class Gateway:
         provider, backend = find(self.catalog, batch.target)
         token = ticket.submission.token
         job_id, waited = await self.lanes.run(batch.target, partial(provider.submit, backend, work, token))
-        await self.journal.accepted(ticket, job_id)
+        await self.journal.happened(ticket, Accepted(ticket.epoch, job_id))
         outcome, waited_again = await self.lanes.run(batch.target, partial(provider.retrieve, backend, work, job_id))
         if provider.identity(backend) != identity:
             raise Transient("the backend was calibrated while the batch ran", code="calibrated-meanwhile")
         return with_wait(outcome, waited + waited_again)
+
+    async def _ended_badly(self, ticket: Ticket, error: Exception) -> None:
+        """Write what an error means: a failure where its class is known, else that nobody knows.
+
+        Never raises: a journal that cannot be written must not hide why the run ended. The next gateway then finds the
+        step before, which is true as well.
+        """
+        known = isinstance(error, QuireError)
+        event = Refused(ticket.epoch, fault_of(error)) if known else Lost(ticket.epoch, type(error).__name__)
+        with suppress(QuireError):
+            await self.journal.happened(ticket, event)

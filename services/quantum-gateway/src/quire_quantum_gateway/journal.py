@@ -2,42 +2,61 @@
 
 ::
 
-    (nothing) --Intended--> intent --Accepted--> submitted --Retrieved--> retrieved
-                              |                     |
-                              |---- Refused --------|--> failed      the provider does not have it, or it ended badly
-                              |---- Lost -----------'--> unknown     nobody can say; never read as failed
-                              '---- Retrieved ---------> retrieved   all of it was known from earlier runs
-    intent, submitted, unknown, failed --Intended (next epoch)--> intent    taken over, or tried again
+    (nothing) --Intended--> intent --Called--> calling --Accepted--> submitted --Retrieved--> retrieved
+                              ^                  | |                     |
+                              '---- Uncalled ----' |---- Refused --------'--> failed    not there, or it failed there
+                                                   '---- Lost, TakenOver ---> unknown   never read as failed
+    unknown --Called--> calling                 by the rule of the provider's identity: see `recovery`
+    unknown --Adopted--> submitted              its job was found
+    unknown --Refused(cleared)--> failed        it was proven not to be there
+    unknown --Parked--> parked                  nobody will ever know: an operator adopts or abandons it
+    calling, parked --Adopted--> submitted      a late answer, the reconciler or an operator knows the job
+    parked --Abandoned--> abandoned
 
-Laws: no provider call without a stored intent; the provider's job id is stored before the job is waited for; an answer
-is stored before it is said. Every write is a compare-and-swap, and a step of an older epoch is refused, so that a
-gateway that was given up cannot write into the run of the one that took over.
+Laws: no provider call without a stored `calling`, which is written immediately before the call and by compare-and-swap,
+so that it is also the proof that nobody took over; the provider's job id is stored before the job is waited for; an
+answer is stored before it is said; what may be at the provider is never failed and never called again without proof.
+A step of an older epoch is refused, so that a gateway that was given up cannot write into the run of its successor.
+Jobs that cost nothing and die with their process (identity `forgetful`) go from intent to submitted, and begin again.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
 from quire_contracts.value import BlobRef, Fault, Key, Target, Value
-
-if TYPE_CHECKING:
-    from quire_contracts.batch import Batch
+from quire_quantum_gateway.events import (
+    FACTS,
+    Abandoned,
+    Accepted,
+    Adopted,
+    Called,
+    CancelAsked,
+    Doubled,
+    Event,
+    Intended,
+    Lost,
+    Parked,
+    Refused,
+    Retrieved,
+    TakenOver,
+    Uncalled,
+)
+from quire_quantum_gateway.tokens import token_of
 
 KIND: Final = "submission"
 """The kind of record that the journal is made of; its id is the batch's."""
 
 _STEPS_KEPT: Final = 32
-_TOKEN_CHARACTERS: Final = 52
 
-State = Literal["intent", "submitted", "retrieved", "failed", "unknown"]
-Action = Literal["begin", "answer", "fail"]
-"""What to do with a batch that arrives: submit it, say its stored answer again, or say its stored failure again."""
+_DUPLICATES_KEPT: Final = 16
+
+change = msgspec.structs.replace
+
+State = Literal["intent", "calling", "submitted", "retrieved", "failed", "unknown", "parked", "abandoned"]
 
 
 class IllegalStep(ValueError):
@@ -58,7 +77,14 @@ class Submission(Value, frozen=True):
 
     token: identifies it at the provider; equal for equal requests of one batch.
     epoch: counts the gateways that have taken it on; steps of earlier ones are refused.
-    answer: the stored BatchExecuted, once retrieved; fault: why it failed, while it is failed.
+    answer: the stored BatchExecuted, once retrieved.
+    fault: why it failed, was parked or abandoned; what is said again to whoever asks.
+    first_call_at, called_at: before the first and before the newest call; None while certainly none was made.
+    doubt: the outcome of an earlier call is unknown, so that a refusal of a later one proves nothing.
+    refusal: the newest refusal while there is doubt.
+    calls: that may have been made.   recalls: calls after a search had proven that nothing was there.
+    reserved_usd: what the work costs at most.   deadline_at: after it nobody wants the answer.
+    duplicates: jobs at the provider that were one too many.
     """
 
     batch_id: Key
@@ -71,121 +97,142 @@ class Submission(Value, frozen=True):
     provider_job_id: str = ""
     answer: BlobRef | None = None
     fault: Fault | None = None
+    first_call_at: datetime | None = None
+    called_at: datetime | None = None
+    doubt: bool = False
+    refusal: Fault | None = None
+    calls: int = 0
+    recalls: int = 0
+    reserved_usd: float = 0.0
+    deadline_at: datetime | None = None
+    cancel_asked: bool = False
+    duplicates: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Intended:
-    """A gateway is about to call the provider."""
-
-    batch_id: str
-    target: str
-    request_sha256: str
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Accepted:
-    """The provider has the work under this id."""
-
-    epoch: int
-    provider_job_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """The answer is stored."""
-
-    epoch: int
-    answer: BlobRef
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """The provider refused the work, or ran it and it failed."""
-
-    epoch: int
-    fault: Fault
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """Nobody can say whether the provider has the work."""
-
-    epoch: int
-    note: str
-
-
-Event = Intended | Accepted | Retrieved | Refused | Lost
-
-_ALLOWED: Final[dict[type, tuple[frozenset[str | None], State]]] = {
-    Intended: (frozenset({None, "intent", "submitted", "unknown", "failed"}), "intent"),
-    Accepted: (frozenset({"intent", "unknown"}), "submitted"),
-    Retrieved: (frozenset({"intent", "submitted"}), "retrieved"),
-    Refused: (frozenset({"intent", "submitted"}), "failed"),
-    Lost: (frozenset({"intent", "submitted"}), "unknown"),
+_OPEN: Final = frozenset({"intent", "calling", "submitted", "unknown"})
+_ALLOWED: Final[dict[type, frozenset[str | None]]] = {
+    Intended: frozenset({None, "intent", "submitted", "unknown", "failed"}),
+    TakenOver: _OPEN,
+    Called: frozenset({"intent", "unknown"}),
+    Uncalled: frozenset({"calling"}),
+    Accepted: frozenset({"intent", "calling"}),
+    Adopted: frozenset({"calling", "unknown", "parked"}),
+    Retrieved: frozenset({"intent", "submitted"}),
+    Refused: frozenset({"intent", "calling", "submitted", "unknown"}),
+    Lost: frozenset({"intent", "calling", "submitted"}),
+    Parked: frozenset({"unknown"}),
+    Abandoned: frozenset({"parked"}),
+    CancelAsked: _OPEN,
+    Doubled: frozenset({"calling", "submitted", "unknown", "parked", "retrieved", "failed", "abandoned"}),
 }
-"""For each event the states it may meet, and the one it leads to."""
+"""For each event the states that it may meet."""
 
 
 def transition(current: Submission | None, event: Event, now: datetime) -> Submission:
     """The submission after an event.
 
     Raises:
-        IllegalStep: the state does not allow the event, the event is of another epoch, or the batch's id was used for
-            another request.
+        IllegalStep: the state does not allow the event, the event is of another epoch, the batch's id was used for
+            another request, or what may be at the provider would be forgotten.
     """
-    states, state = _ALLOWED[type(event)]
     found = current.state if current is not None else None
-    if found not in states:
+    if found not in _ALLOWED[type(event)]:
         raise IllegalStep(f"{type(event).__name__} does not follow {found}")
     if isinstance(event, Intended):
         return _intended(current, event, now)
-    if current is None or event.epoch != current.epoch:
+    if current is None or (not isinstance(event, FACTS) and event.epoch != current.epoch):
         raise IllegalStep(f"{type(event).__name__} is not of the current epoch")
-    step = Step(state=state, epoch=current.epoch, at=now, note=event.note if isinstance(event, Lost) else "")
-    return msgspec.structs.replace(
+    following, note = _ended(current, event) or _went_on(current, event, now)
+    step = Step(state=following.state, epoch=following.epoch, at=now, note=note)
+    return change(following, steps=(*current.steps, step)[-_STEPS_KEPT:])
+
+
+Following = tuple[Submission, str]
+"""A submission after an event, without its history, and the note for the history."""
+
+
+def _ended(current: Submission, event: Event) -> Following | None:
+    """After the events that say how it ended, for now or for good; None for others."""
+    match event:
+        case Retrieved(answer=answer):
+            return change(current, state="retrieved", answer=answer), ""
+        case Refused():
+            return _refused(current, event)
+        case Lost(note=note):
+            return change(current, state="unknown", doubt=current.calls > 0), note
+        case Parked(fault=fault):
+            return change(current, state="parked", fault=fault), fault.code
+        case Abandoned(fault=fault, note=note):
+            return change(current, state="abandoned", fault=fault), note
+    return None
+
+
+def _went_on(current: Submission, event: Event, now: datetime) -> Following:
+    match event:
+        case TakenOver():
+            return _taken_over(current)
+        case Called(cleared=cleared):
+            return _called(current, event, now), "again, for nothing was there" if cleared else ""
+        case Uncalled():
+            return _uncalled(current), "not called after all"
+        case Accepted(provider_job_id=job_id):
+            return _submitted(current, job_id), ""
+        case Adopted(provider_job_id=job_id, note=note):
+            return _submitted(current, job_id), note
+        case CancelAsked(note=note):
+            return change(current, cancel_asked=True), note
+        case Doubled(provider_job_id=job_id):
+            others = tuple(each for each in current.duplicates if each != job_id)
+            return change(current, duplicates=(*others, job_id)[-_DUPLICATES_KEPT:]), f"one too many: {job_id}"
+    raise IllegalStep(f"{type(event).__name__} is no step")
+
+
+def _taken_over(current: Submission) -> Following:
+    note = f"taken over from {current.state}"
+    if current.state != "calling":
+        return change(current, epoch=current.epoch + 1), note
+    return change(current, epoch=current.epoch + 1, state="unknown", doubt=True), note
+
+
+def _called(current: Submission, event: Called, now: datetime) -> Submission:
+    if current.doubt and current.provider_job_id:
+        raise IllegalStep("a job that the provider had is never asked for again")
+    return change(
         current,
-        state=state,
-        steps=(*current.steps, step)[-_STEPS_KEPT:],
-        provider_job_id=event.provider_job_id if isinstance(event, Accepted) else current.provider_job_id,
-        answer=event.answer if isinstance(event, Retrieved) else None,
-        fault=event.fault if isinstance(event, Refused) else None,
+        state="calling",
+        first_call_at=current.first_call_at or now,
+        called_at=now,
+        calls=current.calls + 1,
+        doubt=current.doubt and not event.cleared,
+        recalls=current.recalls + event.cleared,
+        reserved_usd=max(current.reserved_usd, event.reserved_usd),
     )
 
 
-def next_action(current: Submission | None) -> Action:
-    """What a gateway does with a batch whose journal reads so, where running a lost job again is free.
-
-    A provider that remembers its jobs is asked for them first; such a provider needs another rule than this one.
-    """
-    if current is None or current.state in ("intent", "submitted", "unknown"):
-        return "begin"
-    if current.state == "retrieved":
-        return "answer"
-    return "begin" if current.fault is not None and current.fault.kind == "transient" else "fail"
+def _uncalled(current: Submission) -> Submission:
+    """Back to before `Called`. What a search had cleared stays cleared: nothing was called since."""
+    calls = current.calls - 1
+    before = change(current, state="unknown" if current.doubt else "intent", calls=calls)
+    return before if calls else change(before, first_call_at=None, called_at=None)
 
 
-def request_sha256(batch: Batch) -> str:
-    """Digest of what is asked of the provider: what runs and with which numbers, not who asks or when."""
-    asked = (
-        batch.target,
-        batch.structure.sha256,
-        batch.observables.sha256 if batch.observables else None,
-        batch.shots,
-        [(member.task_id, member.attempt, member.first, member.seed, member.parameters) for member in batch.members],
-    )
-    return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
+def _submitted(current: Submission, job_id: str) -> Submission:
+    return change(current, state="submitted", provider_job_id=job_id, doubt=False, refusal=None, fault=None)
 
 
-def token_of(batch_id: str, request: str) -> str:
-    """The submission's name at the provider: 52 characters of base 32, fit for a client token or a tag."""
-    digest = hashlib.blake2s(f"{batch_id}|{request}".encode()).digest()
-    return base64.b32encode(digest).decode().lower().rstrip("=")[:_TOKEN_CHARACTERS]
+def _refused(current: Submission, event: Refused) -> tuple[Submission, str]:
+    """A refusal ends the submission, unless an earlier call may have left something at the provider."""
+    if current.state in ("calling", "unknown") and current.doubt and not event.cleared:
+        return change(current, state="unknown", refusal=event.fault), f"refused: {event.fault.code}"
+    failed = change(current, state="failed", fault=event.fault, doubt=False, refusal=None)
+    return failed, event.fault.code
 
 
 def _intended(current: Submission | None, event: Intended, now: datetime) -> Submission:
     if current is not None and current.request_sha256 != event.request_sha256:
         raise IllegalStep("the batch's id was used for another request")
+    if current is not None and current.calls and (current.state != "failed" or current.provider_job_id):
+        raise IllegalStep("what may be at a provider does not begin again")
     epoch = current.epoch + 1 if current is not None else 1
     note = event.note or (f"taken over from {current.state}" if current is not None else "")
     earlier = current.steps if current is not None else ()
@@ -197,4 +244,6 @@ def _intended(current: Submission | None, event: Intended, now: datetime) -> Sub
         epoch=epoch,
         state="intent",
         steps=(*earlier, Step(state="intent", epoch=epoch, at=now, note=note))[-_STEPS_KEPT:],
+        deadline_at=event.deadline_at,
+        duplicates=current.duplicates if current is not None else (),
     )
