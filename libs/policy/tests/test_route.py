@@ -203,7 +203,7 @@ def test_relief_stays_inside_what_the_job_allows(
         (MAIN, {"simulation": Load(wait_seconds=40)}, "simulation", None, 5.0),
         (with_(priority="production"), {"simulation": Load(wait_seconds=40)}, "simulation", None, 0.0),
         (with_(min_shots=20), {"simulation": Load(wait_seconds=40)}, "simulation", 20, 0.0),
-        (MAIN, {"simulation": Load(wait_seconds=70)}, "qiskit:aer", None, 0.0),
+        (MAIN, {"simulation": Load(wait_seconds=4000)}, "simulation", None, 5.0),
         (MAIN, {"simulation": Load(error_rate=0.6)}, "qiskit:aer", None, 0.0),
         (with_(seeded=True), {"simulation": Load(wait_seconds=70, error_rate=1)}, "simulation", None, 5.0),
         (QPU, {"qiskit:fake_lima": Load(wait_seconds=6)}, "simulation", None, 0.0),

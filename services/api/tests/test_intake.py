@@ -62,7 +62,10 @@ async def test_research_is_asked_to_come_again_and_told_why_and_when(house, load
     [
         ({}, {}, 202),
         (behind(890.0), {}, 202),
-        (behind(1000.0, "simulation"), {}, 202),
+        (behind(1000.0, "simulation"), {}, 429),
+        (behind(1000.0, "qiskit:aer"), {}, 202),
+        (behind(1000.0, "qiskit:aer"), {"targets": ["qiskit:aer", "simulation"]}, 202),
+        (behind(1000.0, "qiskit:aer"), {"targets": ["qiskit:aer", "simulation"], "seed": 5}, 429),
         (behind(1000.0, "simulation"), {"seed": 5}, 429),
         (behind(1000.0, "simulation"), {"targets": ["simulation"]}, 429),
         (behind(1000.0, "simulation"), {"targets": ["simulation"], "priority": "validation"}, 202),
