@@ -35,6 +35,7 @@ from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import Quote
 from quire_quantum_gateway.settings import Settings
+from quire_quantum_gateway.sites import Site
 from quire_quantum_gateway.submissions import Submissions, Superseded
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
@@ -62,6 +63,9 @@ class FakeProvider:
 
     def capabilities(self, backend):
         return Capabilities(target=f"qiskit:{backend}", max_qubits=12, exact=True)
+
+    def site(self, backend):
+        return Site(self.name, "local", "local", backend)
 
     def identity_mode(self, backend):
         return "forgetful"

@@ -123,7 +123,7 @@ def price(device: Device, tasks: int, shots: int, task_usd: float, seconds: floa
             can say better.
     """
     if device.unit == "shot":
-        return tasks * task_usd + shots * device.price
+        return (0.0 if device.simulator else tasks * task_usd) + shots * device.price
     if device.unit not in _MINUTES:
         return tasks * device.price
     minutes = float(tasks) if seconds is None else max(seconds, tasks * _LEAST_SECONDS) / 60

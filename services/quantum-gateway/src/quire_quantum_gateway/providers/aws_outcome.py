@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from quire_contracts.value import Execution
@@ -63,7 +64,7 @@ def _execution(ran: Ran, work: Work, backend: str, region: str, task_usd: float)
         circuit_sha256=work.structure.sha256,
         shots=work.shots,
         parameter_sets=work.rows,
-        started_at=started,
+        started_at=started.astimezone(UTC),
         queue_seconds=max(0.0, took - (seconds or 0.0)),
         compile_seconds=0.0,
         execute_seconds=seconds or 0.0,

@@ -27,6 +27,7 @@ from quire_quantum_gateway.providers.aws_service import AwsService, AwsSettings
 from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.providers.faults import Ambiguous, Classified, classified_of, classify_outcome, raised_for
 from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Unfetched
+from quire_quantum_gateway.sites import Site
 from quire_resilience.errors import Permanent, QuireError, Transient
 
 if TYPE_CHECKING:
@@ -74,6 +75,10 @@ class AwsProvider:
             max_rows=self._settings.tasks * (device.sets.executables if device.sets is not None else 1),
             mid_circuit=False,
         )
+
+    def site(self, backend: str) -> Site:
+        """See `Provider.site`; an account without a number here is the one that the credentials belong to."""
+        return Site("aws", self._settings.account or "default", self._service.region_of(self._arn(backend)), backend)
 
     def identity_mode(self, backend: str) -> IdentityMode:  # noqa: ARG002 - the same for all
         """By token."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -136,7 +137,7 @@ def _job(token: str, by_part: Mapping[str, Mapping[str, Any]], backends: Mapping
     parts = sorted(by_part, key=lambda part: int(part.partition("/")[0]))
     tasks = [by_part[part] for part in parts]
     count = int(parts[0].partition("/")[2])
-    created: datetime = min(each["createdAt"] for each in tasks)
+    created: datetime = min(each["createdAt"] for each in tasks).astimezone(UTC)
     return Found(
         job_id=join_arns([each["quantumTaskArn"] for each in tasks]),
         token=token,

@@ -13,6 +13,7 @@ from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import translated
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
 from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote
+from quire_quantum_gateway.sites import LOCAL, Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +87,10 @@ class LocalProvider:
     def capabilities(self, backend: str) -> Capabilities:
         """See `Provider.capabilities`."""
         return self._simulators.capabilities(backend)
+
+    def site(self, backend: str) -> Site:
+        """This process."""
+        return Site(self.name, LOCAL, LOCAL, backend)
 
     def identity_mode(self, backend: str) -> IdentityMode:  # noqa: ARG002 - the same for all
         """Nothing outlives the process."""

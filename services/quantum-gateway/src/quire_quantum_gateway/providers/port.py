@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, Outcome, Work
     from quire_quantum_gateway.providers.faults import Classified
+    from quire_quantum_gateway.sites import Site
 
 __all__ = [
     "Ambiguous",
@@ -123,6 +124,10 @@ class Provider(Protocol):
         Raises:
             Permanent: kind `invalid` for an unknown backend, `offline` when the provider's SDK is not installed.
         """
+        ...
+
+    def site(self, backend: str) -> Site:
+        """Where a backend's calls go, and on whose account; by configuration, without asking the provider."""
         ...
 
     def identity_mode(self, backend: str) -> IdentityMode:

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from quire_plane.compile_cache import CompileCache, CompileKey
+from quire_quantum.qiskit_home import settle
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import NO_BACKEND, WIDTH, translated
 from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
@@ -104,6 +105,7 @@ class QiskitSimulators:
         Raises:
             Permanent: kind `invalid`, code `unsupported-width`: too many qubits for noise, after routing.
         """
+        settle()
         from quire_quantum_gateway.providers import qiskit_runs  # noqa: PLC0415 - imports the SDK
 
         machine = self._machine(backend)
@@ -141,6 +143,7 @@ class QiskitSimulators:
             raise faults.error_of(faults.fault_of(NO_BACKEND))
         with self._opening:
             if name not in self._machines:
+                settle()
                 with translated(FAULTS):
                     from quire_quantum_gateway.providers.qiskit_machines import open_machine  # noqa: PLC0415 - 2 s
 
