@@ -86,7 +86,7 @@ async def test_what_one_gateway_finds_refuses_the_calls_of_all(gateways):
     await step(one)
     await step(two)
     refusal = two.breakers.refusal(ARIA, "create")
-    assert (refusal.reason, refusal.seconds) == ("failure-rate", 30)
+    assert (refusal.reason, refusal.seconds) == ("target-failing", 30)
     assert not two.is_refused("status")
     assert not two.is_refused(site=FORTE)
 
@@ -152,7 +152,11 @@ async def test_every_transition_is_one_event_and_a_state_in_the_bucket(gateways,
     await step(one, two)
     scope = ARIA.operation_scope("create")
     state = (await bus.bucket(BUCKET, BreakerState).get(breaker_key(scope))).value
-    assert (state.state, state.scope, state.reason) == ("open", scope, "too many of the last calls failed")
+    assert (state.state, state.scope, state.reason) == (
+        "open",
+        scope,
+        "too many of the last calls to the target failed",
+    )
     assert state.until - state.since == timedelta(seconds=30)
     one.answer = two.answer = Probed(ok=True)
     clock.advance(30)

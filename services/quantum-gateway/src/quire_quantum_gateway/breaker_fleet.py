@@ -23,8 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from quire_contracts.breaker import BreakerState, TargetState
 from quire_quantum_gateway.breaker_store import BreakerStore, Event, event_of
-from quire_quantum_gateway.breakers import FAILING, Known, site_in
-from quire_quantum_gateway.providers.error_table import meanings
+from quire_quantum_gateway.breakers import Known, in_words, site_in
 from quire_resilience.breaker import Breaker, Circuit
 from quire_resilience.errors import QuireError
 
@@ -226,13 +225,6 @@ class BreakerFleet:
         """A moment of this process's monotonic clock by the time of day."""
         clock = self.breakers.clock
         return clock.now() + timedelta(seconds=moment - clock.monotonic())
-
-
-def in_words(reason: str) -> str:
-    """A breaker's reason for people."""
-    if reason == FAILING:
-        return "too many of the last calls failed"
-    return meanings()[reason].reason if reason in meanings() else ""
 
 
 def _same(state: TargetState, said: TargetState | None) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
+from quire_quantum_gateway.providers.error_table import meanings
 from quire_resilience.breaker import Breaker, BreakerPolicy, Circuit, worst
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from quire_resilience.backoff import Uniform
     from quire_resilience.clock import Clock
 
-FAILING: Final = "failure-rate"
+FAILING: Final = "target-failing"
 """The reason of a breaker that opened by its window."""
 
 GIVING_WORK: Final = ("create", "run")
@@ -121,3 +122,8 @@ class Breakers:
 def site_in(scope: BreakerScope, sites: Mapping[str, Site]) -> Site | None:
     """A served site whose calls are in a scope; None if none is."""
     return next((site for site in sites.values() if site.is_in(scope)), None)
+
+
+def in_words(reason: str) -> str:
+    """A breaker's reason, for people; empty for none."""
+    return meanings()[reason].reason if reason in meanings() else ""

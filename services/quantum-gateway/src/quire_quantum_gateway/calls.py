@@ -1,0 +1,198 @@
+"""Every call of a provider goes through here: breakers, limits, threads, retries and counts, in this one layer alone.
+
+::
+
+    breaker ──open──> Postponed              an error as the answer is
+       |                                       classed by the adapter's table (`providers.faults`),
+    rate limit ──too far away──> Postponed     counted by the breakers as its class says,
+       |                                       and if that is safe, within tries, time, budget and deadline,
+    a thread of the target's own               an occasion to make the call once more
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from quire_quantum_gateway.limits import PATIENCE_SECONDS, Limits, Postponed
+from quire_quantum_gateway.providers.error_table import meanings
+from quire_quantum_gateway.providers.faults import classified_of
+from quire_resilience.errors import QuireError
+from quire_resilience.retry import RetryBudget, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractAsyncContextManager
+
+    from opentelemetry.metrics import Counter, Meter
+
+    from quire_plane import Lanes
+    from quire_quantum_gateway.breakers import Breakers
+    from quire_quantum_gateway.providers.error_table import Operation
+    from quire_quantum_gateway.providers.faults import Classified
+    from quire_quantum_gateway.sites import Site
+    from quire_resilience.backoff import Uniform
+    from quire_resilience.clock import Clock
+
+T = TypeVar("T")
+
+_WORK: Final = ("create", "run")
+"""Operations that are not questions: they are repeated only where the caller says that it is safe."""
+
+
+class CallCounts:
+    """What the calls of providers came to, for operators."""
+
+    def __init__(self, meter: Meter) -> None:
+        """Count with these instruments from now on."""
+        self.calls: Counter = meter.create_counter("quire.gateway.calls", "{call}", "Calls of providers")
+        self.retries: Counter = meter.create_counter("quire.gateway.retries", "{call}", "Of them, repeated ones")
+        self.errors: Counter = meter.create_counter("quire.gateway.errors", "{error}", "Errors of providers by class")
+        self.unclassified: Counter = meter.create_counter(
+            "quire.gateway.unclassified_errors", "{error}", "Errors that no table knows; each needs its row"
+        )
+        self.postponed: Counter = meter.create_counter("quire.gateway.postponed", "{call}", "Calls that were not made")
+
+
+@dataclass(slots=True, kw_only=True)
+class Calls:
+    """The calls of one gateway. sites: of the targets that are served, by target."""
+
+    sites: Callable[[str], Site]
+    breakers: Breakers
+    limits: Limits
+    lanes: Lanes
+    clock: Clock
+    uniform: Uniform
+    counts: CallCounts
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+    _budgets: dict[tuple[str, str], RetryBudget] = field(default_factory=dict)
+
+    async def call(
+        self,
+        target: str,
+        operation: Operation,
+        call: Callable[[], T],
+        *,
+        deadline: float = math.inf,
+        repeatable: bool | None = None,
+    ) -> tuple[T, float]:
+        """Make a blocking call of a target's provider; its result, and the seconds it waited for a thread.
+
+        deadline: of the clock's `monotonic`; no try begins after it.
+        repeatable: whether the same call may be made again although the provider may have done what it was asked;
+            questions are, giving work is where it carries a token.
+
+        Raises:
+            Postponed: nothing was called; it may be later.
+            Permanent, Transient, Ambiguous, and whatever else the call raises, of its last try.
+        """
+        site = self.sites(target)
+        about = {"quire.provider": site.provider, "quire.operation": operation}
+        again = repeatable if repeatable is not None else operation not in _WORK
+        began, attempt = self.clock.monotonic(), 0
+        dependency = (site.provider, operation)
+        self._budgets[dependency] = self._budgets.get(dependency, RetryBudget()).called()
+        while True:
+            attempt += 1
+            try:
+                await self._turn(target, site, operation, deadline)
+                result = await self.lanes.run(_lane(target, operation), lambda: self._checked(site, operation, call))
+            except Postponed:
+                self.counts.postponed.add(1, about)
+                raise
+            except Exception as error:
+                found = self._heard(site, target, operation, error)
+                pause = self._pause(dependency, found, attempt, began, deadline) if again else None
+                if pause is None:
+                    raise _postponed(found, self.policy, self.uniform) or error from error
+                self.counts.retries.add(1, about)
+                await self.clock.sleep(pause)
+            else:
+                self.breakers.succeeded(site, operation)
+                return result
+
+    def ready(self, target: str, operation: Operation) -> None:
+        """Return if a call would be let through by the breakers now.
+
+        Raises:
+            Postponed: it would not.
+        """
+        self._check(self.sites(target), operation)
+
+    def job(self, target: str) -> AbstractAsyncContextManager[None]:
+        """Around the life of a job at the provider; see `Limits.job`."""
+        return self.limits.job(target)
+
+    async def _turn(self, target: str, site: Site, operation: Operation, deadline: float) -> None:
+        self._check(site, operation)
+        await self.limits.turn(target, operation, deadline)
+
+    def _check(self, site: Site, operation: Operation) -> None:
+        refusal = self.breakers.refusal(site, operation)
+        if refusal is not None:
+            raise Postponed(meanings()[refusal.reason].fault, refusal.seconds)
+
+    def _checked(self, site: Site, operation: Operation, call: Callable[[], T]) -> T:
+        """In the thread, perhaps long after its turn: what opened meanwhile holds too. Breakers are only read here."""
+        self._check(site, operation)
+        self.counts.calls.add(1, {"quire.provider": site.provider, "quire.operation": operation})
+        return call()
+
+    def _heard(self, site: Site, target: str, operation: Operation, error: Exception) -> Classified | None:
+        """Count an error; what it was classed as, None where it did not come from the provider."""
+        found = classified_of(error)
+        about = {"quire.provider": site.provider, "quire.operation": operation}
+        if found is None:
+            if not isinstance(error, QuireError):
+                self.counts.unclassified.add(1, about)
+            return None
+        self.counts.errors.add(1, {**about, "quire.error.class": found.error_class})
+        if not found.known:
+            self.counts.unclassified.add(1, about)
+        at_fault = operation if found.error_class != "exec-failed" or operation in _WORK else "create"
+        if found.action.breaker == "none":
+            self.breakers.succeeded(site, at_fault)
+        else:
+            self.breakers.failed(site, at_fault, found)
+        if found.error_class == "throttled":
+            asked = found.retry_after if found.retry_after is not None else found.action.least_wait
+            self.limits.silence(target, operation, asked)
+        return found
+
+    def _pause(
+        self,
+        dependency: tuple[str, str],
+        found: Classified | None,
+        attempt: int,
+        began: float,
+        deadline: float,
+    ) -> float | None:
+        """Seconds until the next try; None if there is none."""
+        if found is None or found.action.again == "never":
+            return None
+        now, asked = self.clock.monotonic(), found.retry_after
+        if found.action.again == "later":
+            asked = max(asked or 0.0, found.action.least_wait)
+            if asked > PATIENCE_SECONDS:
+                return None
+        pause = self.policy.pause(attempt, now - began, deadline - now, self.uniform, retry_after=asked)
+        budget = self._budgets[dependency].spent() if pause is not None else None
+        if budget is None:
+            return None
+        self._budgets[dependency] = budget
+        return pause
+
+
+def _lane(target: str, operation: Operation) -> str:
+    """Questions have threads of their own, so that they need not wait for work that is given away."""
+    return target if operation in _WORK else f"{target} questions"
+
+
+def _postponed(found: Classified | None, policy: RetryPolicy, uniform: Uniform) -> Postponed | None:
+    """Work that the provider has no room for, and certainly has not taken, comes again later instead of failing."""
+    if found is None or found.applied == "maybe" or found.action.again != "later":
+        return None
+    least = max(found.retry_after or 0.0, found.action.least_wait)
+    return Postponed(found.fault, least + policy.backoff.cap * uniform())
