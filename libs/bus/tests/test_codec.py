@@ -1,12 +1,12 @@
 import contextlib
 import uuid
-from msgspec.structs import replace
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from quire_bus import headers as h
 from quire_bus.codec import Arrived, decode_any, decode_body, encode_body, envelope_lines, open_envelope

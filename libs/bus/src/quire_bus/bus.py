@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,14 +23,13 @@ from quire_bus.follow import Follower, logged_of
 from quire_bus.process import Processor
 from quire_bus.publisher import Publisher
 from quire_bus.records import Records
-from quire_bus.store import Store
 from quire_bus.subjects import token
 from quire_contracts.registry import entry_of
 from quire_resilience.clock import Clock, SystemClock
 from quire_resilience.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from opentelemetry.trace import Tracer
@@ -48,6 +48,9 @@ __all__ = ["EXIT_CONNECTION_LOST", "Bus", "BusSettings"]
 T = TypeVar("T", bound=msgspec.Struct)
 
 _CHECK_SECONDS = 2.0
+
+Connecting = Callable[[BusSettings, Callable[[str], None]], Awaitable[Connection]]
+"""Connects a service; told whom to tell when the connection is closed for good."""
 
 
 class Bus:
@@ -68,7 +71,7 @@ class Bus:
         """Set when `stop` begins: handlers that wait for more to come should not."""
 
         self._around = around
-        self._store = Store(connection)
+        self._store = connection.store
         self._sender = Sender(self._store, f"/quire/{connection.settings.name}", clock, tracer)
         self.publisher = Publisher(connection, self._sender)
         self.blobs = Blobs(self._store, clock)
@@ -89,6 +92,7 @@ class Bus:
         on_fatal: Callable[[str], None] = end_process,
         around: Callable[[Meta], AbstractContextManager[object]] = contextlib.nullcontext,
         clock: Clock | None = None,
+        connecting: Connecting = connect,
     ) -> AsyncIterator[Bus]:
         """Connect, give the bus, and at the end stop it gracefully and close the connection.
 
@@ -96,11 +100,12 @@ class Bus:
         on_fatal: called with the reason when the connection is closed for good or the broker forbids something; by
             default the process ends with exit code 69.
         around: a context for each run of a handler, given the message's envelope, so that logs carry its ids.
+        connecting: makes the connection; `SharedConnections.connect` where services share a process.
 
         Raises:
             Transient: if there is no broker within `connect_seconds`.
         """
-        connection = await connect(settings, on_fatal)
+        connection = await connecting(settings, on_fatal)
         bus = cls(connection, clock or SystemClock(), tracer or trace.get_tracer("quire.bus"), around)
         try:
             yield bus

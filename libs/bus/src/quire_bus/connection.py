@@ -7,21 +7,23 @@ connection, and a permissions violation (which otherwise shows only as a time-ou
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import nats
 import nats.errors
 
+from quire_bus.store import Store
 from quire_bus.wire import Wire
 from quire_resilience.errors import Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from nats.aio.client import Client
 
@@ -69,6 +71,7 @@ class Connection:
 
     wire: the hot path over it.
     reconnected: callbacks for when it is connected again; requests in flight at the broker are lost by then.
+    store: the log over it.
     """
 
     client: Client
@@ -76,14 +79,34 @@ class Connection:
     wire: Wire
     reconnected: set[Callable[[], None]] = field(default_factory=set)
     closing: bool = False
+    store: Store = field(init=False)
+    _give_back: Callable[[], Awaitable[None]] | None = None
+
+    def __post_init__(self) -> None:
+        """The store is made with the connection, so that whoever shares it shares what waits in it."""
+        self.store = Store(self)
 
     @property
     def is_connected(self) -> bool:
         """Whether the client has a live connection at this moment."""
         return bool(self.client.is_connected)
 
+    def share(self, settings: BusSettings, give_back: Callable[[], Awaitable[None]]) -> Connection:
+        """This connection for another service of the process; `give_back` is called instead of closing it."""
+        shared = replace(self, settings=settings, _give_back=give_back)
+        shared.store = self.store
+        return shared
+
+    async def flush(self) -> None:
+        """Wait until the broker has what was said, as long as it answers."""
+        with contextlib.suppress(nats.errors.Error, TimeoutError):
+            await self.client.flush()
+
     async def close(self) -> None:
         """Flush what was said, then close; not fatal, because it was asked for."""
+        if self._give_back is not None:
+            await self._give_back()
+            return
         self.closing = True
         try:
             await asyncio.wait_for(self.client.drain(), self.settings.timeout_seconds)

@@ -17,7 +17,6 @@ from quire_bus.delivery import Logged
 from quire_bus.errors import DecodeError
 from quire_bus.follow import logged
 from quire_bus.pull import Puller
-from quire_bus.store import Store
 from quire_bus.subjects import token
 from quire_contracts.control import Progress
 from quire_contracts.registry import job_life, progress_subject
@@ -102,7 +101,7 @@ async def bounds(connection: Connection) -> tuple[int, int]:
     Raises:
         NotStored, Unknown: if the log cannot be asked.
     """
-    return await Store(connection).bounds(STREAM.name)
+    return await connection.store.bounds(STREAM.name)
 
 
 async def watch_progress(connection: Connection, tenant: str, job_id: str) -> AsyncIterator[Progress]:

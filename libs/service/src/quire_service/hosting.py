@@ -17,7 +17,8 @@ from typing import Generic, TypeVar
 from opentelemetry.metrics import Meter
 from opentelemetry.trace import Tracer
 
-from quire_bus.bus import Bus, BusSettings
+from quire_bus.bus import Bus, BusSettings, Connecting
+from quire_bus.connection import connect
 from quire_bus.envelope import Meta
 from quire_resilience.backoff import Backoff
 from quire_resilience.clock import Clock, SystemClock
@@ -65,15 +66,24 @@ class _NotReady(Exception):
 class Running(Generic[SettingsT]):
     """A service that lives in a task and a context of its own, from construction on.
 
+    connecting: how it reaches the broker; services that share a process may share a connection.
     health_port: where /livez, /readyz, /info and /metrics are served, or None while they are not.
     """
 
-    def __init__(self, service: Service[SettingsT], settings: SettingsT, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        service: Service[SettingsT],
+        settings: SettingsT,
+        *,
+        clock: Clock | None = None,
+        connecting: Connecting = connect,
+    ) -> None:
         self.name = service.name
         self.health_port: int | None = None
         self._service = service
         self._settings = settings
         self._clock: Clock = clock or SystemClock()
+        self._connecting = connecting
         self._instance = settings.instance or f"{socket.gethostname()}-{os.getpid()}"
         self._log = logs.logger_for(service.name, service.version)
         self._health = Health(
@@ -218,6 +228,7 @@ class Running(Generic[SettingsT]):
             around=_ids_of,
             clock=self._clock,
             on_fatal=lambda reason: self.end(Exit.BROKER, reason),
+            connecting=self._connecting,
         )
         return await stack.enter_async_context(connection)
 

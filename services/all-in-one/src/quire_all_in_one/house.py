@@ -21,6 +21,7 @@ from quire_all_in_one.guest import Guest, Keeper, open_all
 from quire_all_in_one.process import Process
 from quire_all_in_one.settings import Addresses, Plan, environ_of, has_collector
 from quire_all_in_one.traces import PATH, Collector
+from quire_bus.sharing import SharedConnections
 from quire_resilience.clock import Clock
 from quire_service import Running, Service, http_server, load_settings
 
@@ -103,7 +104,8 @@ async def _together(plan: Plan, addresses: Addresses, broker: Broker) -> Callabl
         name: load_settings(service.settings, name, environ_of(name, plan, addresses))
         for name, service in imported.items()
     }
-    return lambda name: Running(imported[name], settings[name])
+    connections = SharedConnections("all-in-one")
+    return lambda name: Running(imported[name], settings[name], connecting=connections.connect)
 
 
 def _apart(plan: Plan, addresses: Addresses, clock: Clock) -> Callable[[str], Guest]:
