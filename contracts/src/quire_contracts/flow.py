@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quire_contracts import batch, breaker, control, job, preparation, task
+from quire_contracts import batch, breaker, control, job, preparation, submission, task
 from quire_contracts.registry import REGISTRY, Entry
 from quire_contracts.topology import CONSUMERS, Consumer
 from quire_contracts.value import Value
@@ -32,6 +32,9 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     breaker.BreakerOpened: ("quantum-gateway",),
     breaker.BreakerHalfOpened: ("quantum-gateway",),
     breaker.BreakerClosed: ("quantum-gateway",),
+    submission.BatchParked: ("quantum-gateway",),
+    submission.DuplicateFound: ("quantum-gateway",),
+    submission.OrphanFound: ("quantum-gateway",),
     task.TaskScored: ("aggregation",),
     task.TaskFailed: ("aggregation", "batching"),
     control.LoopAdvanced: ("control-plane",),
@@ -41,7 +44,12 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
 }
 """The services that say a message; each of them may."""
 
-QUERIES: Final = (("ledger", "jobs", "FindJobs", "JobList"), ("ledger", "events", "FindEvents", "EventList"))
+QUERIES: Final = (
+    ("ledger", "jobs", "FindJobs", "JobList"),
+    ("ledger", "events", "FindEvents", "EventList"),
+    ("quantum-gateway", "parked", "FindParked", "ParkedList"),
+    ("quantum-gateway", "settle", "SettleSubmission", "SubmissionSettled"),
+)
 """What can be asked: the service, the question's name, and the types of question and answer in `query`."""
 
 

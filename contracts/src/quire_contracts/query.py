@@ -1,15 +1,15 @@
-"""Questions to the ledger and their answers, as request and reply on `quire.query.ledger.<name>`."""
+"""Questions between services and their answers, as request and reply on `quire.query.<service>.<name>`."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from quire_contracts.document import JobKind
 from quire_contracts.record import JobState
-from quire_contracts.value import Key, Name, Priority, Tenant, Text, Value
+from quire_contracts.value import Key, Name, Priority, Target, Tenant, Text, Value
 
 
 class FindJobs(Value, frozen=True):
@@ -71,3 +71,42 @@ class EventList(Value, frozen=True):
     """The answer to `FindEvents`."""
 
     events: tuple[LoggedEvent, ...]
+
+
+class FindParked(Value, frozen=True):
+    """Submissions that wait for an operator."""
+
+
+class ParkedSubmission(Value, frozen=True):
+    """A submission of which nobody can say whether the provider has it; `token` names it there, if anything does."""
+
+    batch_id: Key
+    target: Target
+    token: Key
+    since: datetime
+    reserved_usd: float
+    jobs: tuple[Key, ...] = ()
+
+
+class ParkedList(Value, frozen=True):
+    """The answer to `FindParked`, earliest first."""
+
+    submissions: tuple[ParkedSubmission, ...]
+
+
+class SettleSubmission(Value, frozen=True):
+    """An operator's word on a parked submission: `provider_job_id` is its job at the provider, or empty: it has none.
+
+    Adopted, its answer is fetched and stated as if it had come at once; abandoned, nothing will come of it any more.
+    """
+
+    batch_id: Key
+    provider_job_id: Annotated[str, Meta(max_length=2_048)] = ""
+    by: Name = ""
+
+
+class SubmissionSettled(Value, frozen=True):
+    """The answer to `SettleSubmission`: what has become of it."""
+
+    batch_id: Key
+    state: Literal["adopted", "abandoned"]

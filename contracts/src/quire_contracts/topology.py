@@ -115,7 +115,7 @@ CONSUMERS: Final = (
     _consumer("control-plane", task.TaskFailed),
     _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=64),
     _consumer("batching", task.RunTask, max_ack_pending=10_000),
-    _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=64),
+    _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=1_024),
     _consumer("gpu-simulation", batch.SimulateBatch, max_ack_pending=64),
     _consumer("aggregation", batch.BatchExecuted),
     _consumer("aggregation", batch.BatchFailed),
