@@ -40,6 +40,7 @@ class Gateway:
             breakers=self.breakers,
             store=BreakerStore(bus.bucket(BUCKET, BreakerState), bus.bucket(BUCKET, TargetState), bus.publisher),
             sites=SITES,
+            site_of=SITES.__getitem__,
             probe=self._probe,
             instance=name,
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -55,7 +56,8 @@ class Probed:
 class BreakerFleet:
     """One gateway's part in it.
 
-    sites: of the targets that are served here, by target.
+    sites: of the targets that this gateway has had to do with, by target.
+    site_of: of a target that the others speak of; raises QuireError for one that is not served here.
     probe: asks a site's provider, for free, whether it takes work.
     instance: who this gateway is.
     """
@@ -63,6 +65,7 @@ class BreakerFleet:
     breakers: Breakers
     store: BreakerStore
     sites: Mapping[str, Site]
+    site_of: Callable[[str], Site]
     probe: Callable[[Site], Awaitable[Probed]]
     instance: str
     _watching: bool = False
@@ -200,7 +203,10 @@ class BreakerFleet:
         breakers may be older than what is said.
         """
         said, differing = await self.store.read_targets(), set()
-        for target, site in self.sites.items():
+        for target in said.keys() - self.sites.keys():
+            with suppress(QuireError):  # somebody else's
+                self.site_of(target)  # from now on among `sites`: who else would ask whether it is back?
+        for target, site in list(self.sites.items()):
             state, stored = self._target(target, site), said.get(target)
             if _same(state, stored.value if stored is not None else None):
                 continue

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from quire_quantum_gateway.guard_settings import GuardSettings
 from quire_quantum_gateway.provider_settings import ProviderSettings
 from quire_service import Field
 
 Pattern = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}:[A-Za-z0-9_.*?-]{1,64}$")]
 
 
-class Settings(ProviderSettings):
+class Settings(ProviderSettings, GuardSettings):
     """The settings of the quantum gateway, from QUIRE_QUANTUM_GATEWAY_*."""
 
     targets: tuple[Pattern, ...] = Field(

@@ -1,0 +1,95 @@
+"""Between the gateway and its providers: the one door of calls, and this gateway's part in the shared breakers."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from quire_contracts.breaker import BreakerState, TargetState
+from quire_quantum_gateway.breaker_fleet import BreakerFleet, Probed
+from quire_quantum_gateway.breaker_store import BUCKET, BreakerStore
+from quire_quantum_gateway.breakers import Breakers
+from quire_quantum_gateway.calls import CallCounts, Calls
+from quire_quantum_gateway.catalog import Catalog, find
+from quire_quantum_gateway.limits import Limits
+
+if TYPE_CHECKING:
+    from quire_plane import Lanes
+    from quire_quantum_gateway.settings import Settings
+    from quire_quantum_gateway.sites import Site
+    from quire_service import Deps
+
+_LANE: Final = "probes"
+
+
+@dataclass(slots=True)
+class Sites:
+    """Where targets' calls go, remembered; `known` holds those that anybody asked for."""
+
+    catalog: Catalog
+    known: dict[str, Site] = field(default_factory=dict)
+
+    def of(self, target: str) -> Site:
+        """The site of a target.
+
+        Raises:
+            Permanent: no enabled provider has it.
+        """
+        site = self.known.get(target)
+        if site is None:
+            provider, backend = find(self.catalog, target)
+            site = self.known[target] = provider.site(backend)
+        return site
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What stands between the gateway and its providers."""
+
+    calls: Calls
+    fleet: BreakerFleet
+    patience_seconds: float
+
+
+def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
+    """The guard of a gateway; its `fleet.watch` is to run in the background."""
+    bus, clock, settings, sites = deps.bus, deps.clock, deps.settings, Sites(catalog)
+    breakers = Breakers(policy=settings.breaker_policy, clock=clock, uniform=random.random)
+    calls = Calls(
+        sites=sites.of,
+        breakers=breakers,
+        limits=Limits(
+            clock=clock,
+            call_rates=settings.call_rates,
+            create_rates=settings.create_rates,
+            jobs_at_once=settings.jobs_at_once,
+        ),
+        lanes=lanes,
+        clock=clock,
+        uniform=random.random,
+        counts=CallCounts(deps.meter),
+        policy=settings.retry_policy,
+    )
+    fleet = BreakerFleet(
+        breakers=breakers,
+        store=BreakerStore(bus.bucket(BUCKET, BreakerState), bus.bucket(BUCKET, TargetState), bus.publisher),
+        sites=sites.known,
+        site_of=sites.of,
+        probe=partial(ask, catalog, lanes),
+        instance=deps.instance,
+    )
+    return Guard(calls, fleet, settings.patience_seconds)
+
+
+async def ask(catalog: Catalog, lanes: Lanes, site: Site) -> Probed:
+    """A probe: whether a site's device takes work, as its provider says, which costs nothing.
+
+    Raises:
+        Whatever the provider does; then the answer is no.
+    """
+    provider, backend = find(catalog, f"{site.provider}:{site.device}")
+    found, _ = await lanes.run(f"{_LANE} {site.provider}", partial(provider.window, backend))
+    reason = "target-retired" if found.retired else "target-offline"
+    return Probed(found.open and not found.retired, reason, found.until)
