@@ -6,6 +6,8 @@ from typing import Literal
 
 from quire_service import Field, ServiceSettings
 
+Precision = Literal["double", "single"]
+
 
 class Settings(ServiceSettings):
     """The settings of the simulation plane, from QUIRE_GPU_SIMULATION_*."""
@@ -20,7 +22,7 @@ class Settings(ServiceSettings):
     device: Literal["auto", "cpu", "gpu"] = Field(
         default="auto", description="Of the engine. auto: a GPU where CuPy and one are there, else the CPU."
     )
-    precision: Literal["double", "single"] = Field(
+    precision: Precision = Field(
         default="double", description="Of the engine's amplitudes; single halves memory and is good to about 1e-5."
     )
     engine_threads: int = Field(default=0, ge=0, le=1024, description="Of the engine; 0 is one for each core.")
