@@ -14,6 +14,7 @@ import typer
 from quire import DEFAULT_URL, JAEGER
 from quire.console import INTERRUPTED, Commands, print_json, program, say
 from quire.dead import dead_app
+from quire.emulator import emulator
 from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
 
 if TYPE_CHECKING:
@@ -219,6 +220,9 @@ def trace(
         traces.show_trace(each)
     if len(found) > 1:
         say(f"{len(found) - 1} more traces are in it: the batches, to which its spans link.")
+
+
+app.command()(emulator)
 
 
 def _follow(job: Job, timeout: float | None, *, as_json: bool, again: str, events: bool = False) -> None:
