@@ -21,6 +21,7 @@ from quire_contracts.job import CancelJob, SubmitJob
 from quire_contracts.value import BlobRef, CountsTable
 from quire_quantum.counts import pack
 from quire_service import hosted
+from quire_testing import eventually
 
 COUNTS = st.integers(0, 70).flatmap(
     lambda bits: st.tuples(
@@ -140,8 +141,6 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(house, make_bu
     dead = await probe(">", stream="QUIRE_DEAD")
     await house.say(CancelJob(job_id="j1", tenant="acme"))
     await house.say(CancelJob(job_id="j2", tenant="acme"))
-    from quire_testing import eventually
-
     await eventually(lambda: len(dead.recorded) == 2)
     listed = (await house.client.get("/v1/dead-letters")).json()["dead_letters"]
     assert [letter["type"] for letter in listed] == ["io.quire.job.cancel.v1"] * 2
