@@ -9,6 +9,7 @@ from random import Random
 import pytest
 import pytest_asyncio
 
+from quire_bus.connection import BusSettings
 from quire_contracts.breaker import ANY, BreakerState, TargetState, breaker_key, target_key
 from quire_quantum_gateway.breaker_fleet import BreakerFleet, Probed
 from quire_quantum_gateway.breaker_store import BUCKET, BreakerStore
@@ -61,6 +62,12 @@ class Gateway:
 @pytest.fixture
 def clock():
     return ManualClock()
+
+
+@pytest.fixture
+def bus_settings(nats_server):
+    """With little patience, for the test without a broker."""
+    return lambda name="test": BusSettings(url=nats_server.url, name=name, timeout_seconds=0.5, graceful_seconds=5.0)
 
 
 @pytest_asyncio.fixture

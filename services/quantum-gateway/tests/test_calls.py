@@ -139,7 +139,7 @@ async def test_an_open_breaker_lets_nothing_through_and_says_for_how_long(desk, 
     provider = Provider()
     raised = await made(desk, clock, provider, "create")
     assert isinstance(raised, Postponed)
-    assert (raised.retry_after, raised.fault.kind, raised.fault.code) == (30, "offline", "target-failing")
+    assert (raised.retry_after, raised.fault.kind, raised.fault.code) == (33, "offline", "target-failing")
     assert provider.calls == 0
     with pytest.raises(Postponed):
         desk.calls.ready("aws:Aria-1", "create")

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_AFTER_PROBE: Final = 2.0
 _WORK: Final = ("create", "run")
 """Operations that are not questions: they are repeated only where the caller says that it is safe."""
 
@@ -132,7 +133,8 @@ class Calls:
     def _check(self, site: Site, operation: Operation) -> None:
         refusal = self.breakers.refusal(site, operation)
         if refusal is not None:
-            raise Postponed(meanings()[refusal.reason].fault, refusal.seconds)
+            # A little later than the probe, and not all together.
+            raise Postponed(meanings()[refusal.reason].fault, refusal.seconds + _AFTER_PROBE * (1 + self.uniform()))
 
     def _checked(self, site: Site, operation: Operation, call: Callable[[], T]) -> T:
         """In the thread, perhaps long after its turn: what opened meanwhile holds too. Breakers are only read here."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from opentelemetry.metrics import Observation
+
 from quire_contracts.breaker import BreakerState, TargetState
 from quire_quantum_gateway.breaker_fleet import BreakerFleet, Probed
 from quire_quantum_gateway.breaker_store import BUCKET, BreakerStore
@@ -16,6 +18,10 @@ from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.limits import Limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from opentelemetry.metrics import CallbackOptions
+
     from quire_plane import Lanes
     from quire_quantum_gateway.settings import Settings
     from quire_quantum_gateway.sites import Site
@@ -57,6 +63,9 @@ def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
     """The guard of a gateway; its `fleet.watch` is to run in the background."""
     bus, clock, settings, sites = deps.bus, deps.clock, deps.settings, Sites(catalog)
     breakers = Breakers(policy=settings.breaker_policy, clock=clock, uniform=random.random)
+    deps.meter.create_observable_gauge(
+        "quire.gateway.breakers", [partial(_states, breakers)], "{breaker}", "Breakers that are not closed, by state"
+    )
     calls = Calls(
         sites=sites.of,
         breakers=breakers,
@@ -81,6 +90,12 @@ def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
         instance=deps.instance,
     )
     return Guard(calls, fleet, settings.patience_seconds)
+
+
+def _states(breakers: Breakers, _: CallbackOptions) -> Iterator[Observation]:
+    known = [each.circuit.state for each in breakers.known.values()]
+    for state in ("open", "half-open"):
+        yield Observation(known.count(state), {"quire.breaker.state": state})
 
 
 async def ask(catalog: Catalog, lanes: Lanes, site: Site) -> Probed:
