@@ -14,6 +14,7 @@ from quire_batching.load import Load
 from quire_batching.policy import Bounds, Policy
 from quire_batching.reporting import AGAIN_SECONDS, BUCKET, SECONDS, loads_of, report
 from quire_batching.target_queue import TargetQueue
+from quire_batching.verdict import blames_the_work
 from quire_contracts.load import LOAD_KEYS, LoadReport
 from quire_resilience.errors import Transient
 from quire_testing import eventually
@@ -46,6 +47,21 @@ def test_nobody_expects_less_than_the_oldest_has_waited():
     queue = queue_of("simulation", tasks=1)
     assert queue.expected_wait(0.0) == pytest.approx(2.0)
     assert queue.expected_wait(50.0) == pytest.approx(50.0)
+
+
+@pytest.mark.parametrize(
+    ("body", "blamed"),
+    [
+        (b'{"batch_id": "b", "fault": {"kind": "invalid", "code": "x"}}', True),
+        (b'{"fault": {"kind": "spend"}}', True),
+        (b'{"fault": {"kind": "capacity"}}', False),
+        (b'{"fault": {"kind": "new"}}', False),
+        (b"{}", False),
+        (b"\xff", False),
+    ],
+)
+def test_only_faults_of_the_work_leave_its_target_out_of_it(body, blamed):
+    assert blames_the_work(body) is blamed
 
 
 def test_failed_batches_are_a_rate():

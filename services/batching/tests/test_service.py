@@ -18,13 +18,15 @@ import structlog
 from quire_batching.__main__ import SERVICE
 from quire_batching.assignment import KIND, Assignment
 from quire_batching.handlers import build
+from quire_batching.reporting import BUCKET
 from quire_batching.settings import Settings
 from quire_bus.bus import Bus
 from quire_bus.envelope import Outgoing
-from quire_contracts.batch import ExecuteBatch, SimulateBatch
+from quire_contracts.batch import BatchFailed, ExecuteBatch, SimulateBatch
+from quire_contracts.load import LOAD_KEYS, LoadReport
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.topology import consumer_of
-from quire_contracts.value import BlobRef, Matrix
+from quire_contracts.value import BlobRef, Fault, Matrix
 from quire_resilience.clock import SystemClock
 from quire_service import Deps
 from quire_service.background import Watched
@@ -281,6 +283,28 @@ async def test_hundreds_of_tasks_from_two_replicas_are_each_sent_once(start, bus
     names = [member.task_id for batch in batches for member in batch.members]
     assert len(names) == len(set(names)) == 200
     assert max(len(batch.members) for batch in batches) <= 16
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("offline", 0.12), ("invalid", 0.0)])
+async def test_a_failed_batch_counts_against_its_target_unless_the_work_was_at_fault(
+    start, bus, probe, make_task, kind, rate
+):
+    seen = await probe("quire.cmd.*.batch.>")
+    await start(**BUSY)
+    await ask(bus, make_task("one"), times=1)
+    (first,) = await all_batches(bus, seen, 1)
+    await ask(bus, make_task("two", priority="research"), make_task("three", priority="research"), times=1)
+    fault = Fault(kind=kind, code="unsupported-test", reason="it cannot be", next_step="", retryable=False)
+    failed = BatchFailed(batch_id=first.batch_id, target=first.target, members=first.members, fault=fault)
+    await bus.publisher.publish(failed)
+    await all_batches(bus, seen, 3)  # the place is free again, whoever is to blame
+    known = datetime.now(UTC)
+
+    async def reported():
+        stored = await bus.bucket(BUCKET, LoadReport).get(f"{LOAD_KEYS}test")
+        return stored.value.targets[0] if stored and stored.value.at >= known else None
+
+    assert (await eventually(reported)).error_rate == rate
 
 
 def test_settings_are_read_from_the_environment():

@@ -21,6 +21,7 @@ from quire_batching.house import House
 from quire_batching.load import Load, load_of
 from quire_batching.policy import Policy
 from quire_batching.target_queue import Closed, TargetQueue
+from quire_batching.verdict import blames_the_work
 from quire_bus.delivery import Delivery
 from quire_bus.errors import Conflict
 from quire_bus.records import Records, RecordWrite
@@ -63,6 +64,7 @@ class _Sent:
     ticket: int
     batches: set[str]
     ok: bool = True
+    measured: bool = True
 
 
 class Gathering:
@@ -142,16 +144,17 @@ class Gathering:
                 self._begin(queue, queue.flush(now))
             await asyncio.wait(self._commits) if self._commits else await asyncio.sleep(0)
 
-    def heard(self, subject: str, _body: bytes) -> None:
+    def heard(self, subject: str, body: bytes) -> None:
         """A batch is over: the subject ends in how it went, the version and the batch's id."""
         how, _version, batch_id = subject.split(".")[-3:]
         sent = self._sent.pop(batch_id, None)
         if sent is None:
             return
         sent.batches.discard(batch_id)
-        sent.ok = sent.ok and how == "executed"
+        if how != "executed":
+            sent.ok, sent.measured = False, sent.measured and not blames_the_work(body)
         if not sent.batches:
-            sent.queue.over(sent.ticket, self._clock.monotonic(), ok=sent.ok)
+            sent.queue.over(sent.ticket, self._clock.monotonic(), ok=sent.ok, measured=sent.measured)
             self._wake.set()
 
     async def is_assigned(self, task: Task) -> bool:

@@ -140,7 +140,10 @@ class TargetQueue(Generic[T]):
         return min(ends, self._alarms[0][0] if self._alarms else math.inf)
 
     def over(self, ticket: int, now: float, *, ok: bool = True, measured: bool = True) -> None:
-        """A batch is over, or with `measured` False was never sent: its place is free. Unknown tickets are ignored."""
+        """A batch is over, its place free; with `measured` False it was never sent, or says nothing of the target.
+
+        Unknown tickets are ignored.
+        """
         flight = self.flights.pop(ticket, None)
         if flight is None:
             return
