@@ -5,7 +5,8 @@ import dataclasses
 import ledger_lives as lives
 import pytest
 
-from quire_ledger.projection import changes_of
+from quire_contracts.registry import entry_of
+from quire_ledger.projection import PROJECTED, changes_of
 from quire_ledger.tables import EXECUTIONS, JOBS, PROJECTIONS, QUALITY, ROUNDS, TASKS
 
 
@@ -45,6 +46,7 @@ def job_after(messages):
 )
 def test_each_event_leads_the_job_to_its_state(messages, state):
     assert job_after(messages)["state"] == state
+    assert {entry_of(message).type for message in messages} <= PROJECTED
 
 
 def test_an_ended_job_stays_ended_whatever_comes_late():

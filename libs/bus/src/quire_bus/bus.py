@@ -19,7 +19,8 @@ from quire_bus.codec import Arrived, open_envelope
 from quire_bus.compose import Sender
 from quire_bus.connection import EXIT_CONNECTION_LOST, BusSettings, Connection, connect, end_process
 from quire_bus.dead_letters import DeadLetters
-from quire_bus.follow import Follower, logged_of
+from quire_bus.delivery import Logged
+from quire_bus.follow import Follower
 from quire_bus.process import Processor
 from quire_bus.publisher import Publisher
 from quire_bus.records import Records
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Tracer
 
     from quire_bus.consume import SharedConnectionBroker
-    from quire_bus.delivery import Logged
     from quire_bus.envelope import Meta
     from quire_bus.pull import Puller
     from quire_bus.router import Router
@@ -193,7 +193,7 @@ class Bus:
         if kept is None:
             return None
         arrived = Arrived(kept.subject, kept.headers, kept.body, kept.time, stream_sequence=kept.sequence)
-        return logged_of(open_envelope(arrived))
+        return Logged(open_envelope(arrived))
 
     def read_log(self, *, after: int = 0, filter_: str = "quire.evt.>") -> AsyncIterator[Logged]:
         """See `watch.read_log`."""

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 
+from quire_bus.codec import decode_any
 from quire_bus.compose import Sender, compose
 from quire_bus.envelope import Meta, Outgoing, outgoing
-from quire_bus.errors import AlreadyDone, Conflict
+from quire_bus.errors import AlreadyDone, Conflict, DecodeError, fault_of
 from quire_bus.store import Part
 from quire_bus.subjects import inbox_subject
 from quire_bus.tracing import Sending
@@ -17,6 +18,7 @@ from quire_contracts.value import Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from quire_bus.codec import Opened
     from quire_bus.records import RecordWrite
     from quire_contracts.value import Fault
 
@@ -26,16 +28,42 @@ INBOX_SECONDS: Final = 7 * 24 * 3600
 """How long a mark is kept: longer than any redelivery, shorter than the log."""
 
 
-class Logged(msgspec.Struct, frozen=True, gc=False):
-    """An event of any type, as `Router.follow` gives it.
+class Logged:
+    """An event of any type, as `Router.follow` gives it; its body is decoded when somebody asks for it."""
 
-    message is None, and `fault` says why, where this release does not know the type or the body is not of it.
-    """
+    __slots__ = ("_opened", "_read")
 
-    meta: Meta
-    message: Value | None
-    body: bytes
-    fault: Fault | None = None
+    def __init__(self, opened: Opened) -> None:
+        self._opened = opened
+        self._read: tuple[Value | None, Fault | None] | None = None
+
+    @property
+    def meta(self) -> Meta:
+        """Its envelope."""
+        return self._opened.meta
+
+    @property
+    def body(self) -> bytes:
+        """Its body as it came."""
+        return self._opened.body
+
+    @property
+    def message(self) -> Value | None:
+        """Its body as a message; None where this release does not know the type or the body is not of it."""
+        return self._decoded()[0]
+
+    @property
+    def fault(self) -> Fault | None:
+        """Why there is no message, or None."""
+        return self._decoded()[1]
+
+    def _decoded(self) -> tuple[Value | None, Fault | None]:
+        if self._read is None:
+            try:
+                self._read = decode_any(self._opened), None
+            except DecodeError as error:
+                self._read = None, fault_of(error)
+        return self._read
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):

@@ -12,12 +12,11 @@ import nats.errors
 
 from quire_bus import codec
 from quire_bus.delivery import Logged
-from quire_bus.errors import DecodeError, fault_of
+from quire_bus.errors import DecodeError
 from quire_bus.pull import Puller
 from quire_resilience.backoff import Backoff
 
 if TYPE_CHECKING:
-    from quire_bus.codec import Opened
     from quire_bus.connection import Connection
     from quire_bus.message import Message
     from quire_bus.router import Following
@@ -90,14 +89,6 @@ class Follower:
                 return
 
 
-def logged_of(opened: Opened) -> Logged:
-    """The entry of a message of any type; one that this release does not know has no message but a fault."""
-    try:
-        return Logged(opened.meta, codec.decode_any(opened), opened.body)
-    except DecodeError as error:
-        return Logged(opened.meta, None, opened.body, fault_of(error))
-
-
 def logged(message: Message) -> Logged | None:
     """The entry, or None for what has no readable envelope: no projection can say anything of it."""
     arrived = message.arrived()
@@ -106,4 +97,4 @@ def logged(message: Message) -> Logged | None:
     except DecodeError as error:
         _LOG.error("message %d of the log has no readable envelope: %s", arrived.stream_sequence, error)
         return None
-    return logged_of(opened)
+    return Logged(opened)

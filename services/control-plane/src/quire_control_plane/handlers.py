@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import random
 import secrets
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -19,6 +20,7 @@ from opentelemetry import trace
 from quire_bus.envelope import Outgoing
 from quire_bus.errors import Conflict
 from quire_bus.router import Router
+from quire_bus.tracing import headers_of
 from quire_contracts import limits
 from quire_contracts.batch import BatchStarted
 from quire_contracts.intake import DocumentError
@@ -71,6 +73,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     rejections = deps.bus.records("rejection", Rejected)
     router = Router("control-plane")
     consume = partial(router.consume, workers=deps.settings.workers, once=False)
+    seeds = random.Random(secrets.randbits(256))  # noqa: S311 - no secret: a job's own draws; asking the system costs 60 us
 
     def moment(delivery: Delivery[M]) -> Moment:
         return Moment(deps.clock.now(), delivery.meta.id, routing)
@@ -90,7 +93,7 @@ async def build(deps: Deps[Settings]) -> Parts:
             await once(reject(command, error, known.value if known else None), delivery, rejections)
             return
         document = await deps.bus.blobs.put(submission.canonical, "application/json")
-        origin = Origin(document, _current_traceparent(), secrets.randbelow(limits.SEED))
+        origin = Origin(document, _current_traceparent(), seeds.randrange(limits.SEED))
         try:  # Nearly every submission is new; that it is not is found by the commit, for nothing.
             await commit(admit(None, submission, origin, moment(delivery)), delivery, None)
         except Conflict:
@@ -177,7 +180,4 @@ def _outgoing(change: Change) -> list[Outgoing]:
 
 
 def _current_traceparent() -> str | None:
-    context = trace.get_current_span().get_span_context()
-    if not context.is_valid:
-        return None
-    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{context.trace_flags:02x}"
+    return headers_of(trace.get_current_span())[0]

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from quire_contracts.registry import entry_named
 from quire_contracts.value import Value
+from quire_ledger.projection import PROJECTED
 
 if TYPE_CHECKING:
     from sqlalchemy import RowMapping
 
     from quire_bus.delivery import Logged
+
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
+"""Finds out whether bytes are JSON, and no more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +29,7 @@ class Event:
     sequence: its place on the log, the ledger's key.
     tenant, key: the tokens of its subject.
     data: its body as JSON text; fields unknown to this release are kept in it.
-    message: the decoded body, or None where this release does not know the type or the body is not of it.
+    message: the decoded body, or None where nothing is read off that type, or the body is not of it.
     """
 
     sequence: int
@@ -54,8 +58,8 @@ def from_log(logged: Logged) -> Event:
         causation_id=meta.causation_id,
         source=meta.source,
         time=meta.time,
-        data=json_text(logged.body, logged.message),
-        message=logged.message,
+        data=json_text(logged),
+        message=logged.message if meta.type in PROJECTED else None,
     )
 
 
@@ -65,24 +69,24 @@ def from_row(row: RowMapping) -> Event:
     return Event(**stated, message=decoded(stated["type"], stated["data"]))
 
 
-def json_text(body: bytes, message: Value | None) -> str:
+def json_text(logged: Logged) -> str:
     """The body as JSON text: as it came where it is JSON, else the message's JSON, else the bytes in base64.
 
     Never raises; equal bodies give equal text, which a rebuild relies on.
     """
     try:
-        msgspec.json.decode(body, type=msgspec.Raw)
-        return body.decode()
+        _RAW.decode(logged.body)
+        return logged.body.decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
-        if message is not None:
-            return msgspec.json.encode(message).decode()
-        return msgspec.json.encode({"base64": base64.b64encode(body).decode()}).decode()
+        if logged.message is not None:
+            return msgspec.json.encode(logged.message).decode()
+        return msgspec.json.encode({"base64": base64.b64encode(logged.body).decode()}).decode()
 
 
 def decoded(type_: str, data: str) -> Value | None:
-    """The message of a stored body, or None where this release does not know the type or the body is not of it."""
+    """The message of a stored body, or None where nothing is read off that type or the body is not of it."""
     entry = entry_named(type_)
-    if entry is None:
+    if entry is None or type_ not in PROJECTED:
         return None
     try:
         return msgspec.json.decode(data, type=entry.message)

@@ -17,6 +17,7 @@ from quire_contracts.batch import BatchStarted
 from quire_contracts.control import LoopAdvanced
 from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected
 from quire_contracts.preparation import JobPrepared
+from quire_contracts.registry import entry_of
 from quire_contracts.result import OptimizeResult
 from quire_contracts.task import TaskFailed, TaskScored
 from quire_ledger.tables import EXECUTIONS, JOBS, QUALITY, ROUNDS, TASKS
@@ -30,6 +31,23 @@ if TYPE_CHECKING:
 
 _ENDED: Final = 2**62
 """Above every sequence: an end outranks everything else said of a job, and an earlier end a later one."""
+
+PROJECTED: Final = frozenset(
+    entry_of(message).type
+    for message in (
+        JobAccepted,
+        JobPrepared,
+        BatchStarted,
+        TaskScored,
+        TaskFailed,
+        LoopAdvanced,
+        JobCompleted,
+        JobFailed,
+        JobCancelled,
+        JobRejected,
+    )
+)
+"""The types of the events that change a row; the bodies of others (answers of batches, mostly) are not even read."""
 
 
 @dataclass(frozen=True, slots=True)
