@@ -1,15 +1,10 @@
 """The jobs API with tags and without, over plain HTTP and through Qiskit Runtime's own client."""
 
-import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from qiskit import QuantumCircuit, transpile
-from qiskit.primitives.containers.sampler_pub import SamplerPub
-from qiskit_ibm_runtime import RuntimeDecoder
-from qiskit_ibm_runtime.api.client import RuntimeClient
-from qiskit_ibm_runtime.api.client_parameters import ClientParameters
-from qiskit_ibm_runtime.fake_provider import FakeManilaV2
+from qiskit_ibm_runtime import IBMRuntimeError, QiskitRuntimeService, SamplerV2
 
 from quire_emulator.rules import Rule
 from quire_testing import eventually
@@ -114,25 +109,17 @@ def test_a_backend_that_is_away_says_so(emulator, http, jobs, pub):
 
 
 @pytest.fixture
-def runtime(emulator, monkeypatch):
-    """Qiskit Runtime's client; only the exchange of its key for a token, which is IBM Cloud's, is left out."""
-    parameters = ClientParameters(
-        channel="ibm_quantum_platform", token="t", url=emulator.url, instance="crn:v1:bluemix:public:quantum",
-        url_resolver=lambda url, *_: f"{url}/ibm/v1",
+def service(emulator, monkeypatch):
+    """The real service; only IBM's search for the account's instances is left out, by its own switch."""
+    monkeypatch.setenv("IAM_URL", f"{emulator.url}/iam")
+    monkeypatch.setenv("QISKIT_FUNCTIONS_EXPERIMENTAL", "1")
+    return QiskitRuntimeService(
+        channel="ibm_quantum_platform", token="k" * 44, url=emulator.url, url_resolver=lambda url, *_: f"{url}/ibm/v1",
+        instance="crn:v1:bluemix:public:quantum-computing:us-east:a/1:2::",
     )  # fmt: skip
-    monkeypatch.setattr(ClientParameters, "get_auth_handler", lambda _: None)
-    return RuntimeClient(parameters)
 
 
-def test_the_runtime_client_reads_backends(runtime):
-    assert {row["name"] for row in runtime.list_backends()} == {"ibm_manila", "ibm_slow"}
-    status = runtime.backend_status("ibm_manila")
-    assert (status["operational"], status["status_msg"]) == (True, "active")
-    assert runtime.backend_configuration("ibm_manila")["n_qubits"] == 5
-    assert len(runtime.backend_properties("ibm_manila")["qubits"]) == 5
-
-
-async def test_the_runtime_client_runs_circuits_and_finds_them_by_tag(runtime):
+def _mirror():
     circuit = QuantumCircuit(2)
     circuit.h(0)
     circuit.cx(0, 1)
@@ -140,13 +127,40 @@ async def test_the_runtime_client_runs_circuits_and_finds_them_by_tag(runtime):
     circuit.h(0)
     circuit.x(1)
     circuit.measure_all()
-    machine = FakeManilaV2()
-    pubs = [SamplerPub.coerce(transpile(circuit, machine, seed_transpiler=1), 20)]
-    inputs = {"pubs": pubs, "version": 2, "support_qiskit": True, "options": {}}
-    made = runtime.program_run("sampler", "ibm_manila", inputs, None, None, None, job_tags=["quire-runtime"])
-    await eventually(lambda: runtime.job_get(made["id"])["state"]["status"] == "Completed")
-    result = json.loads(runtime.job_results(made["id"]), cls=RuntimeDecoder)
-    assert result[0].data.meas.get_counts() == {"10": 20}
+    return circuit
+
+
+def test_the_runtime_service_reads_backends(service):
+    assert {backend.name for backend in service.backends()} == {"ibm_manila", "ibm_slow"}
+    backend = service.backend("ibm_manila")
+    status = backend.status()
+    assert (status.operational, status.status_msg, backend.num_qubits) == (True, "active", 5)
+    assert 0 < backend.properties().readout_error(0) < 0.5
+
+
+@pytest.mark.filterwarnings("ignore:The SamplerV2 class is deprecated:DeprecationWarning")
+async def test_the_runtime_s_sampler_runs_circuits_and_its_service_finds_them_by_tag(service):
+    backend = service.backend("ibm_manila")
+    sampler = SamplerV2(mode=backend, options={"environment": {"job_tags": ["quire-runtime"]}})
+    job = sampler.run([transpile(_mirror(), backend, seed_transpiler=1)], shots=20)
+    assert job.result(poll_interval=0.1)[0].data.meas.get_counts() == {"10": 20}
     since = datetime.now().astimezone() - timedelta(minutes=5)
-    (found,) = runtime.jobs_get(job_tags=["quire-runtime"], created_after=since)["jobs"]
-    assert found["id"] == made["id"]
+    (found,) = service.jobs(job_tags=["quire-runtime"], created_after=since, backend_name="ibm_manila")
+    assert (found.job_id(), found.status(), found.tags) == (job.job_id(), "DONE", ["quire-runtime"])
+
+
+@pytest.mark.filterwarnings("ignore:The SamplerV2 class is deprecated:DeprecationWarning")
+async def test_the_runtime_s_job_is_cancelled(service):
+    backend = service.backend("ibm_slow")
+    job = SamplerV2(mode=backend).run([transpile(_mirror(), backend, seed_transpiler=1)], shots=20)
+    assert job.status() == "QUEUED"
+    job.cancel()
+    assert job.status() == "CANCELLED"
+
+
+@pytest.mark.filterwarnings("ignore:The SamplerV2 class is deprecated:DeprecationWarning")
+def test_the_runtime_s_errors_carry_the_code(emulator, service):
+    backend = service.backend("ibm_manila")
+    emulator.arm(Rule(kind="refused", status=400, code="3458", message="too many pending jobs"))
+    with pytest.raises(IBMRuntimeError, match=r'"code":3458'):
+        SamplerV2(mode=backend).run([transpile(_mirror(), backend, seed_transpiler=1)], shots=20)

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from quire_emulator.braket_calls import (
-    OPERATORS,
     Create,
-    Filter,
     Search,
-    check_filters,
+    conditions,
     order_of,
     refused,
-    seconds,
     validate,
 )
 from quire_emulator.braket_devices import capabilities
@@ -135,8 +132,8 @@ class BraketApi:
         search = msgspec.json.decode(request.body, type=Search)
 
         def act(_: Facts, now: float) -> Answer:
-            check_filters(search.filters)
-            shown = [job for job in self._cloud.found("braket", now) if self._fits(job, search.filters)]
+            fits = conditions(search.filters, self.arn)
+            shown = [job for job in self._cloud.found("braket", now) if all(each(job) for each in fits)]
             start = int(search.next_token or 0)
             page = shown[start : start + search.max_results]
             more = {"nextToken": str(start + len(page))} if start + len(page) < len(shown) else {}
@@ -144,19 +141,6 @@ class BraketApi:
 
         device = next((each.values[0] for each in search.filters if each.name == "deviceArn"), "")
         return await self._door.call(request, "search", device, act)
-
-    def _fits(self, job: Job, filters: list[Filter]) -> bool:
-        """Whether a task meets all conditions; they are known to be good."""
-        facts = {"quantumTaskArn": self.arn(job), "deviceArn": job.order.device, "status": job.status}
-        for each in filters:
-            operator = OPERATORS[each.operator]
-            if each.name == "createdAt":
-                fits = operator(round(job.made.at, 3), [seconds(value) for value in each.values])
-            else:
-                fits = each.name in facts and operator(facts[each.name], each.values)
-            if not fits:
-                return False
-        return True
 
     def _device(self, arn: str, now: float) -> Answer:
         device = self._cloud.devices.get(arn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from quire_emulator.refusals import Refusal
 
 if TYPE_CHECKING:
     from quire_emulator.http import Request
+    from quire_emulator.jobs import Job
 
 MOST_EXECUTABLES: Final = 100
 
@@ -108,19 +110,32 @@ def order_of(body: Create, request: Request) -> Order:
     )
 
 
-_FILTERS: Final = frozenset({"createdAt", "quantumTaskArn", "deviceArn", "status", "jobArn"})
+def conditions(filters: list[Filter], arn: Callable[[Job], str]) -> list[Callable[[Job], bool]]:
+    """What a task must meet to be found.
 
-
-def check_filters(filters: list[Filter]) -> None:
-    """Raise `Refusal` for conditions that SearchQuantumTasks does not know."""
+    Raises:
+        Refusal: SearchQuantumTasks does not know such a condition.
+    """
+    facts: dict[str, Callable[[Job], Any]] = {
+        "createdAt": lambda job: round(job.made.at, 3),
+        "deviceArn": lambda job: job.order.device,
+        "jobArn": lambda _: "",
+        "quantumTaskArn": arn,
+        "status": lambda job: job.status,
+    }
+    found: list[Callable[[Job], bool]] = []
     for each in filters:
-        if each.name not in _FILTERS:
+        if each.name not in facts:
             raise Refusal("invalid", f"Invalid filter name: {each.name}")
         if each.operator not in OPERATORS or not each.values:
             raise Refusal("invalid", f"Invalid filter on {each.name}: {each.operator} {each.values}")
-        if each.name == "createdAt":
-            for value in each.values:
-                seconds(value)
+        bounds: list[Any] = [seconds(value) for value in each.values] if each.name == "createdAt" else each.values
+        found.append(partial(_meets, facts[each.name], OPERATORS[each.operator], bounds))
+    return found
+
+
+def _meets(fact: Callable[[Job], Any], operator: Callable[[Any, list[Any]], bool], bounds: list[Any], job: Job) -> bool:
+    return operator(fact(job), bounds)
 
 
 def validate(body: Create) -> None:

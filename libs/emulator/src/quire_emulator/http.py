@@ -38,11 +38,11 @@ class Request:
 
     @property
     def caller(self) -> str:
-        """Who asks: the access key of a signature, or the first eight characters of a token."""
+        """Who asks: the access key of a signature, the service's CRN, or the first eight characters of a token."""
         found = self.headers.get("authorization", "")
         if "Credential=" in found:
             return found.partition("Credential=")[2].partition("/")[0]
-        return found.rpartition(" ")[2][:8]
+        return self.headers.get("service-crn") or found.rpartition(" ")[2][:8]
 
     @property
     def region(self) -> str:

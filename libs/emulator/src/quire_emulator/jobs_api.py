@@ -82,6 +82,8 @@ class JobsApi:
                     return await self._of_job(request, "get", job_id, lambda job, _: Answer.json(_metrics(job)))
                 case "POST", ("jobs", job_id, "cancel"):
                     return await self._of_job(request, "cancel", job_id, self._cancelled)
+                case "GET", ("instances", "usage"):
+                    return await self._door.call(request, "limits", "", lambda _, now: self._usage(now))
                 case "GET", ("backends",):
                     return await self._door.call(request, "devices", "", lambda _, now: self._backends(now))
                 case "GET", ("backends", name, "status" | "configuration" | "properties" as what):
@@ -184,6 +186,14 @@ class JobsApi:
         if not self._cloud.cancel(job, now):
             raise Refusal("over", f"Job is in its final state {_STATUS[job.status]}")
         return Answer(204)
+
+    def _usage(self, now: float) -> Answer:
+        """Nothing is limited by time here; what a device may cost is said by `spending_limits`."""
+        founded = self._cloud.register.founded or now
+        used = sum(job.over for job in self._cloud.jobs() if job.order.api == self._api)
+        period = {"start_time": _moment(founded), "end_time": _moment(founded + 28 * 86400)}
+        known = {"usage_consumed_seconds": used, "usage_limit_reached": False, "usage_remaining_seconds": 86400}
+        return Answer.json({"instance_id": "emulated", "plan_id": "emulated", "usage_period": period} | known)
 
     def _backends(self, now: float) -> Answer:
         rows = []

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from quire_emulator.entries import Applied, Called, Entry, Moved, Opened, Promised
+from quire_emulator.entries import Api, Applied, Called, Entry, Moved, Opened, Promised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
 FILE: Final = "ledger.jsonl"
@@ -76,24 +76,36 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     calls_per_job: float
 
 
-def identities(entry: Applied, prefix: str) -> tuple[str, ...]:
-    """The token of a job, and else those of its tags, or their values, that begin with `prefix`."""
-    if entry.order.token and not prefix:
-        return (entry.order.token,)
-    names = [*entry.order.tags, *entry.order.tags.values()]
-    return tuple(sorted({name for name in names if prefix and name.startswith(prefix)})) or (
-        (entry.order.token,) if entry.order.token else ()
-    )
+def identity(entry: Applied, prefix: str = "", keys: Sequence[str] = ()) -> str:
+    """By what its caller would know a job again; "" if by nothing.
+
+    With `keys`, the values of those tags, joined by "/"; else its client token; else its first tag that begins with
+    `prefix`, if there is one.
+    """
+    tags = entry.order.tags
+    if keys:
+        return "/".join(tags[key] for key in keys) if all(key in tags for key in keys) else ""
+    if entry.order.token or not prefix:
+        return entry.order.token
+    return next((tag for tag in sorted(tags) if tag.startswith(prefix)), "")
 
 
-def check(entries: Iterable[Entry], expected: Iterable[str] | None = None, *, prefix: str = "") -> Report:
+def check(
+    entries: Iterable[Entry],
+    expected: Iterable[str] | None = None,
+    *,
+    prefix: str = "",
+    keys: Sequence[str] = (),
+    apis: Collection[Api] = ("braket", "ibm", "anonymous"),
+) -> Report:
     """Count what happened.
 
     Args:
         entries: as `read` gives them.
         expected: the identities that the caller journalled as submitted; None leaves `lost` and `orphans` empty.
-        prefix: take tags (or tag values) that begin with it as identity, before the token. Without it the token is the
-            identity, and a job of the jobs API has none.
+        prefix: what a job's identity is, as `identity` says.
+        keys: likewise.
+        apis: only jobs and calls of these count.
     """
     starts, calls, faults, spent = 0, Counter[str](), Counter[str](), 0.0
     applied: dict[str, Applied] = {}
@@ -102,26 +114,30 @@ def check(entries: Iterable[Entry], expected: Iterable[str] | None = None, *, pr
         match entry:
             case Opened():
                 starts += 1
-            case Called():
+            case Called() if entry.api in apis:
                 calls[entry.operation] += 1
                 faults.update([entry.fault] if entry.fault else [])
-            case Applied():
+            case Applied() if entry.order.api in apis:
                 applied[entry.job] = entry
                 spent += entry.price
                 status[entry.job] = ""
                 faults.update(rule.partition(":")[0] for rule in entry.rules)
-            case Moved(job=job, status=("COMPLETED" | "FAILED" | "CANCELLED") as end):
+            case Moved(job=job, status=("COMPLETED" | "FAILED" | "CANCELLED") as end) if job in status:
                 status[job] = end
             case _:
                 pass
     known = None if expected is None else set(expected)
-    jobs = _by_identity(applied, prefix)
+    of = {job: identity(entry, prefix, keys) for job, entry in applied.items()}
+    jobs: defaultdict[str, list[str]] = defaultdict(list)
+    for job, name in of.items():
+        if name:
+            jobs[name].append(job)
     return Report(
         starts=starts,
         applied=len(applied),
-        doubled=tuple(Doubled(identity, found) for identity, found in sorted(jobs.items()) if len(found) > 1),
+        doubled=tuple(Doubled(name, tuple(found)) for name, found in sorted(jobs.items()) if len(found) > 1),
         lost=tuple(sorted(known - jobs.keys())) if known is not None else (),
-        orphans=_orphans(applied, prefix, known) if known is not None else (),
+        orphans=tuple(job for job, name in of.items() if name not in known) if known is not None else (),
         ended=dict(Counter(status.values())),
         spent=round(spent, 6),
         calls=dict(calls),
@@ -129,18 +145,6 @@ def check(entries: Iterable[Entry], expected: Iterable[str] | None = None, *, pr
         creates_per_job=calls["create"] / len(applied) if applied else 0.0,
         calls_per_job=calls.total() / len(applied) if applied else 0.0,
     )
-
-
-def _by_identity(applied: Mapping[str, Applied], prefix: str) -> dict[str, tuple[str, ...]]:
-    found: defaultdict[str, list[str]] = defaultdict(list)
-    for job, entry in applied.items():
-        for identity in identities(entry, prefix):
-            found[identity].append(job)
-    return {identity: tuple(jobs) for identity, jobs in found.items()}
-
-
-def _orphans(applied: Mapping[str, Applied], prefix: str, known: set[str]) -> tuple[str, ...]:
-    return tuple(job for job, entry in applied.items() if not known & set(identities(entry, prefix)))
 
 
 def outstanding(entries: Iterable[Entry]) -> tuple[Promised, ...]:

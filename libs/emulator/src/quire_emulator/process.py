@@ -109,9 +109,9 @@ class EmulatorProcess:
         """Its ledger, read from the disk; also after its death."""
         return list(read(self.folder))
 
-    def report(self, expected: Iterable[str] | None = None, *, prefix: str = "") -> Report:
-        """What its ledger proves, as `ledger.check` says."""
-        return check(read(self.folder), expected, prefix=prefix)
+    def report(self, expected: Iterable[str] | None = None, **choices: Any) -> Report:
+        """What its ledger proves; arguments as `ledger.check` has them."""
+        return check(read(self.folder), expected, **choices)
 
     def __enter__(self) -> Self:
         self.start()

@@ -15,6 +15,7 @@ from quire_emulator.braket_api import BraketApi
 from quire_emulator.cloud import Cloud
 from quire_emulator.control_api import ControlApi
 from quire_emulator.http import Answer, Request, read, write
+from quire_emulator.iam_api import IamApi
 from quire_emulator.jobs_api import JobsApi
 from quire_emulator.ledger import FILE
 from quire_emulator.ledger import read as read_ledger
@@ -58,6 +59,7 @@ class Emulator:
             ("s3",): S3Api(self.cloud, clock, results).answer,
             ("ibm", "v1"): JobsApi(self.cloud, clock, results, "ibm", tagged=True).answer,
             ("anonymous", "v1"): JobsApi(self.cloud, clock, results, "anonymous", tagged=False).answer,
+            ("iam",): IamApi(clock).answer,
             ("control",): ControlApi(self.cloud, clock, folder).answer,
         }
 
