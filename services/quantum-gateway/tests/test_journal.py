@@ -131,7 +131,7 @@ def test_a_call_that_is_taken_over_is_in_doubt_and_its_late_answer_a_fact():
         (Called(1),),
         (Called(1), Lost(1, "cut")),
         (Called(1), Accepted(1, "job")),
-        (Called(1), Accepted(1, "job"), Refused(1, fault("transient"))),
+        (Called(1), Accepted(1, "job"), Refused(1, fault("transient"), provider_job_id="job")),
         (Called(1), Lost(1, "cut"), Parked(1, fault("unknown"))),
     ],
 )
@@ -141,9 +141,16 @@ def test_what_may_be_at_a_provider_does_not_begin_again(before):
 
 
 def test_a_job_that_the_provider_had_is_never_asked_for_again():
-    gone = follow(INTENDED, Called(1), Accepted(1, "job"), Lost(1, "no such job"))
+    gone = follow(INTENDED, Called(1), Accepted(1, "job"), Lost(1, "no such job", "job"))
     with pytest.raises(IllegalStep, match="never asked for again"):
         transition(gone, Called(1, cleared=True), NOW)
+
+
+@pytest.mark.parametrize("event", [Lost(1, "cut"), Refused(1, fault("offline")), Uncalled(1), Accepted(1, "other")])
+def test_what_became_of_a_call_does_not_touch_a_job_that_was_found_meanwhile(event):
+    found = follow(INTENDED, Called(1), Adopted("job", "reconciled"))
+    with pytest.raises(IllegalStep):
+        transition(found, event, NOW)
 
 
 def test_a_parked_submission_is_an_operators():
@@ -162,6 +169,7 @@ def test_a_job_too_many_is_remembered_once():
 
 
 EPOCHS = st.integers(1, 4)
+JOBS = st.sampled_from(["", "job", "a"])
 EVENTS = st.one_of(
     st.sampled_from(
         [INTENDED, TakenOver(), Adopted("found", "?"), Abandoned(fault(), "?"), CancelAsked(), Doubled("d")]
@@ -170,8 +178,8 @@ EVENTS = st.one_of(
     st.builds(Uncalled, EPOCHS),
     st.builds(Accepted, EPOCHS, st.just("job")),
     st.builds(Retrieved, EPOCHS, st.just(ANSWER)),
-    st.builds(Refused, EPOCHS, st.just(fault()), st.booleans()),
-    st.builds(Lost, EPOCHS, st.just("?")),
+    st.builds(Refused, EPOCHS, st.just(fault()), st.booleans(), JOBS),
+    st.builds(Lost, EPOCHS, st.just("?"), JOBS),
     st.builds(Parked, EPOCHS, st.just(fault())),
 )
 

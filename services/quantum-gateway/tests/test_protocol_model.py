@@ -176,7 +176,8 @@ class Model:
                 yield write(Retrieved(EPOCH, ANSWER), seen)
                 if world.refusals:
                     spent = world._replace(refusals=world.refusals - 1, ran=True)
-                    yield self._write(spent, index, gateway, Refused(EPOCH, REFUSAL), seen)
+                    job = world.journal.provider_job_id
+                    yield self._write(spent, index, gateway, Refused(EPOCH, REFUSAL, provider_job_id=job), seen)
             case recovery.Conclude(fault=fault):
                 yield write(Refused(EPOCH, fault, cleared=True), seen)
             case recovery.Park(fault=fault):
@@ -251,7 +252,7 @@ def wrong_with(world):
     """What no world may be, or None."""
     if len(world.jobs) > 1:
         return "two jobs"
-    if "failed" in world.answers and not world.ran and world.jobs and not world.journal.provider_job_id:
+    if "failed" in world.answers and not world.ran and world.jobs:
         return "said to have failed, and so sent elsewhere, with a job at the provider"
     if "executed" in world.answers and not world.jobs:
         return "an answer without a job"
@@ -288,7 +289,7 @@ WORLDS = {
     "silences": World(crashes=0, duplicates=0, silences=2, refusals=1),
     "refusals": World(crashes=1, duplicates=0, silences=1, refusals=1),
     "a cancel": World(crashes=1, duplicates=0, silences=1, cancels=1),
-    "a reconciler": World(crashes=1, duplicates=0, silences=1, sightings=1),
+    "a reconciler": World(crashes=1, duplicates=0, silences=1, sightings=1, refusals=1),
 }
 
 
@@ -339,6 +340,12 @@ def silence_is_a_failure(current, event, now):
     return transition(current, event, now)
 
 
+def a_refused_call_ends_a_found_job(current, event, now):
+    if isinstance(event, Refused):
+        event = replace(event, provider_job_id=current.provider_job_id)
+    return transition(current, event, now)
+
+
 TWO = "two jobs"
 ELSEWHERE = "said to have failed, and so sent elsewhere, with a job at the provider"
 
@@ -356,6 +363,7 @@ ELSEWHERE = "said to have failed, and so sent elsewhere, with a job at the provi
         ("token", {"decide": trust_in_tokens_for_ever}, World(), TWO),
         ("token", {"step": a_refusal_is_a_failure}, World(refusals=1), ELSEWHERE),
         ("none", {"step": silence_is_a_failure}, World(), ELSEWHERE),
+        ("token", {"step": a_refused_call_ends_a_found_job}, WORLDS["a reconciler"], ELSEWHERE),
     ],
 )
 def test_each_mistake_is_found(mode, mistake, start, verdict):

@@ -89,7 +89,7 @@ def test_jobs_that_die_with_their_process_begin_again():
 
 
 def test_a_job_that_ran_and_failed_is_not_run_again_under_its_name():
-    ran = follow(Called(1), Accepted(1, "j"), Refused(1, fault("transient")))
+    ran = follow(Called(1), Accepted(1, "j"), Refused(1, fault("transient"), provider_job_id="j"))
     assert next_action(ran, "token", None, NOW, RULES) == Fail()
 
 
@@ -132,8 +132,8 @@ def test_who_finds_it_takes_it_over_first(events):
         (LOST, "token", Seen(found=(found("a", complete=False),)), NOW, Call()),
         (LOST, "tag", Seen(found=(found("a", complete=False),)), NOW, Park(PARKED)),
         # it was there and is gone
-        ((Called(1), Accepted(1, "j"), Lost(1, "gone")), "token", Seen(), NOW, Search()),
-        ((Called(1), Accepted(1, "j"), Lost(1, "gone")), "token", SEARCHED, LATER, Park(PARKED)),
+        ((Called(1), Accepted(1, "j"), Lost(1, "gone", "j")), "token", Seen(), NOW, Search()),
+        ((Called(1), Accepted(1, "j"), Lost(1, "gone", "j")), "token", SEARCHED, LATER, Park(PARKED)),
         # nobody wants it any more
         ((CancelAsked(),), "tag", Seen(), NOW, Conclude(CANCELLED)),
         ((), "tag", Seen(), NOW + timedelta(days=2), Conclude(TOO_LATE)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import math
 import threading
@@ -12,15 +13,13 @@ import msgspec
 import numpy as np
 import pytest
 import pytest_asyncio
-from opentelemetry.metrics import NoOpMeter
+import structlog
 
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, ExecuteBatch
 from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix, inline_blob
-from quire_plane import Lanes, Plane
-from quire_plane.coalescing import Coalescing
-from quire_plane.result_memory import ResultMemory
+from quire_plane import Lanes
 from quire_quantum.counts import PackedCounts, unpack
 from quire_quantum.executor import Capabilities
 from quire_quantum.fake_executor import FakeExecutor
@@ -28,8 +27,8 @@ from quire_quantum.observables import expectation, group, normalise
 from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.__main__ import SERVICE
 from quire_quantum_gateway.events import Accepted
-from quire_quantum_gateway.gateway import Gateway
-from quire_quantum_gateway.handlers import router
+from quire_quantum_gateway.failpoints import NoFailpoints
+from quire_quantum_gateway.handlers import compose
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
@@ -39,7 +38,7 @@ from quire_quantum_gateway.sites import Site
 from quire_quantum_gateway.submissions import Submissions, Superseded
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_service import hosted
+from quire_service import Deps, hosted
 from quire_testing import eventually
 from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN_MEASURED
 
@@ -109,26 +108,29 @@ def provider():
 
 
 @pytest_asyncio.fixture
-async def desk(make_bus, provider, spans):
+async def lifetime():
+    async with contextlib.AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest_asyncio.fixture
+async def desk(make_bus, provider, spans, lifetime):
     """`await desk.start()`: one gateway with the fake `desk.provider`, on a connection of its own."""
 
     async def start():
-        bus = await make_bus("quantum-gateway", tracer=spans.tracer("quantum-gateway"))
-        clock = SystemClock()
-        lanes = Lanes(1, clock)
-        gateway = Gateway(
-            catalog={"qiskit": provider},
-            plane=Plane(
-                blobs=bus.blobs,
-                publisher=bus.publisher,
-                clock=clock,
-                tracer=spans.tracer("quantum-gateway"),
-                coalescing=Coalescing(ResultMemory(clock), NoOpMeter("test")),
-            ),
-            lanes=lanes,
-            journal=Submissions(bus.records(KIND, Submission), bus.blobs, clock),
+        tracer = spans.tracer("quantum-gateway")
+        bus = await make_bus("quantum-gateway", tracer=tracer)
+        deps = Deps(
+            settings=Settings(workers=4),
+            bus=bus,
+            clock=SystemClock(),
+            tracer=tracer,
+            log=structlog.get_logger(),
+            instance="test",
+            lifetime=lifetime,
         )
-        bus.include(router(gateway, workers=4))
+        for each in compose(deps, {"qiskit": provider}, NoFailpoints()).routers:
+            bus.include(each)
         await bus.start()
         return bus
 

@@ -69,19 +69,24 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The provider refused the work, or ran it and it failed. `cleared`: as for `Called`."""
+    """The provider refused the work, or ran it and it failed.
+
+    cleared: as for `Called`.   provider_job_id: of the job that failed; empty where a call was refused.
+    """
 
     epoch: int
     fault: Fault
     cleared: bool = False
+    provider_job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """Nobody can say whether the provider has the work."""
+    """Nobody can say whether the provider has the work. provider_job_id: of the job that is gone, if there was one."""
 
     epoch: int
     note: str
+    provider_job_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

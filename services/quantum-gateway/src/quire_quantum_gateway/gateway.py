@@ -5,69 +5,113 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted
-from quire_plane import Lanes, Plane, Turns, with_wait
+from quire_plane import Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
-from quire_quantum_gateway.events import Accepted, Lost, Refused
-from quire_quantum_gateway.submissions import Submissions, Ticket
-from quire_resilience.errors import QuireError, Transient
+from quire_quantum_gateway.events import Accepted, Lost, Parked, Refused
+from quire_quantum_gateway.journal import IllegalStep
+from quire_quantum_gateway.places import Places
+from quire_quantum_gateway.postponing import said_later
+from quire_quantum_gateway.pursuit import Desk, Pursuit
+from quire_quantum_gateway.recovery import PARKED
+from quire_quantum_gateway.submissions import Superseded, Ticket
+from quire_resilience.backoff import Backoff
+from quire_resilience.errors import Permanent, QuireError, Transient
 
 if TYPE_CHECKING:
-    from quire_bus.envelope import Meta
+    from datetime import timedelta
+
+    from quire_bus.envelope import Meta, Outgoing
     from quire_contracts.batch import Batch
     from quire_quantum.executor import Outcome, Work
+    from quire_quantum_gateway.limits import Postponed
+    from quire_quantum_gateway.providers.port import IdentityMode, Provider
+
+_WATCH_SECONDS: Final = 5.0
+_TROUBLE: Final = Backoff(base=0.25, cap=10.0)
+_ENDED: Final = frozenset({"retrieved", "failed", "parked", "abandoned"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Runs batches at providers, keeping the journal; `lanes` brings each target its threads."""
+    """Runs batches at providers, keeping the journal; a sick target takes no other target's places."""
 
     catalog: Catalog
     plane: Plane
-    lanes: Lanes
-    journal: Submissions
+    desk: Desk
+    places: Places = field(default_factory=Places)
     turns: Turns = field(default_factory=Turns)
 
     async def run(self, batch: Batch, cause: Meta) -> BatchExecuted:
         """The event that answers a batch: run now, or read from the journal if it ran before.
 
         Raises:
-            Permanent: nothing could run, now or before.
-            Transient: the batch may run later.
+            Permanent: nothing could run, now or before; or nobody can say, and the submission is parked.
+            Transient: the batch may run later. It certainly is not at a remote provider.
+            Postponed: likewise, and nothing was called: the provider takes no calls now.
         """
-        async with self.turns.of(batch.batch_id):
-            ticket = await self.journal.open(batch)
-            if isinstance(ticket, BatchExecuted):
-                return ticket
-            try:
-                identity = await self._identity(batch.target)
-                perform = partial(self._perform, batch, ticket, identity)
-                executed = await self.plane.run(batch, cause, perform, identity)
-            except Exception as error:
-                await self._ended_badly(ticket, error)
-                raise
-            await self.journal.store(ticket, executed)
-            return executed
+        provider, backend = find(self.catalog, batch.target)
+        mode = provider.identity_mode(backend)
+        async with self.turns.of(batch.batch_id), self.places.of(batch.target, remote=mode != "forgetful"):
+            if mode == "forgetful":
+                return await self._here(batch, cause, provider, backend)
+            return await self._there(batch, cause, provider, backend, mode)
 
-    async def _identity(self, target: str) -> str | None:
+    async def later(self, batch: Batch, postponed: Postponed, patience: timedelta) -> Outgoing:
+        """The command that runs a postponed batch later; see `postponing.said_later`.
+
+        Raises:
+            Permanent, Transient: it cannot wait. The journal says so too, so that it is not run after all.
+        """
+        try:
+            return said_later(batch, postponed, self.desk.clock.now(), patience)
+        except QuireError as error:
+            await self._give_up(batch, error)
+            raise
+
+    async def _give_up(self, batch: Batch, error: QuireError) -> None:
+        journal = self.desk.journal
+        submission = await journal.get(batch.batch_id)
+        if submission is None or submission.state != "intent":
+            return
+        with suppress(IllegalStep):
+            ticket = await journal.open(batch, "none")
+            if isinstance(ticket, Ticket) and ticket.submission.state == "intent":
+                await journal.happened(ticket, Refused(ticket.epoch, fault_of(error)))
+
+    async def _here(self, batch: Batch, cause: Meta, provider: Provider, backend: str) -> BatchExecuted:
+        """A job that lives in this process: if it dies, it begins again."""
+        ticket = await self.desk.journal.open(batch)
+        if isinstance(ticket, BatchExecuted):
+            return ticket
+        try:
+            identity = await self._identity(batch.target, provider, backend)
+            perform = partial(self._perform, batch.target, ticket, identity)
+            executed = await self.plane.run(batch, cause, perform, identity)
+        except Exception as error:
+            await self._ended_badly(ticket, error)
+            raise
+        await self.desk.journal.store(ticket, executed)
+        return executed
+
+    async def _identity(self, target: str, provider: Provider, backend: str) -> str | None:
         """What answers of the target may be shared by; opens its backend if nobody has."""
-        provider, backend = find(self.catalog, target)
         identity = provider.identity(backend)
         if identity is None:
-            await self.lanes.run(target, partial(provider.capabilities, backend))
+            await self.desk.calls.call(target, "run", partial(provider.capabilities, backend))
             identity = provider.identity(backend)
         return identity
 
-    async def _perform(self, batch: Batch, ticket: Ticket, identity: str | None, work: Work) -> Outcome:
+    async def _perform(self, target: str, ticket: Ticket, identity: str | None, work: Work) -> Outcome:
         """Give the work to its provider, write down the job, and wait for it."""
-        provider, backend = find(self.catalog, batch.target)
-        token = ticket.submission.token
-        job_id, waited = await self.lanes.run(batch.target, partial(provider.submit, backend, work, token))
-        await self.journal.happened(ticket, Accepted(ticket.epoch, job_id))
-        outcome, waited_again = await self.lanes.run(batch.target, partial(provider.retrieve, backend, work, job_id))
+        provider, backend = find(self.catalog, target)
+        calls, token = self.desk.calls, ticket.submission.token
+        job_id, waited = await calls.call(target, "run", partial(provider.submit, backend, work, token))
+        await self.desk.journal.happened(ticket, Accepted(ticket.epoch, job_id))
+        outcome, waited_again = await calls.call(target, "run", partial(provider.retrieve, backend, work, job_id))
         if provider.identity(backend) != identity:
             raise Transient("the backend was calibrated while the batch ran", code="calibrated-meanwhile")
         return with_wait(outcome, waited + waited_again)
@@ -81,4 +125,76 @@ class Gateway:
         known = isinstance(error, QuireError)
         event = Refused(ticket.epoch, fault_of(error)) if known else Lost(ticket.epoch, type(error).__name__)
         with suppress(QuireError):
-            await self.journal.happened(ticket, event)
+            await self.desk.journal.happened(ticket, event)
+
+    async def _there(
+        self, batch: Batch, cause: Meta, provider: Provider, backend: str, mode: IdentityMode
+    ) -> BatchExecuted:
+        """A job at a remote provider. Once it may be there, only its end ends this."""
+        failures = 0
+        while True:
+            try:
+                ticket = await self.desk.journal.open(batch, mode)
+            except Transient as error:  # the broker, or a race; what is in doubt must not be given up over that
+                failures += 1
+                await self.desk.clock.sleep(max(error.retry_after or 0.0, _TROUBLE.ceiling(failures)))
+                continue
+            if isinstance(ticket, BatchExecuted):
+                return ticket
+            self.desk.failpoints.reach("opened")
+            pursuit = Pursuit(
+                desk=self.desk, target=batch.target, provider=provider, backend=backend, mode=mode, ticket=ticket
+            )
+            try:
+                return await self._pursue(batch, cause, pursuit)
+            except Superseded:
+                await self._watch(ticket)
+
+    async def _pursue(self, batch: Batch, cause: Meta, pursuit: Pursuit) -> BatchExecuted:
+        """Run the plane around the pursuit, again and again while something may be at the provider."""
+        ticket = pursuit.ticket
+        while True:
+            try:
+                executed = await self.plane.run(batch, cause, pursuit.outcome)
+                await self.desk.journal.store(ticket, executed)
+            except Superseded:
+                raise
+            except Transient as error:
+                if not pursuit.is_bound:
+                    raise
+                await pursuit.trouble(error)
+            except Permanent as error:
+                await self._refused(pursuit, error)
+                raise
+            else:
+                self.desk.failpoints.reach("stored")
+                return executed
+
+    async def _refused(self, pursuit: Pursuit, error: Permanent) -> None:
+        """What nobody can run is written down; where a call was made for it, an operator has to look.
+
+        Raises:
+            Permanent: the submission is parked.
+        """
+        journal, ticket = self.desk.journal, pursuit.ticket
+        state = ticket.submission.state
+        if state in ("intent", "submitted"):
+            job_id = ticket.submission.provider_job_id
+            await journal.happened(ticket, Refused(ticket.epoch, fault_of(error), provider_job_id=job_id))
+        elif state == "unknown":
+            await journal.happened(ticket, Parked(ticket.epoch, PARKED))
+            await self.desk.alarms.parked(ticket.submission)
+            raise Permanent(PARKED.code, PARKED.reason, next_step=PARKED.next_step, kind="unknown") from error
+
+    async def _watch(self, ticket: Ticket) -> None:
+        """Another gateway has taken over: leave it to that one, until it has ended or has long been silent."""
+        clock, patience = self.desk.clock, self.desk.journal.rules.quarantine_seconds
+        revision, since = ticket.revision, clock.monotonic()
+        while clock.monotonic() < since + patience:
+            await clock.sleep(_WATCH_SECONDS)
+            with suppress(Transient):
+                await self.desk.journal.refresh(ticket)
+            if ticket.submission.state in _ENDED:
+                return
+            if ticket.revision != revision:
+                revision, since = ticket.revision, clock.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 
 from quire_bus.delivery import Delivery
@@ -12,9 +13,16 @@ from quire_plane.coalescing import Coalescing
 from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
 from quire_plane.result_memory import ResultMemory
 from quire_quantum_gateway import calibrations
-from quire_quantum_gateway.catalog import open_catalog, warmable
+from quire_quantum_gateway.alarms import Alarms
+from quire_quantum_gateway.catalog import Catalog, open_catalog, warmable
+from quire_quantum_gateway.failpoints import Failpoints, failpoints
+from quire_quantum_gateway.findings import Findings
 from quire_quantum_gateway.gateway import Gateway
+from quire_quantum_gateway.guard import open_guard
 from quire_quantum_gateway.journal import KIND, Submission
+from quire_quantum_gateway.limits import Postponed
+from quire_quantum_gateway.places import Places
+from quire_quantum_gateway.pursuit import Desk
 from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.submissions import Submissions
 from quire_service import Deps, Parts
@@ -22,14 +30,22 @@ from quire_service import Deps, Parts
 
 async def build(deps: Deps[Settings]) -> Parts:
     """The gateway's consumer, its providers, its journal and its threads."""
+    return compose(deps, open_catalog(deps.settings, deps.clock, deps.meter), failpoints(deps.settings.failpoint))
+
+
+def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts:
+    """The gateway of these providers."""
     bus, clock, settings = deps.bus, deps.clock, deps.settings
     lanes = Lanes(settings.threads_per_target, clock)
     deps.lifetime.push_async_callback(lanes.close)
-    catalog = open_catalog(settings, clock, deps.meter)
     memory = ResultMemory(clock, max_bytes=settings.results_mib * 1024 * 1024, max_age=settings.results_seconds)
     fleet = FleetResults(
         bus.bucket(BUCKET, KeptResult), bus.blobs, threshold_seconds=settings.fleet_results_from_seconds
     )
+    guard = open_guard(deps, catalog, lanes)
+    journal = Submissions(bus.records(KIND, Submission), bus.blobs, clock, settings.rules)
+    alarms = Alarms(bus.publisher, clock, deps.meter)
+    findings = Findings(journal=journal, calls=guard.calls, alarms=alarms)
     gateway = Gateway(
         catalog=catalog,
         plane=Plane(
@@ -39,24 +55,38 @@ async def build(deps: Deps[Settings]) -> Parts:
             tracer=deps.tracer,
             coalescing=Coalescing(memory, deps.meter, fleet),
         ),
-        lanes=lanes,
-        journal=Submissions(bus.records(KIND, Submission), bus.blobs, clock),
+        desk=Desk(
+            journal=journal,
+            calls=guard.calls,
+            clock=clock,
+            alarms=alarms,
+            findings=findings,
+            pace=settings.pace,
+            failpoints=points,
+        ),
+        places=Places(settings.batches_per_local_target, settings.batches_per_remote_target),
     )
     return Parts(
-        routers=(router(gateway, workers=settings.workers),),
+        routers=(router(gateway, workers=settings.workers, patience=timedelta(seconds=guard.patience_seconds)),),
         background={
             "warming": partial(warm, warmable(catalog, settings.warm_targets), lanes),
             "calibrations": partial(calibrations.watch, catalog, lanes, clock, settings.calibration_seconds),
+            "breakers": guard.fleet.watch,
         },
     )
 
 
-def router(gateway: Gateway, *, workers: int) -> Router:
-    """The gateway's one handler."""
+def router(gateway: Gateway, *, workers: int, patience: timedelta = timedelta(minutes=15)) -> Router:
+    """The gateway's one handler. patience: how old a batch may become while its target takes no work."""
     made = Router("quantum-gateway")
 
     @made.consume(ExecuteBatch, workers=workers, failed=batch_failed)
     async def do_execute_batch(message: ExecuteBatch, delivery: Delivery[ExecuteBatch]) -> None:
-        await delivery.commit(await gateway.run(message.batch, delivery.meta))
+        try:
+            answer = await gateway.run(message.batch, delivery.meta)
+        except Postponed as postponed:
+            await delivery.commit(await gateway.later(message.batch, postponed, patience))
+        else:
+            await delivery.commit(answer)
 
     return made

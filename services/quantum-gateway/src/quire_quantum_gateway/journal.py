@@ -142,6 +142,8 @@ def transition(current: Submission | None, event: Event, now: datetime) -> Submi
         return _intended(current, event, now)
     if current is None or (not isinstance(event, FACTS) and event.epoch != current.epoch):
         raise IllegalStep(f"{type(event).__name__} is not of the current epoch")
+    if isinstance(event, Refused | Lost) and current.calls and event.provider_job_id != _job_of(current):
+        raise IllegalStep("what became of a call says nothing of a job that was found meanwhile")
     following, note = _ended(current, event) or _went_on(current, event, now)
     step = Step(state=following.state, epoch=following.epoch, at=now, note=note)
     return change(following, steps=(*current.steps, step)[-_STEPS_KEPT:])
@@ -185,6 +187,10 @@ def _went_on(current: Submission, event: Event, now: datetime) -> Following:
             others = tuple(each for each in current.duplicates if each != job_id)
             return change(current, duplicates=(*others, job_id)[-_DUPLICATES_KEPT:]), f"one too many: {job_id}"
     raise IllegalStep(f"{type(event).__name__} is no step")
+
+
+def _job_of(current: Submission) -> str:
+    return current.provider_job_id if current.state == "submitted" else ""
 
 
 def _taken_over(current: Submission) -> Following:

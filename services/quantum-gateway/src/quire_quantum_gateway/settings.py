@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 from quire_quantum_gateway.guard_settings import GuardSettings
-from quire_quantum_gateway.provider_settings import ProviderSettings
+from quire_quantum_gateway.protocol_settings import ProtocolSettings
 from quire_service import Field
 
 Pattern = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}:[A-Za-z0-9_.*?-]{1,64}$")]
 
 
-class Settings(ProviderSettings, GuardSettings):
+class Settings(GuardSettings, ProtocolSettings):
     """The settings of the quantum gateway, from QUIRE_QUANTUM_GATEWAY_*."""
 
     targets: tuple[Pattern, ...] = Field(
@@ -33,7 +33,7 @@ class Settings(ProviderSettings, GuardSettings):
         default=("qiskit:aer",),
         description="Local simulators that run one shot at start, so that no batch waits for their imports.",
     )
-    workers: int = Field(default=16, ge=1, le=64, description="Batches in hand at once, waiting ones included.")
+    workers: int = Field(default=256, ge=1, le=1024, description="Batches in hand at once, waiting ones included.")
     threads_per_target: int = Field(default=1, ge=1, le=64, description="Batches of one target that run at once.")
     threads: int = Field(
         # Measured: 2 cores make a 15-qubit row a third quicker on an idle machine (nothing up to 12 qubits), and
