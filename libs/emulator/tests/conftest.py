@@ -100,44 +100,42 @@ def emulator(cloud):
     cloud.disarm()
 
 
-@pytest.fixture
-def credentials(monkeypatch):
-    """Dummy ones, and none of this machine's."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+@pytest.fixture(scope="session")
+def boto():
+    """One session with dummy credentials: it reads botocore's models once, and none of this machine's settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_CONFIG_FILE", "/nowhere")
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield boto3.Session("AKIDEMULATED", "secret", region_name="eu-north-1")
 
 
 @pytest.fixture
-def endpoints(credentials, emulator, monkeypatch):
+def endpoints(emulator, monkeypatch):
     """Both services' addresses for every client that the SDK makes by itself."""
     monkeypatch.setenv("AWS_ENDPOINT_URL_BRAKET", f"{emulator.url}/braket")
     monkeypatch.setenv("AWS_ENDPOINT_URL_S3", f"{emulator.url}/s3")
 
 
 @pytest.fixture
-def session(endpoints):
-    return AwsSession(boto_session=boto3.Session(region_name="eu-north-1"), default_bucket=BUCKET)
+def session(boto, endpoints):
+    return AwsSession(boto_session=boto, default_bucket=BUCKET)
 
 
 @pytest.fixture
-def braket(credentials, emulator):
-    """A client that asks once."""
-    return _client(emulator)
+def client_of(boto):
+    """`client_of(emulator, read_timeout=...)` gives a client that asks once."""
+
+    def make(emulator, read_timeout=5.0):
+        config = Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout, connect_timeout=5.0)
+        return boto.client("braket", endpoint_url=f"{emulator.url}/braket", config=config)
+
+    return make
 
 
 @pytest.fixture
-def client_of(credentials):
-    """`client_of(emulator, read_timeout=...)` makes another."""
-    return _client
-
-
-def _client(emulator, read_timeout=5.0):
-    config = Config(retries={"total_max_attempts": 1}, read_timeout=read_timeout, connect_timeout=5.0)
-    session = boto3.Session(region_name="eu-north-1")
-    return session.client("braket", endpoint_url=f"{emulator.url}/braket", config=config)
+def braket(client_of, emulator):
+    return client_of(emulator)
 
 
 @pytest.fixture

@@ -91,7 +91,7 @@ def test_an_answered_call_is_on_the_disk(emulator, braket, order):
     assert emulator.report().doubled == ()
 
 
-def test_jobs_have_other_ids_in_another_life_of_the_same_seed(config, tmp_path, client_of, credentials, order):
+def test_jobs_have_other_ids_in_another_life_of_the_same_seed(config, tmp_path, client_of, order):
     found = set()
     for life in range(2):
         with EmulatorProcess(tmp_path / f"life-{life}", config=config, seed=3) as emulator:
