@@ -162,7 +162,7 @@ class BraketApi:
             "deviceName": device.name,
             "providerName": device.provider,
             "deviceType": "SIMULATOR" if device.simulator else "QPU",
-            "deviceStatus": "OFFLINE" if self._cloud.away(device, now) else "ONLINE",
+            "deviceStatus": "RETIRED" if device.retired else "OFFLINE" if self._cloud.away(device, now) else "ONLINE",
         }
 
     async def _devices(self, request: Request) -> Answer:

@@ -23,6 +23,7 @@ MOST_EXECUTABLES: Final = 100
 
 _ERRORS: Final = {
     "offline": (424, "DeviceOfflineException"),
+    "retired": (410, "DeviceRetiredException"),
     "throttled": (429, "ThrottlingException"),
     "shots": (400, "ValidationException"),
     "quota": (402, "ServiceQuotaExceededException"),

@@ -100,6 +100,8 @@ class Cloud:
             Refusal: the device is away, or a limit is reached.
         """
         device = self.devices[order.device]
+        if device.retired:
+            raise Refusal("retired", f"{device.name} has been retired")
         if gone := self.away(device, now):
             raise Refusal("offline", f"{device.name} is not available: {gone[0]}")
         if not self._allowed(device, now):

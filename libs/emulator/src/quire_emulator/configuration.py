@@ -60,6 +60,7 @@ class Device(Frozen, frozen=True):
         calibration_seconds: how often it is calibrated anew.
         drift: by which share error rates change, at most, from calibration to calibration.
         counts_only: answers with probabilities instead of shot by shot, as ion traps on Braket do.
+        retired: still known by name, and gone for good.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Device(Frozen, frozen=True):
     noise: Noise = Noise()
     maintenance: tuple[Maintenance, ...] = ()
     counts_only: bool = False
+    retired: bool = False
 
     @property
     def key(self) -> str:

@@ -29,6 +29,7 @@ _STATUS: Final = {
 }  # fmt: skip
 _ERRORS: Final = {
     "offline": (503, 1004),
+    "retired": (404, 1291),
     "throttled": (429, 1202),
     "shots": (400, 6000),
     "quota": (400, 3458),

@@ -5,7 +5,18 @@ from __future__ import annotations
 from typing import Literal
 
 Why = Literal[
-    "offline", "throttled", "shots", "quota", "spending", "token", "invalid", "programs", "missing", "over", "fault"
+    "offline",
+    "retired",
+    "throttled",
+    "shots",
+    "quota",
+    "spending",
+    "token",
+    "invalid",
+    "programs",
+    "missing",
+    "over",
+    "fault",
 ]
 
 
