@@ -201,6 +201,13 @@ async def test_no_room_at_the_provider_is_waited_for_outside(desk, clock):
     assert (raised.fault.kind, raised.retry_after >= 30) == ("capacity", True)
 
 
+async def test_work_for_a_device_that_is_offline_waits_until_it_was_asked_again(desk, clock):
+    raised = await made(desk, clock, Provider(failing("target-offline")), "create", repeatable=True)
+    assert isinstance(raised, Postponed)
+    assert (raised.fault.code, raised.retry_after) == ("target-offline", 33)
+    assert isinstance(await made(desk, clock, Provider(failing("target-retired")), target="aws:Forte-1"), Permanent)
+
+
 async def test_rates_are_kept_for_the_provider_and_for_each_device(desk, clock):
     desk.limits.call_rates, desk.limits.create_rates = {"aws:*": 4.0}, {"aws:Aria-1": 1.0}
     for _ in range(4):

@@ -46,6 +46,12 @@ def test_patience_ends_with_the_reason(batch):
         said_later(batch, later(30, "throttled"), NOW + timedelta(seconds=870), PATIENCE)
 
 
+def test_what_time_does_not_heal_is_not_waited_for(batch):
+    with pytest.raises(Permanent) as caught:
+        said_later(batch, later(30, "not-authorised"), NOW, PATIENCE)
+    assert (caught.value.kind, caught.value.retryable) == ("offline", False)
+
+
 def test_a_deadline_ends_it_sooner(batch):
     hurried = msgspec.structs.replace(batch, deadline_at=NOW + timedelta(seconds=20))
     with pytest.raises(Permanent):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Meter
 
     from quire_plane import Lanes
-    from quire_quantum_gateway.breakers import Breakers
+    from quire_quantum_gateway.breakers import Breakers, Refusal
     from quire_quantum_gateway.providers.error_table import Operation
     from quire_quantum_gateway.providers.faults import Classified
     from quire_quantum_gateway.sites import Site
@@ -107,7 +107,7 @@ class Calls:
                 found = self._heard(site, target, operation, error)
                 pause = self._pause(dependency, found, attempt, began, deadline) if again else None
                 if pause is None:
-                    raise _postponed(found, self.policy, self.uniform) or error from error
+                    raise self._postponed(site, operation, found) or error from error
                 self.counts.retries.add(1, about)
                 await self.clock.sleep(pause)
             else:
@@ -133,8 +133,7 @@ class Calls:
     def _check(self, site: Site, operation: Operation) -> None:
         refusal = self.breakers.refusal(site, operation)
         if refusal is not None:
-            # A little later than the probe, and not all together.
-            raise Postponed(meanings()[refusal.reason].fault, refusal.seconds + _AFTER_PROBE * (1 + self.uniform()))
+            raise Postponed(meanings()[refusal.reason].fault, self._after(refusal))
 
     def _checked(self, site: Site, operation: Operation, call: Callable[[], T]) -> T:
         """In the thread, perhaps long after its turn: what opened meanwhile holds too. Breakers are only read here."""
@@ -186,15 +185,23 @@ class Calls:
         self._budgets[dependency] = budget
         return pause
 
+    def _postponed(self, site: Site, operation: Operation, found: Classified | None) -> Postponed | None:
+        """Work that the provider has no room for, and certainly has not taken, comes again later instead of failing."""
+        if found is None or found.applied == "maybe" or not found.fault.retryable:
+            return None
+        if found.action.again == "later":
+            least = max(found.retry_after or 0.0, found.action.least_wait)
+            return Postponed(found.fault, least + self.policy.backoff.cap * self.uniform())
+        refusal = self.breakers.refusal(site, operation)
+        if operation == "create" and found.action.breaker == "device" and refusal is not None:
+            return Postponed(found.fault, self._after(refusal))
+        return None
+
+    def _after(self, refusal: Refusal) -> float:
+        """Seconds until a refused call may be made: a little after the probe, and not all of them together."""
+        return refusal.seconds + _AFTER_PROBE * (1 + self.uniform())
+
 
 def _lane(target: str, operation: Operation) -> str:
     """Questions have threads of their own, so that they need not wait for work that is given away."""
     return target if operation in _WORK else f"{target} questions"
-
-
-def _postponed(found: Classified | None, policy: RetryPolicy, uniform: Uniform) -> Postponed | None:
-    """Work that the provider has no room for, and certainly has not taken, comes again later instead of failing."""
-    if found is None or found.applied == "maybe" or found.action.again != "later":
-        return None
-    least = max(found.retry_after or 0.0, found.action.least_wait)
-    return Postponed(found.fault, least + policy.backoff.cap * uniform())

@@ -38,10 +38,10 @@ class GuardSettings(ServiceSettings):
     retry_tries: int = Field(default=4, ge=1, le=20, description="Tries of one call that may be repeated.")
     retry_seconds: float = Field(default=60.0, ge=0, description="From the first of them to the last.")
     patience_seconds: float = Field(
-        default=900.0,
+        default=120.0,
         ge=0,
-        description="How old a batch may become while its target takes no work; then its tasks go elsewhere. A "
-        "deadline of its own ends its patience sooner.",
+        description="How old a batch may become while its target takes no work; then its tasks go elsewhere, or "
+        "wait before they are batched. A deadline of its own ends its patience sooner.",
     )
 
     @property

@@ -30,12 +30,12 @@ def said_later(batch: Batch, postponed: Postponed, now: datetime, patience: time
     patience: how old the batch may become, by the time it was formed; its deadline ends it sooner.
 
     Raises:
-        Permanent: it cannot wait; its fault says why nothing was called.
+        Permanent: it cannot wait, or waiting does not help; its fault says why the provider does not have it.
         Transient: the same for a fault that time heals.
     """
     seconds = min(LATEST_SECONDS, max(SOONEST_SECONDS, postponed.retry_after or 0.0))
     later = now + timedelta(seconds=seconds)
     ends = [batch.formed_at + patience, *([batch.deadline_at] if batch.deadline_at is not None else [])]
-    if later >= min(ends):
+    if later >= min(ends) or not postponed.fault.retryable:
         raise error_of(postponed.fault)
     return Outgoing(ExecuteBatch(batch), at=later)
