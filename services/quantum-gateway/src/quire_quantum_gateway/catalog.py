@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypeVar
 
 from quire_plane.compile_cache import CompileCache
-from quire_quantum_gateway.providers.aws_provider import AwsProvider
-from quire_quantum_gateway.providers.aws_service import AwsSettings
 from quire_quantum_gateway.providers.braket_provider import BACKENDS, braket_provider
 from quire_quantum_gateway.providers.faults import NO_BACKEND, error_of, fault_of
 from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, qiskit_provider
+from quire_quantum_gateway.remotes import enabled, matches, remote_providers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,42 +54,13 @@ def open_catalog(settings: Settings, clock: Clock, meter: Meter | None = None) -
         seed_transpiler=settings.seed_transpiler,
     )
     backends = enabled(settings.program_sets, "braket")
-    sets = {name: settings.program_set_executables for name in BACKENDS if _matches(name, backends)}
+    sets = {name: settings.program_set_executables for name in BACKENDS if matches(name, backends)}
     providers: list[Provider] = [
         qiskit_provider(enabled(settings.targets, "qiskit"), machines, clock, qiskit),
         braket_provider(enabled(settings.targets, "braket"), settings.max_qubits, clock, braket, sets),
     ]
-    aws = _aws(settings)
-    if aws.devices:
-        providers.append(AwsProvider(aws, clock))
+    providers += remote_providers(settings, clock, qiskit)
     return {provider.name: provider for provider in providers if enabled(settings.targets, provider.name)}
-
-
-def _aws(settings: Settings) -> AwsSettings:
-    patterns = enabled(settings.targets, "aws")
-    return AwsSettings(
-        devices={name: arn for name, arn in settings.aws_devices.items() if _matches(name, patterns)},
-        region=settings.aws_region,
-        endpoint_url=settings.aws_endpoint_url,
-        s3_endpoint_url=settings.aws_s3_endpoint_url,
-        bucket=settings.aws_results_bucket,
-        account=settings.aws_account,
-        prefix=settings.installation,
-        seconds=settings.call_seconds,
-        calls=settings.provider_calls,
-        tasks=settings.aws_tasks_per_batch,
-        task_usd=settings.aws_task_usd,
-        watch_spending=settings.aws_spending_limits,
-    )
-
-
-def _matches(name: str, patterns: tuple[str, ...]) -> bool:
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
-
-
-def enabled(targets: tuple[str, ...], provider: str) -> tuple[str, ...]:
-    """The backend names, or patterns of them, of one provider's targets."""
-    return tuple(target.partition(":")[2] for target in targets if target.partition(":")[0] == provider)
 
 
 def find(catalog: Catalog, target: str) -> tuple[Provider, str]:

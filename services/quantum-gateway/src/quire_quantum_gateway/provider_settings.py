@@ -1,13 +1,13 @@
 """What the gateway can be told of remote providers: whose account, which devices, where, and at what price.
 
-All of them are off until a device is named. Secrets are not among these settings: Amazon's come by its standard chain.
+All of them are off until a device is named. Amazon's credentials come by its standard chain, not by settings.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from quire_service import Field, ServiceSettings
+from quire_service import Field, Secret, ServiceSettings
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 DeviceArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:braket:[a-z0-9-]*:[0-9]*:device/.+$", max_length=256)]
@@ -49,4 +49,27 @@ class ProviderSettings(ServiceSettings):
     )
     aws_spending_limits: bool = Field(
         default=True, description="Look spending limits up before a task is created (braket:SearchSpendingLimits)."
+    )
+
+    ibm_backends: tuple[Name, ...] = Field(
+        default=(), description="Backends of IBM Quantum, or of a cloud with such an API, served as ibm:<name>."
+    )
+    ibm_api: Literal["runtime", "jobs", "local"] = Field(
+        default="runtime",
+        description="runtime: IBM Quantum, by qiskit-ibm-runtime; jobs: a jobs API shaped like IBM's, at ibm_url; "
+        "local: the library's stand-ins for backends (fake_...), run in this process.",
+    )
+    ibm_identity: Literal["tag", "none"] = Field(
+        default="tag", description="none: the API at ibm_url keeps no tags, so that lost submissions must be parked."
+    )
+    ibm_url: Address | None = Field(default=None, description="Of the API; IBM's own when empty.")
+    ibm_token: Secret | None = Field(
+        default=None, description="The account's key; without one, what qiskit-ibm-runtime has saved."
+    )
+    ibm_instance: str = Field(default="", max_length=256, description="The instance's CRN or name.")
+    ibm_job_seconds: int = Field(
+        default=600, ge=1, le=10_800, description="Seconds of a job on a quantum computer, after which it is stopped."
+    )
+    ibm_second_usd: float = Field(
+        default=0.0, ge=0, description="What such a second costs; a batch may cost all of them."
     )

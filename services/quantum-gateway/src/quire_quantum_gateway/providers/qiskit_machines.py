@@ -75,7 +75,7 @@ def open_machine(name: str, settings: MachineSettings) -> Machine:
         qubits = int(generic[1])
         backend = GenericBackendV2(qubits, noise_info=True, seed=_GENERIC_SEED)
         return stand_in(backend, name, settings, lambda _: f"generic-seed-{_GENERIC_SEED}")
-    return stand_in(_fake(name), name, settings)
+    return stand_in(open_fake(name), name, settings)
 
 
 def stand_in(
@@ -93,7 +93,7 @@ def stand_in(
         generate_preset_pass_manager(
             settings.optimization_level, backend=backend, seed_transpiler=settings.seed_transpiler
         ),
-        family=_family(backend),
+        family=family_of(backend),
         noise=noise,
         max_qubits=min(int(backend.num_qubits), settings.max_qubits),
         calibration_id=read(backend),
@@ -154,7 +154,7 @@ def _machine(
     )
 
 
-def _family(backend: BackendV2) -> str:
+def family_of(backend: BackendV2) -> str:
     """Equal for backends that the same compiled circuits run on."""
     coupling = backend.target.build_coupling_map()
     edges = sorted(map(list, coupling.get_edges())) if coupling is not None else []
@@ -162,7 +162,8 @@ def _family(backend: BackendV2) -> str:
     return f"{backend.num_qubits}-qubits-{hashlib.sha256(described.encode()).hexdigest()[:16]}"
 
 
-def _fake(name: str) -> BackendV2:
+def open_fake(name: str) -> BackendV2:
+    """A stand-in of qiskit-ibm-runtime by name, as in `fake_manila`; raises as `open_machine` does."""
     try:
         from qiskit_ibm_runtime import fake_provider  # noqa: PLC0415 - 3 s, and only stand-ins need it
     except ModuleNotFoundError as error:

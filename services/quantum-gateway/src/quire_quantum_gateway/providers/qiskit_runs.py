@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from quire_contracts.value import Observable
     from quire_quantum.structure import Structure
+    from quire_quantum_gateway.providers.ibm_backends import Compiler
     from quire_quantum_gateway.providers.qiskit_machines import Machine
 
 _WORD_BITS: Final = 64
@@ -65,10 +66,10 @@ class Compiled:
     two_qubit_gates: int
 
 
-def compile_structure(machine: Machine, structure: Structure) -> Compiled:
-    """Compile a structure for a machine, parameters free."""
-    with machine.compiling:
-        routed = machine.pass_manager.run(to_circuit(structure))
+def compile_structure(compiler: Machine | Compiler, structure: Structure) -> Compiled:
+    """Compile a structure, parameters free."""
+    with compiler.compiling:
+        routed = compiler.pass_manager.run(to_circuit(structure))
     routed.global_phase = 0  # no result shows it, and Aer cannot bind a free one
     steps = [
         (item.operation, tuple(routed.find_bit(qubit).index for qubit in item.qubits), item.clbits)
@@ -207,7 +208,7 @@ def _shot_by_shot(machine: Machine, circuits: Sequence[Compiled], work: Work) ->
                 rows[place].append([next(found) for _ in work.members[place].parameters])
     bits = circuits[0].circuit.num_clbits
     return tuple(
-        MemberOutcome(counts=_packed([row for by_circuit in zip(*each, strict=True) for row in by_circuit], bits))
+        MemberOutcome(counts=packed([row for by_circuit in zip(*each, strict=True) for row in by_circuit], bits))
         for each in rows
     )
 
@@ -278,7 +279,8 @@ def _run(machine: Machine, compiled: Compiled, parameters: NDArray[np.float64], 
     return [result.data(row) for row in range(rows)]
 
 
-def _packed(rows: list[_Row], bits: int) -> PackedCounts:
+def packed(rows: list[_Row], bits: int) -> PackedCounts:
+    """Counts of rows of tallies by hexadecimal outcome."""
     if bits > _WORD_BITS:
         texts = [{format(int(outcome, 16), f"0{bits}b"): tally for outcome, tally in row.items()} for row in rows]
         return pack(texts, bits=bits)
