@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(

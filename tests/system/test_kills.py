@@ -25,7 +25,7 @@ from quire_contracts.batch import BatchExecuted
 from quire_contracts.job import JobCompleted
 from quire_contracts.task import TaskScored
 from quire_testing import Probe
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

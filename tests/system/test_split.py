@@ -14,7 +14,7 @@ from quire.embedded import Embedded
 from quire_contracts.batch import BatchExecuted
 from quire_contracts.job import JobCompleted
 from quire_testing import Probe
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

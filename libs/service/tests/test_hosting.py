@@ -13,7 +13,7 @@ from quire_bus.router import Router
 from quire_contracts.job import CancelJob
 from quire_service import Exit, Parts, Service, ServiceFailed, ServiceSettings, hosted, logs
 from quire_service.hosting import Running
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import textwrap
 import pytest
 
 from quire_service import Exit
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 PROGRAM = """
 import asyncio, time

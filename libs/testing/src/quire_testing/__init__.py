@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quire_testing.clock import ManualClock
-    from quire_testing.eventually import eventually
     from quire_testing.probe import Probe, Recorded
     from quire_testing.spans import Spans
+    from quire_testing.waiting import eventually
 
 __all__ = ["ManualClock", "Probe", "Recorded", "Spans", "eventually"]
 
-_HOMES = {"ManualClock": "clock", "Probe": "probe", "Recorded": "probe", "Spans": "spans", "eventually": "eventually"}
+_HOMES = {"ManualClock": "clock", "Probe": "probe", "Recorded": "probe", "Spans": "spans", "eventually": "waiting"}
 
 
 def __getattr__(name: str) -> Any:
@@ -32,7 +32,6 @@ def __getattr__(name: str) -> Any:
 
     if name not in _HOMES:
         raise AttributeError(name)
-    # Not through the module's own attribute: `eventually` is also the name of a submodule.
     value = getattr(import_module(f"quire_testing.{_HOMES[name]}"), name)
     globals()[name] = value
     return value

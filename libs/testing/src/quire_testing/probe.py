@@ -20,7 +20,7 @@ from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 from quire_bus.codec import Opened, decode_any, open_envelope
 from quire_bus.errors import DecodeError
 from quire_bus.process import arrived_of
-from quire_testing.eventually import eventually
+from quire_testing.waiting import eventually
 
 if TYPE_CHECKING:
     from nats.aio.client import Client
