@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
+from quire_resilience.clock import SystemClock
 from quire_service.metrics import metering, text_of
 from quire_service.telemetry import PassingTracer, tracing
 
@@ -47,7 +48,7 @@ def test_without_a_collector_the_sdk_is_not_even_imported():
         "from quire_service.metrics import metering\n"
         "from quire_service.telemetry import tracing\n"
         "async def main():\n"
-        "    async with tracing(dict, '1', endpoint=None, schedule_delay_ms=1):\n"
+        "    async with tracing(dict, '1', endpoint=None, schedule_delay_ms=1, clock=None):\n"
         "        async with metering(dict, '1', endpoint=None, page=False):\n"
         "            sys.exit(any(name.startswith('opentelemetry.sdk') for name in sys.modules))\n"
         "asyncio.run(main())\n"
@@ -56,7 +57,7 @@ def test_without_a_collector_the_sdk_is_not_even_imported():
 
 
 async def test_where_nobody_reads_there_is_nothing_to_write():
-    async with tracing(Resource.get_empty, "1", endpoint=None, schedule_delay_ms=1) as tracer:
+    async with tracing(Resource.get_empty, "1", endpoint=None, schedule_delay_ms=1, clock=SystemClock()) as tracer:
         assert isinstance(tracer, PassingTracer)
     async with metering(Resource.get_empty, "1", endpoint=None, page=False) as (meter, page):
         assert isinstance(meter, NoOpMeter)

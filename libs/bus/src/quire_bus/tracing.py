@@ -90,7 +90,7 @@ class processing:  # noqa: N801 - used as a verb: `with processing(...) as span`
 
     def __init__(self, tracer: Tracer, entry: Entry, meta: Meta, durable: str) -> None:
         self._token: Token[Context] | None = None
-        if meta.traceparent and isinstance(tracer, NoOpTracer):
+        if meta.traceparent and _is_left_out(tracer, meta.traceparent):
             self._span: Span = _Carried(meta.traceparent, meta.tracestate)
             return
         context = context_of(meta.traceparent, meta.tracestate)
@@ -140,7 +140,7 @@ class Sending:
 
         Where that trace is not recorded there is no span, and the headers are the parent's.
         """
-        if traceparent and isinstance(self._tracer, NoOpTracer):
+        if traceparent and _is_left_out(self._tracer, traceparent):
             return _Carried(traceparent, None).headers
         context = context_of(traceparent)
         if not _is_kept(self._tracer, context):
@@ -174,6 +174,11 @@ def failed(span: Span, error: BaseException) -> None:
     """Mark a span as failed by `error`."""
     if span.is_recording():
         span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"[:_TEXT]))
+
+
+def _is_left_out(tracer: Tracer, traceparent: str) -> bool:
+    """Whether no child of that span can come to be recorded: nobody records, or its trace was not chosen."""
+    return isinstance(tracer, NoOpTracer) or not int(traceparent[53:55], 16) & TraceFlags.SAMPLED
 
 
 def _is_kept(tracer: Tracer, context: Context | None) -> bool:

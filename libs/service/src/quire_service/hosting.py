@@ -209,6 +209,8 @@ class Running(Generic[SettingsT]):
                 version,
                 endpoint=settings.otlp_endpoint,
                 schedule_delay_ms=settings.otlp_schedule_delay_ms,
+                clock=self._clock,
+                per_second=None if settings.otlp_traces_sampler else settings.traces_per_second,
             )
         )
         return tracer, meter

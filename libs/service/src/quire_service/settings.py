@@ -67,6 +67,15 @@ class ServiceSettings(BaseModel):
     otlp_schedule_delay_ms: Annotated[int, Variables(("OTEL_BSP_SCHEDULE_DELAY",))] = Field(
         default=500, gt=0, le=60_000
     )
+    otlp_traces_sampler: Annotated[str | None, Variables(("OTEL_TRACES_SAMPLER",))] = Field(
+        default=None, description="OpenTelemetry's own sampler of that name, instead of `traces_per_second`."
+    )
+    traces_per_second: float = Field(
+        default=20.0,
+        ge=0,
+        le=1e6,
+        description="Traces that begin here and are recorded; those whose caller says so always are.",
+    )
 
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)

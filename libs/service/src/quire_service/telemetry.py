@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.sdk.resources import Resource
 
+    from quire_resilience.clock import Clock
+
 FLUSH_SECONDS = 3.0
 
 
@@ -36,13 +38,22 @@ def resource_of(*, service: str, version: str, instance: str, environment: str) 
 
 @contextlib.asynccontextmanager
 async def tracing(
-    resource: Callable[[], Resource], version: str, *, endpoint: str | None, schedule_delay_ms: int
+    resource: Callable[[], Resource],
+    version: str,
+    *,
+    endpoint: str | None,
+    schedule_delay_ms: int,
+    clock: Clock,
+    per_second: float | None = None,
 ) -> AsyncIterator[Tracer]:
     """A tracer whose spans carry this service's resource and go to `endpoint` (OTLP over HTTP, path included).
 
     Without an endpoint no spans are made: see `PassingTracer`. What is not yet sent when the block ends is flushed, for
-    at most `FLUSH_SECONDS`. Headers, certificate, compression and time-out of the exporter, and the sampler, follow
-    the standard OTEL_* variables.
+    at most `FLUSH_SECONDS`. Headers, certificate, compression and time-out of the exporter follow the standard OTEL_*
+    variables.
+
+    per_second: of the traces that begin here so many are recorded (see `sampling`); None leaves the choice to the
+        standard variable OTEL_TRACES_SAMPLER.
     """
     if not endpoint:
         yield PassingTracer()
@@ -51,7 +62,10 @@ async def tracing(
     from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
     from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
 
-    provider = TracerProvider(resource=resource(), shutdown_on_exit=False)
+    from quire_service.sampling import sampler  # noqa: PLC0415
+
+    chosen = None if per_second is None else sampler(per_second, clock)
+    provider = TracerProvider(sampler=chosen, resource=resource(), shutdown_on_exit=False)
     exporter = OTLPSpanExporter(endpoint=endpoint)
     provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=schedule_delay_ms))
     try:
