@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_batching.cutting import cut_matrix, piece, whole
-from quire_batching.grouping import MAX_SLICES, batch_id, cut, form_batch, group_key, slice_seed
+from quire_batching.grouping import MAX_SLICES, batch_id, cut, form_batch, group_key
 from quire_batching.load import Load, load_of, row_seconds
 from quire_contracts.batch import ExecuteBatch, SimulateBatch
 from quire_contracts.task import Scoring
@@ -43,16 +43,6 @@ def test_cut_covers_every_row_once_and_holds_the_limits(rows, shots):
 
 def test_small_task_stays_whole():
     assert cut(4_096, 1_024, LIMITS) == (range(4_096),)
-
-
-def test_slices_of_a_seeded_task_have_seeds_of_their_own():
-    seeds = [slice_seed(7, first) for first in range(0, 1_000, 10)]
-    assert seeds[0] == 7
-    assert len(set(seeds)) == len(seeds)
-    assert all(0 <= seed < 2**31 for seed in seeds)
-    assert slice_seed(7, 10) == seeds[1]
-    assert slice_seed(8, 10) != seeds[1]
-    assert slice_seed(None, 10) is None
 
 
 def test_batch_id_names_the_set_of_its_members(make_task):
@@ -158,7 +148,7 @@ def test_pieces_hold_their_own_rows_and_nothing_else(make_task):
     assert b"".join(cuts) == task.parameters.data.inline
     assert len(cuts[0]) == 5 * 8
     second = piece(task, Matrix(5, 1, task.parameters.data), 5, NOW, None)
-    assert (second.first, second.total_rows, second.seed) == (5, 10, slice_seed(3, 5))
+    assert (second.first, second.total_rows, second.seed) == (5, 10, 3)
     assert second.task_id == task.task_id
 
 

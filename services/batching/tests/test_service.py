@@ -169,7 +169,7 @@ async def test_large_task_is_cut_and_all_of_it_is_sent(start, bus, probe, make_t
     ]
     data = [await bus.blobs.get(member.parameters.data) for member in members]
     assert b"".join(data) == task.parameters.data.inline
-    assert len({member.seed for member in members}) == 3
+    assert {member.seed for member in members} == {3}
     assert {batch.flush_reason for batch in batches} == {"single"}
     record = await bus.records(KIND, Assignment).get("acme", "large-1")
     assert set(record.value.batch_ids) == {batch.batch_id for batch in batches}

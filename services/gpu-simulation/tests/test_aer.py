@@ -118,6 +118,19 @@ def answers(outcome):
     return [each.counts if each.values is None else each.values.tolist() for each in outcome.members]
 
 
+@pytest.mark.parametrize("angles", [(), (Angle(0),)])
+def test_shots_followed_one_by_one_are_drawn_by_place_too(executor, angles):
+    """Aer's own streams, with parameters in one run and without in a list of circuits."""
+    turn = Operation("ry", (0,), angles) if angles else Operation("h", (0,))
+    structure = Structure(2, 2, 1, (turn, measure(0, 0), *measured_pair()))
+    rows = np.full((5, 1), 0.9)
+    whole = unpack(executor.execute(Work(structure, (Member(rows, 2**31 - 1),), 100)).members[0].counts)
+    pieces = (Member(rows[3:], 2**31 - 1, 3), Member(rows[:1], 2**31 - 1), Member(rows[1:3], 2**31 - 1, 1))
+    last, first, middle = [unpack(each.counts) for each in executor.execute(Work(structure, pieces, 100)).members]
+    assert first + middle + last == whole
+    assert len({tuple(sorted(row.items())) for row in whole}) > 1
+
+
 @given(st.integers(0, 60), st.integers(1, 7))
 def test_slices_cover_every_row_once(rows, at_once):
     found = [row for cut in cuts(rows, at_once) for row in range(rows)[cut]]

@@ -40,7 +40,7 @@ class Engine:
 
     def execute(self, work):
         self.runs += 1
-        members = tuple(Member(member.parameters + self.bent, member.seed) for member in work.members)
+        members = tuple(Member(member.parameters + self.bent, member.seed, member.first) for member in work.members)
         outcome = FakeExecutor("simulation").execute(Work(work.structure, members, work.shots, work.observables))
         found = [self._reduced(work, each) if work.reduced else self._moved(each) for each in outcome.members]
         return Outcome(tuple(found), outcome.execution)

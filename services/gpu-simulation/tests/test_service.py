@@ -236,7 +236,7 @@ class WrongEngine(FakeExecutor):
 
     def execute(self, work):
         self.runs += 1
-        members = tuple(Member(each.parameters + 0.5, each.seed) for each in work.members)
+        members = tuple(Member(each.parameters + 0.5, each.seed, each.first) for each in work.members)
         outcome = super().execute(Work(work.structure, members, work.shots, work.observables))
         return Outcome(outcome.members, msgspec.structs.replace(outcome.execution, backend=BACKEND))
 

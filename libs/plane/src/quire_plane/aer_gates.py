@@ -13,5 +13,8 @@ IDEAL_BASIS: Final = (
     "swap", "rxx", "ryy", "rzz", "ccx", "cswap", "reset", "measure",
 )  # fmt: skip
 
+ROW_STRIDE: Final = 2_113
+"""Aer draws the random numbers of row r of a run from the run's seed and so many times r."""
+
 BINDABLE: Final = frozenset({"rx", "ry", "rz", "p", "u", "u1", "u2", "u3", "rxx", "ryy", "rzz"})
 """Gates whose parameters are bound as they should; a circuit with others is bound row by row by Qiskit."""

@@ -38,7 +38,8 @@ def _key(digest: hashlib._Hash, member: Member, *, exact: bool) -> str | None:
     if member.seed is None and not exact:
         return None
     rows, columns = member.parameters.shape
-    digest.update(b"%d %d %d\n" % (rows, columns, 0 if exact else member.seed or 0))
+    seed, first = (0, 0) if exact else (member.seed or 0, member.first)
+    digest.update(b"%d %d %d %d\n" % (rows, columns, seed, first))
     digest.update(np.ascontiguousarray(member.parameters, "<f8").data)
     return digest.hexdigest()
 

@@ -8,7 +8,8 @@ Laws, kept by `quire_testing.executor_suite`:
 - With observables and no shots the answer is exact values, no counts.
 - With observables and shots a member whose work is `reduced` may be answered by values and their standard errors (as
   `observables.expectation` works them out) instead of counts; without `reduced` it is answered by counts.
-- Counts depend on (structure, parameters, shots, seed, row in the member) alone, never on the rest of the batch.
+- Counts depend on (structure, parameters, shots, seed, row in the task) alone: never on the rest of the batch, nor on
+  where a task was cut into members.
 - A batch succeeds or fails as a whole: partial answers are not returned.
 """
 
@@ -38,11 +39,17 @@ class Member:
     """One task's share of a batch.
 
     `parameters` is float64 [rows, structure.num_parameters] in radians; `seed` makes its counts repeatable, None leaves
-    them random.
+    them random. `first` is the place of its first row in its task: the counts of a row are drawn by its place there.
     """
 
     parameters: NDArray[np.float64]
     seed: int | None = None
+    first: int = 0
+
+    @property
+    def places(self) -> range:
+        """The places of its rows in their task."""
+        return range(self.first, self.first + len(self.parameters))
 
 
 @dataclass(frozen=True, eq=False)

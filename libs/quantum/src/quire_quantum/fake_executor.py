@@ -79,7 +79,7 @@ class FakeExecutor:
 def _sample(circuits: tuple[Structure, ...], shots: int, member: Member) -> PackedCounts:
     rows = [
         _sample_row(circuit, values, shots, row_generator(member.seed, row, index))
-        for row, values in enumerate(member.parameters)
+        for row, values in zip(member.places, member.parameters, strict=True)
         for index, circuit in enumerate(circuits)
     ]
     return concatenate(rows) if rows else pack_integers([], bits=circuits[0].num_bits)

@@ -95,6 +95,19 @@ class ExecutorSuite:
         last = executor.execute(Work(TURN_MEASURED, (mate, member), SHOTS)).members[1]
         assert alone.counts == first.counts == last.counts
 
+    def test_a_row_is_drawn_by_its_place_in_the_task_wherever_that_was_cut(self, executor: Executor) -> None:
+        """A task of five rows whole, and cut after the second and the third: the same counts, row by row."""
+        angles = _angles(0.9, 0.9, 1.3, 0.9, 2.0)
+        cuts = [slice(0, 5)], [slice(0, 2), slice(2, 5)], [slice(3, 5), slice(0, 1), slice(1, 3)]
+        found = []
+        for pieces in cuts:
+            members = tuple(Member(angles[piece], 5, piece.start) for piece in pieces)
+            answers = executor.execute(Work(TURN_MEASURED, members, 500)).members
+            counts = {piece.start: each.counts for piece, each in zip(pieces, answers, strict=True)}
+            found.append([row for _, each in sorted(counts.items()) if each is not None for row in unpack(each)])
+        assert len(found[0]) == len(angles)
+        assert found[0] == found[1] == found[2]
+
     def test_other_seeds_and_rows_draw_other_counts(self, executor: Executor) -> None:
         """Equal angles, yet no two runs share their random numbers."""
         work = Work(TURN_MEASURED, (Member(_angles(1.0, 1.0), 1), Member(_angles(1.0, 1.0), 2)), SHOTS)

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from quire_batching.grouping import slice_seed
 from quire_contracts.batch import Slice
 from quire_contracts.task import Task
 from quire_contracts.value import Matrix
@@ -36,9 +35,12 @@ def whole(task: Task, queued_at: datetime, traceparent: str | None) -> Slice:
 
 
 def piece(task: Task, parameters: Matrix, first: int, queued_at: datetime, traceparent: str | None) -> Slice:
-    """The slice of the task that begins at row `first` and has these parameter sets."""
+    """The slice of the task that begins at row `first` and has these parameter sets.
+
+    Its seed is the task's: a row's counts follow from the seed and its place in the task, however that was cut.
+    """
     base = whole(task, queued_at, traceparent)
-    return msgspec.structs.replace(base, first=first, parameters=parameters, seed=slice_seed(task.seed, first))
+    return msgspec.structs.replace(base, first=first, parameters=parameters)
 
 
 def cut_matrix(matrix: Matrix, data: bytes, rows: Sequence[range]) -> list[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import uuid
 from collections.abc import Iterable, Sequence
@@ -25,7 +24,6 @@ URGENCY: Final[tuple[Priority, ...]] = ("research", "validation", "production", 
 """The classes, the most urgent last."""
 
 _NAMESPACE: Final = uuid.UUID("b5ef4f0c-5a5d-5e0a-8d43-6d2f6b1f1c57")
-_SEED_BITS: Final = 31
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +59,12 @@ def cut(rows: int, shots: int | None, limits: Load) -> tuple[range, ...]:
     """The slices of a task of `rows` parameter sets: consecutive, as even as can be, together all of it.
 
     Each holds the limits on rows and shots where `MAX_SLICES` allows; one slice means that the task stays whole. It
-    depends on nothing that is measured, for a slice has a seed of its own: the same task is always cut alike.
+    depends on nothing that is measured: the same task is always cut alike.
     """
     most = min(limits.rows, limits.shots // shots if shots else rows)
     pieces = min(-(-rows // max(1, most)), MAX_SLICES, rows)
     edges = [rows * piece // pieces for piece in range(pieces + 1)] if pieces else [0, 0]
     return tuple(range(start, stop) for start, stop in itertools.pairwise(edges))
-
-
-def slice_seed(seed: int | None, first: int) -> int | None:
-    """The seed of the slice that begins at row `first`: the task's own for the first, else derived from both."""
-    if seed is None or first == 0:
-        return seed
-    digest = hashlib.sha256(f"{seed}|{first}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> (32 - _SEED_BITS)
 
 
 def batch_id(members: Iterable[Slice]) -> str:

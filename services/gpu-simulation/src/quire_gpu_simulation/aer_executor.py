@@ -38,7 +38,7 @@ class AerExecutor:
 
     The method (state vector, density matrix, stabilizer, matrix product state) is chosen by `chooser.choose`, or by
     whoever calls `run`. All members' parameter sets are bound in one call (in as few as the memory allows). Counts of
-    row r of circuit c of a member come from the stream of (its seed, r, c), so neither its mates nor the slicing change
+    place r in a task by circuit c come from the stream of (the seed, r, c), so neither its mates nor the slicing change
     them. Circuits that measure or reset on the way, outcomes of more than 64 bits and states that are no list of
     amplitudes are sampled by Aer itself, a seeded member in a run of its own.
     """
@@ -157,7 +157,7 @@ def _sampled(
 ) -> tuple[MemberOutcome, ...]:
     """Counts of circuits that measure at their end alone, each row from its probabilities by its own stream."""
     shots, bits = work.shots or 0, circuits[0].num_bits
-    owners = [(member.seed, row) for member in work.members for row in range(len(member.parameters))]
+    owners = [(member.seed, row) for member in work.members for row in member.places]
     together = np.concatenate([member.parameters for member in work.members])
     fits = room(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=True)
     table: list[list[tuple[NDArray[np.uint64], NDArray[np.int64]]]] = [[] for _ in owners]
@@ -198,7 +198,7 @@ def _counts_of(runs: AerRuns, compiled: list[Compiled], member: Member, work: Wo
     if not len(member.parameters):
         return pack([], bits=bits)
     by_circuit = [
-        runs.counts(each, member.parameters, shots, row_seed(member.seed, 0, index), method)
+        runs.counts(each, member.parameters, shots, row_seed(member.seed, 0, index), method, first=member.first)
         for index, each in enumerate(compiled)
     ]
     rows = [row for each in zip(*by_circuit, strict=True) for row in each]

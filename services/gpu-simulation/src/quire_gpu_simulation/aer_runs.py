@@ -13,7 +13,7 @@ from qiskit.quantum_info import SparsePauliOp
 from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 
-from quire_plane.aer_gates import BINDABLE, IDEAL_BASIS
+from quire_plane.aer_gates import BINDABLE, IDEAL_BASIS, ROW_STRIDE
 from quire_quantum.qiskit_circuit import to_circuit
 from quire_resilience.errors import Permanent
 
@@ -146,9 +146,11 @@ class AerRuns:
         shots: int,
         seed: int | None,
         method: Method = STATE_VECTOR,
+        *,
+        first: int = 0,
     ) -> list[dict[str, int]]:
-        """Aer's own sampling, hexadecimal outcomes: row r draws from the stream of seed + 2113 r."""
-        options = {} if seed is None else {"seed_simulator": seed}
+        """Aer's own sampling, hexadecimal: place r draws from the stream of seed + 2113 r; `first` is row 0's."""
+        options = {} if seed is None else {"seed_simulator": seed + ROW_STRIDE * first}
         threads = self.threads if method.name in _BY_ROWS else 1
         found = self._run(compiled, parameters, method, threads, shots=shots, **options)
         return [data.get("counts", {"0x0": shots}) for data in found]

@@ -60,7 +60,7 @@ def fingerprint(work: Work) -> bytes:
     """32 bytes that equal work has in common, and nothing else."""
     digest = hashlib.blake2b(f"{work.structure.sha256}|{work.shots}|{work.observables}".encode(), digest_size=32)
     for member in work.members:
-        digest.update(f"|{member.seed}|{member.parameters.shape}|".encode())
+        digest.update(f"|{member.seed}|{member.first}|{member.parameters.shape}|".encode())
         digest.update(np.ascontiguousarray(member.parameters).tobytes())
     return digest.digest()
 

@@ -58,8 +58,8 @@ class Plan:
 class EngineExecutor:
     """Runs batches as one sweep; see `quire_quantum.executor.Executor`. Thread-safe.
 
-    A row's counts come from a random stream of (its member's seed, its row there, the circuit): neither mates nor
-    slicing nor threads change them, and every value is worked out for its row alone.
+    A row's counts come from a random stream of (its member's seed, its place in the task, the circuit): neither mates
+    nor slicing nor threads change them, and every value is worked out for its row alone.
     """
 
     def __init__(
@@ -196,7 +196,7 @@ def _sweep(members: tuple[Member, ...]) -> Sweep:
     lengths = [len(member.parameters) for member in members]
     parameters = np.ascontiguousarray(np.concatenate([member.parameters for member in members]), np.float64)
     keys = np.array([_key(member.seed) for member in members], np.uint64)
-    places = np.concatenate([np.arange(length, dtype=np.int64) for length in lengths])
+    places = np.concatenate([np.asarray(member.places, np.int64) for member in members])
     return Sweep(parameters, np.repeat(keys, lengths, axis=0), places)
 
 

@@ -146,7 +146,7 @@ class NoisyExecutor:
         return tuple(outcomes)
 
     def _by_density(self, work: Work, circuits: tuple[Structure, ...], at_once: int) -> list[list[Pairs]]:
-        owners = [(member.seed, row) for member in work.members for row in range(len(member.parameters))]
+        owners = [(member.seed, row) for member in work.members for row in member.places]
         together = np.concatenate([member.parameters for member in work.members])
         table: list[list[Pairs]] = [[] for _ in owners]
         for index, circuit in enumerate(circuits):
@@ -164,7 +164,7 @@ class NoisyExecutor:
         measured = [final_measurements(circuit) for circuit in circuits]
         table: list[list[Pairs]] = []
         for member in work.members:
-            for row, parameters in enumerate(member.parameters):
+            for row, parameters in zip(member.places, member.parameters, strict=True):
                 pairs = []
                 for index, each in enumerate(made):
                     stream = row_generator(member.seed, row, index)

@@ -184,7 +184,7 @@ def _sampled(backend: str, parsed: Sequence[Parsed], work: Work, member: Member)
 
     drawn = [
         (each.measured, *sample(backend, each, angles, work.shots or 0, row_generator(member.seed, index, circuit)))
-        for index, angles in enumerate(member.parameters)
+        for index, angles in zip(member.places, member.parameters, strict=True)
         for circuit, each in enumerate(parsed)
     ]
     bits = _width(work)

@@ -10,7 +10,7 @@ import numpy as np
 from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from quire_plane.aer_gates import BINDABLE
+from quire_plane.aer_gates import BINDABLE, ROW_STRIDE
 from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import PackedCounts, pack, pack_integers
 from quire_quantum.executor import MemberOutcome, Work, row_generator, row_seed
@@ -142,7 +142,7 @@ def sample(machine: Machine, circuits: Sequence[Compiled], work: Work, memory_by
     if not all(samples_probabilities(each, shots, noisy=machine.noise is not None) for each in circuits):
         return _shot_by_shot(machine, circuits, work)
     together = np.concatenate([member.parameters for member in work.members])
-    owners = [(member.seed, row) for member in work.members for row in range(len(member.parameters))]
+    owners = [(member.seed, row) for member in work.members for row in member.places]
     table: list[list[tuple[NDArray[np.uint64], NDArray[np.int64]]]] = [[] for _ in owners]
     for index, compiled in enumerate(circuits):
         readout = _readout(machine, compiled)
@@ -199,7 +199,7 @@ def _shot_by_shot(machine: Machine, circuits: Sequence[Compiled], work: Work) ->
     for index, compiled in enumerate(circuits):
         for place, member in enumerate(work.members):
             if member.seed is not None:
-                seed = row_seed(member.seed, 0, index)
+                seed = (row_seed(member.seed, 0, index) or 0) + ROW_STRIDE * member.first
                 rows[place].append(_counts(machine, compiled, member.parameters, shots, seed))
         if free:
             together = np.concatenate([work.members[place].parameters for place in free])
