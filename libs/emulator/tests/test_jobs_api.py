@@ -2,9 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from qiskit import QuantumCircuit, transpile
+from qiskit.circuit import Parameter
 from qiskit_ibm_runtime import IBMRuntimeError, QiskitRuntimeService, SamplerV2
+from qiskit_ibm_runtime.executor_sampler import Sampler
 
 from quire_emulator.rules import Rule
 from quire_testing import eventually
@@ -147,6 +150,18 @@ async def test_the_runtime_s_sampler_runs_circuits_and_its_service_finds_them_by
     since = datetime.now().astimezone() - timedelta(minutes=5)
     (found,) = service.jobs(job_tags=["quire-runtime"], created_after=since, backend_name="ibm_manila")
     assert (found.job_id(), found.status(), found.tags) == (job.job_id(), "DONE", ["quire-runtime"])
+
+
+async def test_the_runtime_s_new_sampler_runs_circuits_with_arrays_of_arguments(service):
+    backend = service.backend("ibm_manila")
+    turned, angle = QuantumCircuit(2), Parameter("angle")
+    turned.rx(angle, 0)
+    turned.measure_all()
+    turned = transpile(turned, backend, seed_transpiler=1, optimization_level=0)
+    job = Sampler(mode=backend).run([(turned, [[0.0], [np.pi]]), transpile(_mirror(), backend)], shots=20)
+    first, second = job.result(poll_interval=0.1)
+    assert [first.data.meas.get_counts(row) for row in range(2)] == [{"00": 20}, {"01": 20}]
+    assert second.data.meas.get_counts() == {"10": 20}
 
 
 @pytest.mark.filterwarnings("ignore:The SamplerV2 class is deprecated:DeprecationWarning")

@@ -10,7 +10,7 @@ import msgspec
 from quire_emulator.door import Door, Facts, Operation, digest
 from quire_emulator.entries import Order
 from quire_emulator.http import Answer
-from quire_emulator.jobs_results import Params
+from quire_emulator.jobs_results import PROGRAMS
 from quire_emulator.machines import configuration, properties
 from quire_emulator.refusals import Refusal
 
@@ -104,18 +104,24 @@ class JobsApi:
 
     async def _create(self, request: Request) -> Answer:
         body = msgspec.json.decode(request.body, type=Create)
-        params = msgspec.json.decode(body.params, type=Params)
 
         def prepared() -> Order:
             self._device(body.backend)
-            if body.program_id != "sampler" or not params.pubs:
-                raise Refusal("invalid", "Only the program 'sampler' with at least one pub is run here")
+            if body.program_id not in PROGRAMS:
+                raise Refusal("invalid", f"Only these programs are run here: {', '.join(PROGRAMS)}")
+            try:
+                params = msgspec.json.decode(body.params, type=PROGRAMS[body.program_id])
+            except msgspec.DecodeError as error:
+                raise Refusal("invalid", str(error)) from error
+            if not params.total_shots:
+                raise Refusal("invalid", "There is nothing to run")
             text = bytes(body.params).decode()
             return Order(
                 api=self._api,
                 device=body.backend,
                 shots=params.total_shots,
                 body=text,
+                parameters=body.program_id,
                 caller=request.caller,
                 tags=dict.fromkeys(body.tags if self._tagged else [], ""),
                 request=digest(body.backend, text),
@@ -158,7 +164,6 @@ class JobsApi:
     def _described(self, job: Job) -> dict[str, Any]:
         status = _STATUS[job.status]
         state = {"status": status} | ({"reason": job.reason, "reason_code": 9999} if job.status == "FAILED" else {})
-        params = msgspec.json.decode(job.order.body, type=Params)
         return {
             "id": job.id,
             "backend": job.order.device,
@@ -166,8 +171,8 @@ class JobsApi:
             "state": state,
             "created": _moment(job.made.at),
             "ended": _moment(job.ended) if job.ended else None,
-            "program": {"id": "sampler"},
-            "params": {"version": params.version, "support_qiskit": params.support_qiskit},
+            "program": {"id": job.order.parameters},
+            "params": {"version": 2} if job.order.parameters == "sampler" else {},
             "tags": list(job.order.tags),
             "usage": {"quantum_seconds": 0, "seconds": 0},
             "private": False,

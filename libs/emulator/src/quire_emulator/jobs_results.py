@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import numpy as np
@@ -22,6 +22,24 @@ class Pub(msgspec.Struct, frozen=True, array_like=True):
     program: Any
     values: Any = None
     shots: int | None = None
+
+
+class Items(msgspec.Struct, frozen=True):
+    """A quantum program of the executor, as far as its size goes."""
+
+    shots: int
+    items: list[Any]
+
+
+class Executed(msgspec.Struct, frozen=True):
+    """What an executor job runs."""
+
+    quantum_program: Items
+
+    @property
+    def total_shots(self) -> int:
+        """Of all items, for one set of arguments each."""
+        return self.quantum_program.shots * len(self.quantum_program.items)
 
 
 class Params(msgspec.Struct, frozen=True):
@@ -44,12 +62,20 @@ class Params(msgspec.Struct, frozen=True):
         return sum(self.shots_of(pub) for pub in self.pubs)
 
 
-def results(job: Job, noise: Noise, seed: int, sampler: Sampler) -> tuple[bytes, int]:
+PROGRAMS: Final[dict[str, type[Params | Executed]]] = {"sampler": Params, "executor": Executed}
+"""What a job may run, and how its parameters are read; an order keeps the name as its `parameters`."""
+
+
+def results(job: Job, noise: Noise, seed: int, sampler: Sampler, ended: float) -> tuple[bytes, int]:
     """The result document of a job, and how many of its pubs succeeded: a partial one ends after them.
 
     Raises:
         CannotRunError: a program cannot be run.
     """
+    if job.order.parameters == "executor":
+        from quire_emulator.executor_results import executor_results  # noqa: PLC0415 - seconds of imports
+
+        return executor_results(job.order.body, noise, seed, ended), 1
     params = msgspec.json.decode(job.order.body, type=Params)
     good = max(1, round(len(params.pubs) * job.made.share)) if job.made.share < 1 else len(params.pubs)
     if params.support_qiskit:

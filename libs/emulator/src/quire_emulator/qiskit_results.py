@@ -17,6 +17,7 @@ from quire_emulator.circuits import MOST_QUBITS, CannotRunError
 
 if TYPE_CHECKING:
     from quire_emulator.configuration import Noise
+    from quire_emulator.gates import Array
 
 
 def qiskit_results(body: str, good: int, noise: Noise, seed: int) -> bytes:
@@ -39,19 +40,22 @@ def qiskit_results(body: str, good: int, noise: Noise, seed: int) -> bytes:
 def _ran(pub: Any, default: int, noise: Noise, seed: int) -> SamplerPubResult:
     parts = list(pub) if isinstance(pub, (list, tuple)) else [pub]
     circuit, values, count = (*parts, None, None)[:3]
-    narrow = _without_idle(circuit)
+    narrow = without_idle(circuit)
     exact = StatevectorSampler(seed=seed).run([(narrow, values)], shots=int(count or default)).result()[0]
     generator = np.random.default_rng(seed)
     fields = {}
     for name, bits in exact.data.items():
         matrix = bits.to_bool_array(order="little")
-        if noise.readout:
-            matrix = matrix ^ (generator.random(matrix.shape) < noise.readout)
-        fields[name] = BitArray.from_bool_array(matrix, order="little")
+        fields[name] = BitArray.from_bool_array(flipped(matrix, noise, generator), order="little")
     return SamplerPubResult(DataBin(shape=exact.data.shape, **fields), metadata={"circuit_metadata": {}})
 
 
-def _without_idle(circuit: QuantumCircuit) -> QuantumCircuit:
+def flipped(matrix: Array, noise: Noise, generator: np.random.Generator) -> Array:
+    """Bits as a noisy reading has them; of noise only the reading is known here."""
+    return matrix ^ (generator.random(matrix.shape) < noise.readout) if noise.readout else matrix
+
+
+def without_idle(circuit: QuantumCircuit) -> QuantumCircuit:
     """The same circuit on the qubits that it uses: a device has many more."""
     used = {qubit for row in circuit.data for qubit in row.qubits if row.operation.name != "barrier"}
     if len(used) > MOST_QUBITS:

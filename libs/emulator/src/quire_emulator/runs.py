@@ -88,7 +88,7 @@ class Runs:
             arn = f"arn:aws:braket:{job.order.region}:{configuration.account}:quantum-task/{job.id}"
             body, good = braket_results.results(job, device, arn, ended, noise=noise, seed=seed, sampler=self._sampler)
         else:
-            body, good = jobs_results.results(job, noise, seed, self._sampler)
+            body, good = jobs_results.results(job, noise, seed, self._sampler, ended)
         draft = self._results / f"{job.id}.draft"
         draft.write_bytes(body)
         draft.rename(self._results / f"{job.id}.json")
