@@ -26,13 +26,13 @@ from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum_gateway.alarms import Alarms
 from quire_quantum_gateway.breakers import Breakers
 from quire_quantum_gateway.calls import CallCounts, Calls
+from quire_quantum_gateway.desk import Desk, Pace
 from quire_quantum_gateway.failpoints import NoFailpoints
 from quire_quantum_gateway.findings import Findings
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.journal import Submission
 from quire_quantum_gateway.limits import Limits
 from quire_quantum_gateway.providers.port import Availability, Found, Quote
-from quire_quantum_gateway.pursuit import Desk, Pace
 from quire_quantum_gateway.recovery import Rules
 from quire_quantum_gateway.sites import Site
 from quire_quantum_gateway.submissions import Submissions

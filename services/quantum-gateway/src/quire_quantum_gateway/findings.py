@@ -13,8 +13,8 @@ from quire_quantum_gateway.journal import IllegalStep
 if TYPE_CHECKING:
     from quire_quantum_gateway.alarms import Alarms
     from quire_quantum_gateway.calls import Calls
+    from quire_quantum_gateway.desk import Address
     from quire_quantum_gateway.journal import Submission
-    from quire_quantum_gateway.providers.port import Provider
     from quire_quantum_gateway.submissions import Submissions
 
 _LOG: Final = logging.getLogger("quire.gateway")
@@ -28,36 +28,32 @@ class Findings:
     calls: Calls
     alarms: Alarms
 
-    async def late(self, target: str, provider: Provider, submission: Submission, job_id: str) -> None:
-        """A call was answered after its gateway had given it up: its job is a fact all the same."""
-        await self.found(target, provider, submission, job_id, "a late answer")
-
-    async def found(self, target: str, provider: Provider, submission: Submission, job_id: str, note: str) -> bool:
+    async def found(self, address: Address, submission: Submission, job_id: str, note: str) -> bool:
         """The provider has this job of a submission; whether it was adopted."""
         try:
             current = await self.journal.note(submission.batch_id, Adopted(job_id, note))
         except IllegalStep:
             newest = await self.journal.get(submission.batch_id)
             if newest is not None and newest.provider_job_id != job_id and newest.state not in ("intent", "calling"):
-                await self.surplus(target, provider, newest, job_id)
+                await self.surplus(address, newest, job_id)
             return False
         if current is not None:
             self.alarms.recovered(current)
         return current is not None
 
-    async def surplus(self, target: str, provider: Provider, submission: Submission, job_id: str) -> None:
+    async def surplus(self, address: Address, submission: Submission, job_id: str) -> None:
         """A job too many: have it cancelled, write it down, and raise the alarm once for each."""
-        await self.cancel(target, provider, job_id)
+        await self.cancel(address, job_id)
         if job_id in submission.duplicates:
             return
         await self.journal.note(submission.batch_id, Doubled(job_id))
         await self.alarms.duplicate(submission, job_id)
 
-    async def cancel(self, target: str, provider: Provider, job_id: str) -> bool:
+    async def cancel(self, address: Address, job_id: str) -> bool:
         """Ask for a job not to be run; whether the provider took that in."""
         try:
-            await self.calls.call(target, "cancel", partial(provider.cancel, job_id))
+            await self.calls.call(address.target, "cancel", partial(address.provider.cancel, job_id))
         except Exception as error:  # noqa: BLE001 - the reconciler finds it again
-            _LOG.warning("the job %s of %s could not be cancelled: %s", job_id, target, type(error).__name__)
+            _LOG.warning("the job %s of %s could not be cancelled: %s", job_id, address.target, type(error).__name__)
             return False
         return True

@@ -11,11 +11,12 @@ from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted
 from quire_plane import Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
+from quire_quantum_gateway.desk import Address, Desk
 from quire_quantum_gateway.events import Accepted, Lost, Parked, Refused
 from quire_quantum_gateway.journal import IllegalStep
 from quire_quantum_gateway.places import Places
 from quire_quantum_gateway.postponing import said_later
-from quire_quantum_gateway.pursuit import Desk, Pursuit
+from quire_quantum_gateway.pursuit import Pursuit
 from quire_quantum_gateway.recovery import PARKED
 from quire_quantum_gateway.submissions import Superseded, Ticket
 from quire_resilience.backoff import Backoff
@@ -142,9 +143,8 @@ class Gateway:
             if isinstance(ticket, BatchExecuted):
                 return ticket
             self.desk.failpoints.reach("opened")
-            pursuit = Pursuit(
-                desk=self.desk, target=batch.target, provider=provider, backend=backend, mode=mode, ticket=ticket
-            )
+            address = Address(batch.target, provider, backend, mode)
+            pursuit = Pursuit(desk=self.desk, address=address, ticket=ticket)
             try:
                 return await self._pursue(batch, cause, pursuit)
             except Superseded:

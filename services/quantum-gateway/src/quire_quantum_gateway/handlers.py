@@ -15,6 +15,7 @@ from quire_plane.result_memory import ResultMemory
 from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.alarms import Alarms
 from quire_quantum_gateway.catalog import Catalog, open_catalog, warmable
+from quire_quantum_gateway.desk import Desk
 from quire_quantum_gateway.failpoints import Failpoints, failpoints
 from quire_quantum_gateway.findings import Findings
 from quire_quantum_gateway.gateway import Gateway
@@ -22,7 +23,6 @@ from quire_quantum_gateway.guard import open_guard
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_quantum_gateway.limits import Postponed
 from quire_quantum_gateway.places import Places
-from quire_quantum_gateway.pursuit import Desk
 from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.submissions import Submissions
 from quire_service import Deps, Parts

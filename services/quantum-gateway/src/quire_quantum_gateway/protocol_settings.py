@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from quire_quantum_gateway.desk import Pace
 from quire_quantum_gateway.provider_settings import ProviderSettings
-from quire_quantum_gateway.pursuit import Pace
 from quire_quantum_gateway.recovery import Rules
 from quire_service import Field
 
