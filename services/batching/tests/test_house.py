@@ -130,6 +130,15 @@ def test_busy_house_widens_the_window_where_its_batches_are_what_keeps_it_busy()
     assert window_for(rates, service, 0.0001, 0.25, overrun) == 0.25
 
 
+def test_batches_that_take_no_time_at_all_need_no_window_but_for_the_house():
+    service = Service()
+    for place in range(10):
+        service.finished(0.1 * place, 0.1 * place, 0.01 * place, ok=True)
+    service.learn(1.0)
+    assert service.slope < 0.1
+    assert window_for([80.0] * 5, service, 0.0, 0.25, Surroundings(utilisation=0.5)) == 0.0
+
+
 def test_house_is_idle_while_messages_are_taken_up_as_quickly_as_ever():
     house = House(0.0)
     for place in range(40):

@@ -100,7 +100,7 @@ def _percentile(window: float, rates: Sequence[float], overhead: float, task_sec
         return 1e3 * utilisation + window
     variability = sum(rate / (1 + rate * window) ** 3 for rate in rates) / batches
     mean = variability * utilisation * service / (2 * (1 - utilisation))
-    return window + service + mean * max(0.0, math.log(100 * utilisation))
+    return window + service + mean * math.log(max(1.0, 100 * utilisation))
 
 
 def places_for(service: Service, most: int) -> int:

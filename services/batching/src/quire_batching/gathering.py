@@ -110,15 +110,8 @@ class Gathering:
         if name in self._waiting:  # redelivered while it waits: one place in the queue answers both deliveries
             return await asyncio.shield(self._waiting[name])
         self._waiting[name] = waiting.left
-        target, now = waiting.task.target, self._clock.monotonic()
-        queue = self.queues.get(target)
-        if queue is None:
-            queue = self.queues[target] = TargetQueue(target, self._policy, now, self.house)
-        self.house.took(now, (self._clock.now() - waiting.delivery.meta.time).total_seconds())
-        queue.admit(self._item(waiting, now), now)
-        self._used[target] = now
-        self._wake.set()
         try:
+            self._admit(waiting)
             await waiting.left
         finally:
             del self._waiting[name]
@@ -160,6 +153,16 @@ class Gathering:
     async def is_assigned(self, task: Task) -> bool:
         """Whether this attempt of the task is in a batch already."""
         return await self._records.get(task.tenant, assignment_id(task)) is not None
+
+    def _admit(self, waiting: Waiting) -> None:
+        target, now = waiting.task.target, self._clock.monotonic()
+        queue = self.queues.get(target)
+        if queue is None:
+            queue = self.queues[target] = TargetQueue(target, self._policy, now, self.house)
+        self.house.took(now, (self._clock.now() - waiting.delivery.meta.time).total_seconds())
+        queue.admit(self._item(waiting, now), now)
+        self._used[target] = now
+        self._wake.set()
 
     async def _wake_at(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
