@@ -416,11 +416,13 @@ async def test_a_partial_result_is_not_passed_off_as_whole(provider, emulator, t
 
 def test_what_a_spending_limit_would_refuse_is_not_asked_for(make, emulator, token):
     assert make(task_usd=100.0).submit("dear", ONE, token)
-    calls = emulator.report().calls.get("create", 0)
-    with pytest.raises(Permanent) as refused:
-        make(task_usd=100.0).submit("dear", ONE, f"{token}-2")
-    assert (refused.value.kind, refused.value.code) == ("spend", "spending-limit")
-    assert emulator.report().calls.get("create", 0) == calls
+    calls, poor = emulator.report().calls, make(task_usd=100.0)
+    for _ in range(2):
+        with pytest.raises(Permanent) as refused:
+            poor.submit("dear", ONE, f"{token}-2")
+        assert (refused.value.kind, refused.value.code) == ("spend", "spending-limit")
+    asked = emulator.report().calls
+    assert (asked["create"], asked["limits"]) == (calls["create"], calls["limits"] + 1)
     with pytest.raises(Permanent) as refused:
         make(watch_spending=False).submit("dear", ONE, f"{token}-3")
     assert refused.value.code == "spending-limit"

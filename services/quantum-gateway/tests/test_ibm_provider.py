@@ -1,6 +1,6 @@
 """The IBM adapter against an emulated jobs API, by the small client and by IBM's library, and in that one's local mode.
 
-Not covered, for it needs IBM's cloud: the exchange of an API key for a token, and the search for an instance.
+Not covered, for it needs IBM's cloud: the search for the account's instances, and what only hardware refuses.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 from qiskit_ibm_runtime import QiskitRuntimeService
-from qiskit_ibm_runtime.accounts import Account
-from qiskit_ibm_runtime.api.client_parameters import ClientParameters
 
 from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
@@ -107,15 +105,14 @@ def provider(make):
 
 @pytest.fixture
 def library(emulator, monkeypatch):
-    """The same provider through QiskitRuntimeService; IBM Cloud's own services are left out, and nothing else."""
-    monkeypatch.setattr(ClientParameters, "get_auth_handler", lambda _: None)
-    instance = {"crn": CRN, "plan": "open", "name": "i", "tags": [], "pricing_type": "free"}
-    monkeypatch.setattr(Account, "list_instances", lambda _: [instance])
+    """The same provider through QiskitRuntimeService, whose keys the emulated cloud exchanges too."""
+    monkeypatch.setenv("IAM_URL", f"{emulator.url}/iam")
+    monkeypatch.setenv("QISKIT_FUNCTIONS_EXPERIMENTAL", "1")  # the library then asks nobody for its instances
 
     def service():
         return QiskitRuntimeService(
             channel="ibm_quantum_platform",
-            token="key",
+            token="k" * 44,
             url=emulator.url,
             instance=CRN,
             url_resolver=lambda url, *_: f"{url}/ibm/v1",

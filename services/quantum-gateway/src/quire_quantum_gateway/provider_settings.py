@@ -66,7 +66,9 @@ class ProviderSettings(ServiceSettings):
     ibm_token: Secret | None = Field(
         default=None, description="The account's key; without one, what qiskit-ibm-runtime has saved."
     )
-    ibm_instance: str = Field(default="", max_length=256, description="The instance's CRN or name.")
+    ibm_instance: str = Field(
+        default="", max_length=256, description="The instance's CRN or name; an account may have several."
+    )
     ibm_job_seconds: int = Field(
         default=600, ge=1, le=10_800, description="Seconds of a job on a quantum computer, after which it is stopped."
     )

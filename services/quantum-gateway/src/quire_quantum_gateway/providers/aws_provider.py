@@ -184,7 +184,11 @@ class AwsProvider:
         return self._devices.get(backend) or self._describe(backend)
 
     def _describe(self, backend: str) -> Device:
-        self._devices[backend] = device = self._service.describe(self._arn(backend))
+        device = self._service.describe(self._arn(backend))
+        if not device.programs:
+            # An annealer or an analog machine: it takes no circuits.
+            raise faults.error_of(meanings()["unsupported-target"].fault)
+        self._devices[backend] = device
         return device
 
     def _quote(self, device: Device, planned: Plan, work: Work) -> Quote:
@@ -202,9 +206,10 @@ class AwsProvider:
         if self._clock.monotonic() >= until:
             left = aws_tasks.left_to_spend(self._service.spending_limits(device.arn), self._clock.now())
             until = self._clock.monotonic() + _SPENDING_SECONDS
-        if usd > left:
+        refused = usd > left
+        self._spending[device.arn] = (left if refused else left - usd, until)
+        if refused:
             raise faults.error_of(meanings()["spending-limit"].fault)
-        self._spending[device.arn] = (left - usd, until)
 
     def _requests(self, planned: Plan, work: Work, token: str) -> Iterator[dict[str, Any]]:
         """What `AwsService.create` is given for each task."""

@@ -1,8 +1,8 @@
 """IBM Quantum through IBM's own library, qiskit-ibm-runtime: its service, its sampler, its jobs.
 
-Proven without an account: the library's local mode with stand-ins for backends, and its client, backends, sampler and
-jobs against an emulated API. Not proven, for it needs IBM's cloud: the exchange of an API key for a token, the choice
-of an instance, and the service's own limits and messages.
+Proven without an account: the library's local mode with stand-ins for backends, and its service, backends, sampler and
+jobs against an emulated cloud. Not proven, for it needs IBM's: the search for the account's instances (so name one),
+and the service's own limits and messages.
 
 The library repeats a call up to five times on errors of 5xx, creating a job too: its makers say that those are safe.
 """
