@@ -71,7 +71,7 @@ class ServiceSettings(BaseModel):
         default=None, description="OpenTelemetry's own sampler of that name, instead of `traces_per_second`."
     )
     traces_per_second: float = Field(
-        default=20.0,
+        default=10.0,
         ge=0,
         le=1e6,
         description="Traces that begin here and are recorded; those whose caller says so always are.",
