@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -132,11 +133,11 @@ class BraketApi:
         search = msgspec.json.decode(request.body, type=Search)
 
         def act(_: Facts, now: float) -> Answer:
-            fits = conditions(search.filters, self.arn)
-            shown = [job for job in self._cloud.found("braket", now) if all(each(job) for each in fits)]
+            fits, since = conditions(search.filters, self.arn)
+            shown = (job for job in self._cloud.found("braket", now, since=since) if all(each(job) for each in fits))
             start = int(search.next_token or 0)
-            page = shown[start : start + search.max_results]
-            more = {"nextToken": str(start + len(page))} if start + len(page) < len(shown) else {}
+            page = list(islice(shown, start, start + search.max_results))
+            more = {"nextToken": str(start + len(page))} if next(shown, None) else {}
             return Answer.json({"quantumTasks": [self._summary(job) for job in page]} | more)
 
         device = next((each.values[0] for each in search.filters if each.name == "deviceArn"), "")

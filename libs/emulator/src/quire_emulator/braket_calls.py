@@ -111,8 +111,8 @@ def order_of(body: Create, request: Request) -> Order:
     )
 
 
-def conditions(filters: list[Filter], arn: Callable[[Job], str]) -> list[Callable[[Job], bool]]:
-    """What a task must meet to be found.
+def conditions(filters: list[Filter], arn: Callable[[Job], str]) -> tuple[list[Callable[[Job], bool]], float]:
+    """What a task must meet to be found, and a time before which none can.
 
     Raises:
         Refusal: SearchQuantumTasks does not know such a condition.
@@ -125,14 +125,17 @@ def conditions(filters: list[Filter], arn: Callable[[Job], str]) -> list[Callabl
         "status": lambda job: job.status,
     }
     found: list[Callable[[Job], bool]] = []
+    since = 0.0
     for each in filters:
         if each.name not in facts:
             raise Refusal("invalid", f"Invalid filter name: {each.name}")
         if each.operator not in OPERATORS or not each.values:
             raise Refusal("invalid", f"Invalid filter on {each.name}: {each.operator} {each.values}")
         bounds: list[Any] = [seconds(value) for value in each.values] if each.name == "createdAt" else each.values
+        if each.name == "createdAt" and each.operator in {"GT", "GTE", "BETWEEN"}:
+            since = max(since, bounds[0] - 0.001)  # times are shown in whole milliseconds
         found.append(partial(_meets, facts[each.name], OPERATORS[each.operator], bounds))
-    return found
+    return found, since
 
 
 def _meets(fact: Callable[[Job], Any], operator: Callable[[Any, list[Any]], bool], bounds: list[Any], job: Job) -> bool:

@@ -62,10 +62,14 @@ class Cloud:
         job = self.register.jobs.get(job_id)
         return job if job and job.order.api == api else None
 
-    def found(self, api: Api, now: float) -> list[Job]:
-        """What a search shows, newest first."""
-        shown = [job for job in self.jobs() if job.order.api == api and job.made.shown <= now]
-        return shown[::-1]
+    def found(self, api: Api, now: float, *, since: float = 0.0, tag: str = "") -> Iterator[Job]:
+        """What a search shows, newest first: created at `since` or later, and with `tag` if one is given."""
+        listed = self.register.tagged.get(tag, {}) if tag else self.register.jobs
+        for job in reversed(listed.values()):
+            if job.made.at < since:
+                return
+            if job.made.order.api == api and job.made.shown <= now:
+                yield job
 
     def away(self, device: Device, now: float) -> tuple[str, float | None] | None:
         """Why the device is away, and until when as far as that is known; None while it is there."""

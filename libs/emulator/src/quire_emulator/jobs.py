@@ -49,6 +49,7 @@ class Register:
 
     Attributes:
         jobs: by id, in order of creation.
+        tagged: by tag and id, in order of creation.
         tokens: the last job of each (API, token).
         queues: of each device, the jobs that wait, by their turn: (ready, number, id).
         running: of each device, the ids of the jobs that run.
@@ -59,6 +60,7 @@ class Register:
 
     book: Book
     jobs: dict[str, Job] = field(default_factory=dict)
+    tagged: dict[str, dict[str, Job]] = field(default_factory=dict)
     tokens: dict[tuple[str, str], Job] = field(default_factory=dict)
     queues: dict[str, list[tuple[float, int, str]]] = field(default_factory=dict)
     running: dict[str, list[str]] = field(default_factory=dict)
@@ -98,6 +100,8 @@ class Register:
         self.promised.pop(entry.call, None)
         job = Job(entry, moved={"QUEUED": entry.at})
         self.jobs[entry.job] = job
+        for tag in entry.order.tags:
+            self.tagged.setdefault(tag, {})[entry.job] = job
         if entry.order.token:
             self.tokens[entry.order.api, entry.order.token] = job
         device = entry.order.device

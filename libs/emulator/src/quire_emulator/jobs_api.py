@@ -145,14 +145,13 @@ class JobsApi:
         return await self._door.call(request, operation, job.order.device if job else "", act)
 
     def _search(self, request: Request, now: float) -> Answer:
-        wanted = set(request.query.get("tags", [])) if self._tagged else set()
-        after, before = (request.first(name) for name in ("created_after", "created_before"))
+        wanted = request.query.get("tags", []) if self._tagged else []
+        after, before = (_seconds(request.first(name)) for name in ("created_after", "created_before"))
         pending, backend = request.first("pending"), request.first("backend")
         shown = [
-            job for job in self._cloud.found(self._api, now)
-            if wanted <= set(job.order.tags)
-            and (not after or job.made.at >= _seconds(after))
-            and (not before or job.made.at <= _seconds(before))
+            job for job in self._cloud.found(self._api, now, since=after, tag=wanted[0] if wanted else "")
+            if all(tag in job.order.tags for tag in wanted)
+            and (not before or job.made.at <= before)
             and (not pending or job.over == (pending == "false"))
             and (not backend or job.order.device == backend)
         ]  # fmt: skip
@@ -258,4 +257,5 @@ def _moment(at: float) -> str:
 
 
 def _seconds(text: str) -> float:
-    return datetime.fromisoformat(text.replace(" ", "+")).timestamp()
+    """A time in seconds since 1970; 0 where none is given."""
+    return 0.0 if not text else datetime.fromisoformat(text.replace(" ", "+")).timestamp()
