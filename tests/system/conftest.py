@@ -61,14 +61,14 @@ def client(quire: Embedded) -> Iterator[Client]:
 
 @pytest.fixture
 def loop_job() -> dict[str, object]:
-    """A seeded loop of 20 rounds on a ring of six nodes, on Qiskit and the simulator."""
+    """A seeded loop of 20 rounds on a ring of six nodes, over both planes and three providers."""
     ring = [[node, (node + 1) % 6, 1.0] for node in range(6)]
     return {
         "kind": "optimize",
         "seed": 11,
         "shots": 256,
         "problem": {"type": "maxcut", "edges": ring},
-        "targets": ["simulation", "qiskit:aer"],
+        "targets": ["simulation", "qiskit:aer", "braket:local"],
         "algorithm": {"name": "qaoa", "layers": 1, "sweep": 16, "optimizer": {"name": "spsa", "rounds": 20}},
     }
 
