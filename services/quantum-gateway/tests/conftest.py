@@ -248,6 +248,16 @@ class Said:
         return [message for message in self.messages if isinstance(message, type_)]
 
 
+class MemoryShelf:
+    """Parked submissions, by batch."""
+
+    def __init__(self):
+        self.parked = {}
+
+    async def put(self, submission):
+        self.parked[submission.batch_id] = submission
+
+
 class InlineLanes:
     """Threads that take no time: what is called, is done; `hang` seconds of the next ones' answers are held back."""
 
@@ -291,6 +301,7 @@ class House:
         self.clock = ManualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         self.records, self.blobs, self.said = MemoryRecords(seed), MemoryBlobs(), Said()
         self.provider = FakeRemote(mode, self.clock, **provider)
+        self.shelf = MemoryShelf()
         self.lanes, self.rules = InlineLanes(self.clock), rules
 
     def gateway(self, points=None, **pace):
@@ -304,7 +315,7 @@ class House:
             uniform=lambda: 0.5,
             counts=CallCounts(NoOpMeter("test")),
         )
-        alarms = Alarms(self.said, self.clock, NoOpMeter("test"))
+        alarms = Alarms(self.said, self.shelf, self.clock, NoOpMeter("test"))
         desk = Desk(
             journal=journal,
             calls=calls,

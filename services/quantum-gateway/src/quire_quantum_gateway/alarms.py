@@ -27,6 +27,14 @@ class Publisher(Protocol):
         ...
 
 
+class Shelf(Protocol):
+    """Where parked submissions are found again."""
+
+    async def put(self, submission: Submission) -> None:
+        """See `operators.Shelf.put`."""
+        ...
+
+
 class Alarms:
     """Says each alarm as an event, counts it, and writes it to the log.
 
@@ -34,9 +42,10 @@ class Alarms:
     same: an alarm never stands in the way of what it is about.
     """
 
-    def __init__(self, publisher: Publisher, clock: Clock, meter: Meter) -> None:
-        """Count with instruments of this meter."""
+    def __init__(self, publisher: Publisher, shelf: Shelf, clock: Clock, meter: Meter) -> None:
+        """Count with instruments of this meter; what is parked is put on the shelf too, for operators to find."""
         self._publisher = publisher
+        self._shelf = shelf
         self._clock = clock
         self._parked = meter.create_counter(
             "quire.gateway.parked", "{submission}", "Submissions that wait for an operator; target 0"
@@ -55,6 +64,10 @@ class Alarms:
         """A submission waits for an operator from now on."""
         self._parked.add(1, {"quire.target": submission.target})
         _LOG.error("the submission of batch %s to %s is parked", submission.batch_id, submission.target)
+        try:
+            await self._shelf.put(submission)
+        except QuireError as error:
+            _LOG.warning("a parked submission is not listed: %s", error)
         await self._say(
             BatchParked(
                 batch_id=submission.batch_id,

@@ -22,7 +22,10 @@ from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.guard import open_guard
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_quantum_gateway.limits import Postponed
+from quire_quantum_gateway.operators import BUCKET as SUBMISSIONS
+from quire_quantum_gateway.operators import answering, operators_of
 from quire_quantum_gateway.places import Places
+from quire_quantum_gateway.reconciler import Reconciler, Round
 from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.submissions import Submissions
 from quire_service import Deps, Parts
@@ -44,8 +47,28 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
     )
     guard = open_guard(deps, catalog, lanes)
     journal = Submissions(bus.records(KIND, Submission), bus.blobs, clock, settings.rules)
-    alarms = Alarms(bus.publisher, clock, deps.meter)
-    findings = Findings(journal=journal, calls=guard.calls, alarms=alarms)
+    operators = operators_of(bus, journal)
+    alarms = Alarms(bus.publisher, operators.shelf, clock, deps.meter)
+    desk = Desk(
+        journal=journal,
+        calls=guard.calls,
+        clock=clock,
+        alarms=alarms,
+        findings=Findings(journal=journal, calls=guard.calls, alarms=alarms),
+        pace=settings.pace,
+        failpoints=points,
+    )
+    reconciler = Reconciler(
+        catalog=catalog,
+        desk=desk,
+        lanes=lanes,
+        operators=operators,
+        rounds=bus.bucket(SUBMISSIONS, Round),
+        instance=deps.instance,
+        every=settings.reconcile_seconds,
+        back=timedelta(hours=settings.reconcile_hours),
+        cancel_orphans=settings.cancel_orphans,
+    )
     gateway = Gateway(
         catalog=catalog,
         plane=Plane(
@@ -55,23 +78,18 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
             tracer=deps.tracer,
             coalescing=Coalescing(memory, deps.meter, fleet),
         ),
-        desk=Desk(
-            journal=journal,
-            calls=guard.calls,
-            clock=clock,
-            alarms=alarms,
-            findings=findings,
-            pace=settings.pace,
-            failpoints=points,
-        ),
+        desk=desk,
         places=Places(settings.batches_per_local_target, settings.batches_per_remote_target),
     )
+    made = router(gateway, workers=settings.workers, patience=timedelta(seconds=guard.patience_seconds))
+    answering(made, operators)
     return Parts(
-        routers=(router(gateway, workers=settings.workers, patience=timedelta(seconds=guard.patience_seconds)),),
+        routers=(made,),
         background={
             "warming": partial(warm, warmable(catalog, settings.warm_targets), lanes),
             "calibrations": partial(calibrations.watch, catalog, lanes, clock, settings.calibration_seconds),
             "breakers": guard.fleet.watch,
+            "reconciler": reconciler.watch,
         },
     )
 
