@@ -1,22 +1,27 @@
 """Rules in, decision out."""
 
 from quire_policy.facts import Facts, Load, Route
+from quire_policy.fallback import Fallback, Next, Trouble, next_step
 from quire_policy.intake import Turned, turned_away
 from quire_policy.route import route
 from quire_policy.rules import Refusal, Relief, Rule, Rules, RulesError, default_rules, load_rules, parse_rules
 
 __all__ = [
     "Facts",
+    "Fallback",
     "Load",
+    "Next",
     "Refusal",
     "Relief",
     "Route",
     "Rule",
     "Rules",
     "RulesError",
+    "Trouble",
     "Turned",
     "default_rules",
     "load_rules",
+    "next_step",
     "parse_rules",
     "route",
     "turned_away",

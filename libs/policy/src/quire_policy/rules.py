@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
+from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from quire_policy.conditions import Conditions, read_conditions
+from quire_policy.conditions import Conditions, holds, read_conditions
+from quire_policy.fallback import STEPS, Fallback
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from quire_policy.facts import Facts
 
 TARGET: Final = re.compile(r"^[a-z0-9-]{1,32}(:[A-Za-z0-9_.-]{1,64})?$")
 Action = Literal["switch", "simulate", "fewer-shots", "delay"]
 ACTIONS: Final = ("switch", "simulate", "fewer-shots", "delay")
 _LONGEST_DELAY: Final = 3600.0
 _AGAIN_SECONDS: Final = 30.0
-_TABLES: Final = ("rule", "relief", "refusal")
+_LONGEST_WAIT: Final = 30 * 86_400.0
+_MOST_TRIES: Final = 6
+_WAITS: Final = ("leave_after_seconds", "settle_after_seconds", "give_up_after_seconds", "cached_within_seconds")
+_TABLES: Final = ("rule", "relief", "refusal", "fallback")
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -57,12 +64,18 @@ class Refusal(msgspec.Struct, frozen=True):
 class Rules(msgspec.Struct, frozen=True):
     """Rules in order: the first that matches decides. The last one has no conditions, so that there is a decision.
 
-    Of the reliefs, also in order, the first that matches and can be done is done; of the refusals the first counts.
+    Of the reliefs, also in order, the first that matches and can be done is done; of the refusals the first counts, and
+    of the fallbacks, whose last one has no conditions either.
     """
 
     rules: tuple[Rule, ...]
     reliefs: tuple[Relief, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    fallbacks: tuple[Fallback, ...] = ()
+
+    def chain(self, facts: Facts) -> Fallback:
+        """The fallback chain of a piece of work."""
+        return next(fallback for fallback in self.fallbacks if holds(fallback.when, facts))
 
 
 class RulesError(ValueError):
@@ -74,6 +87,7 @@ class RulesError(ValueError):
         self.faults = tuple(faults)
 
 
+@cache
 def default_rules() -> Rules:
     """The rules that ship with this package, `default_rules.toml`."""
     text = resources.files("quire_policy").joinpath("default_rules.toml").read_text(encoding="utf-8")
@@ -94,8 +108,8 @@ def parse_rules(text: str, source: str) -> Rules:
     """The rules of a TOML text; `source` names it in errors.
 
     The text is a list of `[[rule]]` tables with `name`, `targets` and an optional table `when`, of `[[relief]]` tables
-    with `name`, `do`, `when`, and for a delay its `seconds`, and of `[[refusal]]` tables with `name`, `when` and
-    perhaps `seconds`.
+    with `name`, `do`, `when`, and for a delay its `seconds`, of `[[refusal]]` tables with `name`, `when` and perhaps
+    `seconds`, and of `[[fallback]]` tables with the fields of `Fallback`; without any of these, those that ship count.
 
     Raises:
         RulesError: with every fault of the text.
@@ -109,13 +123,17 @@ def parse_rules(text: str, source: str) -> Rules:
     rules = [_rule(number, row, faults) for number, row in enumerate(tables.get("rule", []), start=1)]
     reliefs = [_relief(number, row, faults) for number, row in enumerate(tables.get("relief", []), start=1)]
     refusals = [_refusal(number, row, faults) for number, row in enumerate(tables.get("refusal", []), start=1)]
-    names = [*(each.name for each in rules), *(each.name for each in reliefs), *(each.name for each in refusals)]
+    fallbacks = [_fallback(number, row, faults) for number, row in enumerate(tables.get("fallback", []), start=1)]
+    named: tuple[Rule | Relief | Refusal | Fallback, ...] = (*rules, *reliefs, *refusals, *fallbacks)
+    names = [each.name for each in named]
     faults += [f"`{name}`: the name stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if not rules or rules[-1].when:
         faults.append("the last rule must have no conditions, so that every piece of work has a target")
+    if fallbacks and fallbacks[-1].when:
+        faults.append("the last fallback must have no conditions, so that every piece of work has one")
     if faults:
         raise RulesError(source, faults)
-    return Rules(tuple(rules), tuple(reliefs), tuple(refusals))
+    return Rules(tuple(rules), tuple(reliefs), tuple(refusals), tuple(fallbacks) or default_rules().fallbacks)
 
 
 def _rule(number: int, row: object, faults: list[str]) -> Rule:
@@ -151,6 +169,32 @@ def _refusal(number: int, row: object, faults: list[str]) -> Refusal:
     label, fields = _named("refusal", number, row, {"name", "when", "seconds"}, faults)
     seconds = _seconds(label, fields.get("seconds", _AGAIN_SECONDS), faults)
     return Refusal(str(fields.get("name")), read_conditions(label, fields.get("when", {}), faults, loads=True), seconds)
+
+
+def _fallback(number: int, row: object, faults: list[str]) -> Fallback:
+    label, fields = _named("fallback", number, row, set(Fallback.__struct_fields__), faults)
+    steps = fields.get("steps", list(STEPS))
+    if not isinstance(steps, list) or not steps or any(step not in STEPS for step in steps):
+        faults.append(f"{label}: `steps` must be a list of some of {', '.join(STEPS)}")
+        steps = []
+    elif len(set(steps)) < len(steps):
+        faults.append(f"{label}: a step stands twice in `steps`")
+    tries, anyway = fields.get("tries", 2), fields.get("simulate_anyway", False)
+    if isinstance(tries, bool) or not isinstance(tries, int) or not 1 <= tries <= _MOST_TRIES:
+        faults.append(f"{label}: `tries` must be a whole number from 1 to {_MOST_TRIES}")
+        tries = 1
+    if not isinstance(anyway, bool):
+        faults.append(f"{label}: `simulate_anyway` must be true or false")
+    waits = {name: _wait(label, name, fields[name], faults) for name in _WAITS if name in fields}
+    when = read_conditions(label, fields.get("when", {}), faults, loads=False)
+    return Fallback(str(fields.get("name")), when, tuple(steps), tries, simulate_anyway=bool(anyway), **waits)
+
+
+def _wait(label: str, name: str, value: object, faults: list[str]) -> float:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= _LONGEST_WAIT:
+        return float(value)
+    faults.append(f"{label}: `{name}` must be a number from 0 to {_LONGEST_WAIT:g}")
+    return 0.0
 
 
 def _named(kind: str, number: int, row: object, known: set[str], faults: list[str]) -> tuple[str, dict[str, Any]]:
