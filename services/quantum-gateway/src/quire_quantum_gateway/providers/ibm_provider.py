@@ -201,7 +201,8 @@ class IbmProvider:
 
     def _call(self, operation: Operation, call: Callable[[Account], T], deadline: float = math.inf) -> T:
         with translated(self._faults, operation):
-            return self._bounded.call(lambda: call(self._opened_account()), deadline)
+            account = self._opened_account()  # imports take seconds, of which a call has few
+            return self._bounded.call(lambda: call(account), deadline)
 
     def _opened_account(self) -> Account:
         with self._opening:
