@@ -83,7 +83,7 @@ def test_a_torn_last_line_was_never_answered(emulator, braket, order):
 
 def test_an_answered_call_is_on_the_disk(emulator, braket, order):
     """Killed right after the answer, each time: what was promised to the caller is in the ledger."""
-    for turn in range(5):
+    for turn in range(3):
         arn = braket.create_quantum_task(**order(f"disk-{turn}", GARNET))["quantumTaskArn"]
         emulator.kill()
         assert any(getattr(line, "job", "") == arn.rpartition("/")[2] for line in emulator.entries())
@@ -104,3 +104,14 @@ def test_it_ends_when_it_is_asked_to(emulator):
     emulator.stop()
     assert isinstance(emulator.entries()[0], Opened)
     assert not any(isinstance(line, Moved) for line in emulator.entries())
+
+
+def test_a_script_s_faults_are_armed_once_when_the_cloud_is_founded(config, tmp_path):
+    script = tmp_path / "script.toml"
+    script.write_text('[[faults]]\nkind = "throttle"\nrate = 0.5\n\n[[faults]]\nkind = "lost"\nafter = 60.0\n')
+    with EmulatorProcess(tmp_path / "scripted", config=config, script=script) as scripted:
+        rules = scripted.control("GET", "faults")
+        assert [rule["kind"] for rule in rules] == ["throttle", "lost"]
+        scripted.control("DELETE", f"faults/{rules[0]['id']}")
+        _again(scripted)
+        assert [rule["kind"] for rule in scripted.control("GET", "faults")] == ["lost"]

@@ -1,5 +1,7 @@
 """Faults as data: windows, rates, counts, and draws that follow from the seed alone."""
 
+from pathlib import Path
+
 import pytest
 
 from quire_emulator.calibrations import calibration
@@ -42,6 +44,13 @@ def test_a_window_begins_and_ends():
         True,
         False,
     ]
+
+
+def test_a_window_comes_again():
+    rule = Rule(kind="error", id="e", after=10.0, until=12.0, every=30.0)
+    assert [rule.holds(100.0, 100.0 + after) for after in (9, 10, 11.9, 12, 39.9, 40, 41, 43)] == [
+        False, True, True, False, False, True, True, False,
+    ]  # fmt: skip
 
 
 def test_a_count_ends_it():
@@ -117,3 +126,15 @@ def test_a_configuration_is_read_and_its_mistakes_are_told(tmp_path):
     file.write_text("sed = 5\n")
     with pytest.raises(ValueError, match="sed"):
         read_configuration(file)
+
+
+def test_the_committed_examples_are_read():
+    examples = Path(__file__).parents[3] / "examples" / "emulator"
+    cloud = read_configuration(examples / "cloud.toml")
+    assert [device.name for device in cloud.devices] == ["Garnet", "Forte-1", "SV1", "ibm_manila"]
+    assert [rule.kind for rule in read_rules(examples / "storm.toml")] == [
+        "timeout-applied",
+        "error",
+        "throttle",
+        "offline",
+    ]

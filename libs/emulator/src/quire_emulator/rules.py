@@ -19,8 +19,6 @@ Kind = Literal[
 CALL_KINDS: Final = frozenset({"throttle", "offline", "error", "refused", "slow", "lost", "late", "timeout-applied"})
 """Go wrong with a call; the others with a job, and are drawn when it is applied."""
 
-_NEVER: Final = float("inf")
-
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One fault.
@@ -49,6 +47,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         rate: the share of matching calls or jobs.
         count: it happens at most so many times; 0 is no limit.
         after, until: seconds after it was armed between which it holds; until 0 has no end.
+        every: the window comes again each so many seconds; 0 for never.
         answer: how "not answered" looks: "hold" keeps the connection silent for `hold` seconds and closes it, "cut"
             closes it at once, "504" is the answer of a gateway in front.
     """
@@ -61,6 +60,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     count: int = 0
     after: float = 0.0
     until: float = 0.0
+    every: float = 0.0
     retry_after: float = 1.0
     delay: float = 0.0
     share: float = 0.5
@@ -71,8 +71,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     hold: float = 60.0
 
     def holds(self, armed_at: float, now: float) -> bool:
-        """Whether `now` lies in its window."""
-        return armed_at + self.after <= now < (armed_at + self.until if self.until else _NEVER)
+        """Whether `now` lies in its window, or in one of its windows."""
+        since = now - armed_at - self.after
+        if since < 0 or not self.until:
+            return since >= 0
+        return (since % self.every if self.every > 0 else since) < self.until - self.after
 
 
 class Book:
