@@ -373,6 +373,15 @@ def test_a_job_is_cancelled_at_the_provider_as_often_as_it_is_asked(make, token)
     assert over.value.code == "cancelled-at-provider"
 
 
+async def test_a_task_that_is_over_is_not_asked_for_again(provider, emulator, token):
+    job = provider.submit("garnet", ONE, token)
+    await eventually(lambda: provider.status(job) == "done")
+    asked = emulator.report().calls["get"]
+    provider.retrieve("garnet", ONE, job)
+    assert provider.status(job) == "done"
+    assert emulator.report().calls["get"] == asked
+
+
 async def test_a_job_that_is_over_stays_as_it_is(provider, token):
     job = provider.submit("garnet", ONE, token)
     await eventually(lambda: provider.status(job) == "done")

@@ -57,7 +57,7 @@ class AwsProvider:
         self._backends = {arn: name for name, arn in settings.devices.items()}
         self._devices: dict[str, Device] = {}
         self._spending: dict[str, tuple[float, float]] = {}
-        self._ended: OrderedDict[str, JobStatus] = OrderedDict()
+        self._ended: OrderedDict[str, Mapping[str, Any]] = OrderedDict()
 
     def discover(self) -> Sequence[Capabilities]:
         """See `Provider.discover`."""
@@ -156,7 +156,7 @@ class AwsProvider:
         """See `Provider.retrieve`. If one of several tasks failed, what is left of the others is cancelled."""
         device, arns = self._device(backend), aws_tasks.split_arns(job_id)
         planned = aws_tasks.plan(work, device)
-        tasks = [self._service.task(arn) for arn in arns]
+        tasks = [self._task(arn) for arn in arns]
         status = aws_tasks.together([aws_tasks.STATUS.get(task["status"], "unknown") for task in tasks])
         if status in ("failed", "cancelled"):
             with suppress(QuireError, Ambiguous):
@@ -225,18 +225,23 @@ class AwsProvider:
                 "tags": aws_tasks.tags_of(prefix, token, index, len(planned.parts)),
             }
 
-    def _task_status(self, arn: str) -> JobStatus:
+    def _task(self, arn: str) -> Mapping[str, Any]:
+        """A task; one that is over is not asked for again."""
         if arn in self._ended:
             return self._ended[arn]
-        try:
-            status = aws_tasks.STATUS.get(self._service.task(arn)["status"], "unknown")
-        except LookupError:
-            return "unknown"
-        if status in ("done", "failed", "cancelled"):
-            self._ended[arn] = status
+        task = self._service.task(arn)
+        if task["status"] in ("COMPLETED", "FAILED", "CANCELLED"):
+            self._ended[arn] = task
             while len(self._ended) > _ENDED_KEPT:
                 self._ended.popitem(last=False)
-        return status
+        return task
+
+    def _task_status(self, arn: str) -> JobStatus:
+        try:
+            task = self._task(arn)
+        except LookupError:
+            return "unknown"
+        return aws_tasks.STATUS.get(task["status"], "unknown")
 
     def _why(self, tasks: Sequence[Mapping[str, Any]]) -> Exception:
         failed = next((task for task in tasks if task["status"] == "FAILED"), None)

@@ -8,6 +8,7 @@ always one job. Queues are not waited for: `status` asks once. Exact values are 
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from contextlib import suppress
 from datetime import timedelta
 from threading import Lock
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
+_ENDED_KEPT: Final = 4_096
 
 
 class IbmProvider:
@@ -71,6 +73,7 @@ class IbmProvider:
         self._opening = Lock()
         self._account: Account | None = None
         self._compilers = Compilers(settings, compiled)
+        self._ended: OrderedDict[str, Job] = OrderedDict()
         self._faults = load("ibm")
 
     def discover(self) -> Sequence[Capabilities]:
@@ -212,9 +215,16 @@ class IbmProvider:
             return self._account
 
     def _job(self, job_id: str) -> Job:
+        """A job; one that is over is not asked for again."""
+        if job_id in self._ended:
+            return self._ended[job_id]
         found = self._call("status", lambda account: _none_if_missing(lambda: account.job(job_id)))
         if found is None:
             raise LookupError(f"the provider knows no job {job_id}")
+        if found.status in ("done", "failed", "cancelled"):
+            self._ended[job_id] = found
+            while len(self._ended) > _ENDED_KEPT:
+                self._ended.popitem(last=False)
         return found
 
     def _fetch(self, job_id: str) -> Sequence[Tallies]:
