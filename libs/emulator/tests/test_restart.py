@@ -91,12 +91,18 @@ def test_an_answered_call_is_on_the_disk(emulator, braket, order):
     assert emulator.report().doubled == ()
 
 
-def test_jobs_have_other_ids_in_another_life_of_the_same_seed(config, tmp_path, client_of, order):
-    found = set()
+async def test_the_same_seed_gives_the_same_shots_under_other_ids(config, tmp_path, client_of, order, ended):
+    tasks, results = [], []
     for life in range(2):
         with EmulatorProcess(tmp_path / f"life-{life}", config=config, seed=3) as emulator:
-            found.add(client_of(emulator).create_quantum_task(**order("same"))["quantumTaskArn"])
-    assert len(found) == 2
+            braket = client_of(emulator)
+            task = await ended(braket, braket.create_quantum_task(**order("same", shots=100))["quantumTaskArn"])
+            path = f"/s3/{task['outputS3Bucket']}/{task['outputS3Directory']}/results.json"
+            async with httpx.AsyncClient() as http:
+                results.append((await http.get(emulator.url + path)).json()["measurements"])
+            tasks.append(task["quantumTaskArn"])
+    assert tasks[0] != tasks[1]
+    assert results[0] == results[1]
 
 
 def test_it_ends_when_it_is_asked_to(emulator):

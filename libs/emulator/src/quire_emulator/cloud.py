@@ -136,12 +136,12 @@ class Cloud:
     def apply(self, order: Order, call: int, now: float) -> Job:
         """Make a job of an order; it costs from now on."""
         device = self.devices[order.device]
-        number = len(self.register.jobs)
+        number = len(self.register.jobs) + 1
         seed = self.configuration.seed
         name = str(uuid.uuid5(_JOBS, f"{seed}|{self.register.founded}|{number}|{call}"))
         rules = {rule.kind: rule for rule in self.book.of_job(device.key, now)}
         least, most = device.wait
-        wait = least + (most - least) * draw(seed, "wait", name)
+        wait = least + (most - least) * draw(seed, "wait", str(number))
         waits, hidden, held = rules.get("waits"), rules.get("lagging-search"), rules.get("withheld")
         made = Applied(
             at=now, call=call, job=name, order=order, price=device.price(order.shots),

@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Job:
-    """One paid job; `moved` is the time of each status it has had."""
+    """One paid job; `number` counts from 1, `moved` is the time of each status it has had."""
 
     made: Applied
+    number: int
     status: str = "QUEUED"
     reason: str = ""
     good: int = 0
@@ -98,14 +99,14 @@ class Register:
 
     def _apply(self, entry: Applied) -> None:
         self.promised.pop(entry.call, None)
-        job = Job(entry, moved={"QUEUED": entry.at})
+        job = Job(entry, len(self.jobs) + 1, moved={"QUEUED": entry.at})
         self.jobs[entry.job] = job
         for tag in entry.order.tags:
             self.tagged.setdefault(tag, {})[entry.job] = job
         if entry.order.token:
             self.tokens[entry.order.api, entry.order.token] = job
         device = entry.order.device
-        insort(self.queues.setdefault(device, []), (entry.ready, len(self.jobs), entry.job))
+        insort(self.queues.setdefault(device, []), (entry.ready, job.number, entry.job))
         self.queued_spend[device] = self.queued_spend.get(device, 0.0) + entry.price
 
     def _move(self, entry: Moved) -> None:

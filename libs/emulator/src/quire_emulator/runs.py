@@ -83,7 +83,7 @@ class Runs:
         device = self._cloud.devices[job.order.device]
         founded = self._cloud.register.founded or ended
         noise = calibration(device, configuration.seed, job.moved["RUNNING"] - founded).noise
-        seed = int(draw(configuration.seed, "shots", job.id) * 2**53)
+        seed = int(draw(configuration.seed, "shots", str(job.number)) * 2**53)
         if job.order.api == "braket":
             arn = f"arn:aws:braket:{job.order.region}:{configuration.account}:quantum-task/{job.id}"
             body, good = braket_results.results(job, device, arn, ended, noise=noise, seed=seed, sampler=self._sampler)
