@@ -164,6 +164,21 @@ def test_house_is_busy_while_messages_wait_and_idle_again_when_they_do_not():
     assert (house.utilisation, house.capacity) == (0.0, math.inf)
 
 
+def test_house_is_idle_again_after_a_pause_whatever_was_before():
+    house = House(0.0)
+    for place in range(100):
+        house.took(place / 100, 0.002)
+    for place in range(100):
+        house.took(1.0 + place / 100, 0.002 + 9 * HOP_SECONDS)
+    house.took(2.5, 0.002)
+    house.learn(2.5)
+    assert house.utilisation == 0.0
+    for place in range(10):
+        house.took(2.51 + place / 100, 0.002 + HOP_SECONDS)
+    house.learn(2.61)
+    assert house.utilisation == pytest.approx(0.5, abs=0.01)  # it remembers how quick it can be
+
+
 def test_pace_is_right_from_the_first_second_on_and_forgets():
     pace = Pace(5.0)
     assert pace.rate(5.0) == 0.0

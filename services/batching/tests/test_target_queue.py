@@ -336,3 +336,21 @@ def test_nothing_is_lost_doubled_mixed_oversized_or_late(arrivals, service, poli
             assert at <= arrived + BOUNDS[key.priority].hold + 1e-6
             assert at <= max(leave_by, arrived) + 1e-6
         assert total.fits(LIMITS) or len(batch.contents) == 1
+
+
+def test_task_whose_company_stopped_coming_waits_no_longer_than_five_of_its_gaps():
+    made = queue(replace(POLICY, bounds={**BOUNDS, "research": Bounds(0.25, 4.0)}))
+    under_way = []
+    for place in range(200):  # 100 a second, each there for 0.05 s
+        made.admit(item(place), place / 100)
+        under_way += [(place, batch.ticket) for batch in made.take(place / 100)]
+        while under_way and under_way[0][0] <= place - 5:
+            made.over(under_way.pop(0)[1], place / 100)
+    made.flush(2.0)
+    for ticket in list(made.flights):
+        made.over(ticket, 2.0)
+    made.window, made._adapted = 0.25, math.inf  # the window stays what the crowd made it
+    made.admit(item("alone"), 2.01)
+    due = made.next_due()
+    assert 2.01 + 0.03 < due < 2.01 + 0.08
+    assert left(made.take(due)) == [("alone",)]

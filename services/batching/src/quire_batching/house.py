@@ -19,6 +19,9 @@ batch and by task, 11 ms and 2.8 ms)."""
 
 LOOK_SECONDS: Final = 0.1
 MEMORY_SECONDS: Final = 1.0
+PAUSE_SECONDS: Final = 0.05
+"""When nothing came for so long, many hops' time, the house has had time to be done with all before."""
+
 _SAMPLES: Final = 256
 _FEW: Final = 4
 _DRIFT: Final = 2e-5
@@ -74,6 +77,9 @@ class House:
     def took(self, now: float, lag: float) -> None:
         """A task is taken up, `lag` seconds after it was said by another service's clock."""
         self._tasks.add(now)
+        if self._lags and now - self._lags[-1][0] > PAUSE_SECONDS:
+            self._compare(sorted(lag for _, lag in self._lags))
+            self._lags.clear()
         self._lags.append((now, lag))
 
     def sent(self, now: float) -> None:
@@ -93,9 +99,13 @@ class House:
         if len(self._lags) < _FEW:
             return
         lags = sorted(lag for _, lag in self._lags)
-        self._quickest = min(self._quickest, lags[len(lags) // _QUICK])
+        self._compare(lags)
         late = max(0.0, lags[len(lags) // 2] - self._quickest)
         self.utilisation = late / (late + HOP_SECONDS)
         work = self._tasks.rate(now) + BATCH_TASKS * self._batches.rate(now)
         if self.utilisation > 0 and work > 0:
             self.capacity = work / self.utilisation
+
+    def _compare(self, lags: list[float]) -> None:
+        """The quickest ever, with these (in order of size) too; not the very first of them, which may be an error."""
+        self._quickest = min(self._quickest, lags[len(lags) // _QUICK])

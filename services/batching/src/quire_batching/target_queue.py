@@ -34,6 +34,10 @@ _FLIGHT_TIMES: Final = 10.0
 _CROWD: Final = 2
 """Batches under way from which on a task that is alone lets one of them come back first (Nagle), in case of company."""
 
+_GAPS: Final = 5.0
+"""Usual times between two companions after which a task that is still alone waits no more: by chance that happens once
+in 150 times (random arrivals), so its company has become rarer than it was."""
+
 _ENDLESS: Final = 1 << 62
 
 
@@ -101,6 +105,8 @@ class TargetQueue(Generic[T]):
         if group is None:
             group = self._groups[item.key] = self._opened(item.key, known, now)
             self._alarm(group.ripe_at, item.key, group)
+            if group.lone_at < group.ripe_at:
+                self._alarm(group.lone_at, item.key, group)
             self._alarm(now + self._policy.bounds[item.key.priority].hold, item.key, group)
         group.add(item, now)
         self.depth += item.load
@@ -180,7 +186,7 @@ class TargetQueue(Generic[T]):
         if expected * bound < 1:
             return Group(serial, now, now, now)
         answer = self.service.turnaround or bound
-        lone = max(self._policy.lone_windows * self.window, answer)
+        lone = min(max(self._policy.lone_windows * self.window, answer), _GAPS / expected)
         return Group(serial, now, now + min(self.window, bound), now + min(lone, bound))
 
     def _adapt(self, now: float) -> None:
@@ -226,7 +232,7 @@ class TargetQueue(Generic[T]):
                 yield key, "deadline" if group.hurry <= now else "age"
             if group is None or group.serial != serial or group.ripe:
                 continue
-            if group.ripe_at <= now and (group.load.members > 1 or group.lone_at <= now):
+            if (group.ripe_at if group.load.members > 1 else group.lone_at) <= now:
                 self._ripen(key, group)
             elif group.ripe_at <= now:
                 self._alarm(group.lone_at, key, group)
