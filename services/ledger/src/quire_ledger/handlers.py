@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 DURABLE = "ledger-log"
 PAUSE_SECONDS = 1.0
-PAUSE_EACH, PAUSE_AT_MOST = 0.001, 0.25
-"""Seconds without a transaction after one, for each of its events: none to speak of while little happens."""
+PAUSE_EACH, PAUSE_AT_LEAST, PAUSE_AT_MOST = 0.001, 0.05, 0.25
+"""Seconds without a transaction after one, by the number of its events; what comes alone is stored at once."""
 
 T = TypeVar("T")
 
@@ -56,7 +56,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         with _spans(deps.tracer, entries):
             await store(engine, events, position=position)
         # The more came at once, the more will: each transaction waits for the disk, so they are made fewer and larger.
-        await deps.clock.sleep(min(PAUSE_AT_MOST, PAUSE_EACH * len(events)))
+        await deps.clock.sleep(min(PAUSE_AT_MOST, max(PAUSE_AT_LEAST, PAUSE_EACH * len(events))))
 
     @router.answer("jobs", FindJobs)
     async def on_find_jobs(question: FindJobs) -> JobList:
