@@ -26,12 +26,13 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments = parser.parse_args(given)
     report = Report("loop", arguments)
     with started() as quire, Client(quire.http) as client:
-        for nodes in arguments.nodes:
-            client.submit(document(nodes, 3, 1, arguments.targets)).result(timeout=120)
-            rounds: list[tuple[float, float]] = []
-            for seed in range(2, 2 + (arguments.repeats or (5 if arguments.full else 3))):
+        found: dict[int, list[tuple[float, float]]] = {nodes: [] for nodes in arguments.nodes}
+        for seed in range(1 + (arguments.repeats or (5 if arguments.full else 3))):
+            for nodes in arguments.nodes:
                 view = client.submit(document(nodes, arguments.rounds, seed, arguments.targets)).result(timeout=300)
-                rounds += asyncio.run(times_of(quire, view))
+                if seed:  # the first turn warms up
+                    found[nodes] += asyncio.run(times_of(quire, view))
+        for nodes, rounds in found.items():
             added = [round_ - engine for round_, engine in rounds]
             report.row(
                 nodes=nodes,
