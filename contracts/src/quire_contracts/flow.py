@@ -24,6 +24,7 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     preparation.JobPrepared: ("preprocessing",),
     preparation.PreparationFailed: ("preprocessing",),
     task.RunTask: ("control-plane",),
+    task.ReviewTask: ("control-plane",),
     batch.ExecuteBatch: ("batching",),
     batch.SimulateBatch: ("batching",),
     batch.BatchStarted: ("quantum-gateway", "gpu-simulation"),

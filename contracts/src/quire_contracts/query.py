@@ -9,17 +9,21 @@ from msgspec import Meta
 
 from quire_contracts.document import JobKind
 from quire_contracts.record import JobState
-from quire_contracts.value import Key, Name, Priority, Target, Tenant, Text, Value
+from quire_contracts.value import Key, Name, Priority, Sha256, Target, Tenant, Text, Value
 
 
 class FindJobs(Value, frozen=True):
-    """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on."""
+    """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on.
+
+    `content_sha256` asks for jobs whose document is exactly the same.
+    """
 
     tenant: Tenant
     state: JobState | None = None
     project: str | None = None
     before: datetime | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
+    content_sha256: Sha256 | None = None
 
 
 class JobSummary(Value, frozen=True):

@@ -24,6 +24,7 @@ from quire_contracts.value import (
     Sha256,
     Target,
     Tenant,
+    Text,
     Timing,
     Value,
 )
@@ -43,8 +44,17 @@ class Step(Value, frozen=True):
     note: str = ""
 
 
+Action = Literal[
+    "first", "again", "recompile", "other", "simulator", "alone", "wait", "cached", "classical", "end", "replay"
+]
+"""What was done with a task: sent for the first time, a step of its fallback chain, or run again on request."""
+
+
 class Decision(Value, frozen=True):
-    """Why work went where it went: the rules that matched and what was passed over."""
+    """What was done with a task and why: the rules that matched, what was passed over, or what had gone wrong before.
+
+    `target` is where the work went, `origin` where it had been before; they are the same where it went nowhere else.
+    """
 
     at: datetime
     task_id: Key
@@ -56,7 +66,12 @@ class Decision(Value, frozen=True):
     """Of each circuit, where they were lowered; the reasons say why."""
 
     delay_seconds: Seconds = 0.0
-    """How long the work was held back."""
+    """How long the work was held back; of a wait, until somebody looks again."""
+
+    action: Action = "first"
+    attempt: Annotated[int, Meta(ge=1)] = 1
+    origin: Target | None = None
+    fault_code: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Checkpoint(Value, frozen=True):
@@ -74,13 +89,39 @@ class Checkpoint(Value, frozen=True):
     history: Annotated[tuple[Round, ...], Meta(max_length=1_000)] = ()
 
 
+class Hold(Value, frozen=True):
+    """A task that nobody has: it waits here for one of `targets`, and is looked at again `until` then at the latest."""
+
+    since: datetime
+    until: datetime
+    targets: tuple[Target, ...]
+    reason: Text = ""
+
+
+class Away(Value, frozen=True):
+    """A target that said to a task that it takes no work, and when it is asked again."""
+
+    target: Target
+    until: datetime
+    reason: Text = ""
+
+
 class Pending(Value, frozen=True):
-    """A task in flight; `tried` names every target it was sent to, in order, and `faults` what each answered."""
+    """A task in flight, or held back; `tried` names the targets it was sent to, in order, `faults` what they answered.
+
+    `ruled_out` cannot do it; at `failures` it really failed, once for each time; `away` take no work for a while;
+    `waiting_since` is when it first had to wait for a target. While it is `held` its attempt has not been sent.
+    """
 
     task: Task
     since: datetime
     tried: tuple[Target, ...] = ()
     faults: tuple[Fault, ...] = ()
+    held: Hold | None = None
+    ruled_out: tuple[Target, ...] = ()
+    failures: tuple[Target, ...] = ()
+    away: tuple[Away, ...] = ()
+    waiting_since: datetime | None = None
 
 
 class JobRecord(Value, frozen=True):

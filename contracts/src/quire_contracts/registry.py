@@ -94,6 +94,7 @@ REGISTRY: Final[tuple[Entry, ...]] = (
         submission.DuplicateFound, "evt", "duplicate", "found", "batch_id", ("batch_id", "provider_job_id"), tenant=None
     ),
     Entry(submission.OrphanFound, "evt", "orphan", "found", "token", ("token", "provider_job_id"), tenant=None),
+    Entry(task.ReviewTask, "cmd", "task", "review", "job_id", ("task_id", "attempt")),
     Entry(task.TaskScored, "evt", "task", "scored", "job_id", ("task_id", "attempt")),
     Entry(task.TaskFailed, "evt", "task", "failed", "job_id", ("task_id", "attempt")),
     Entry(control.LoopAdvanced, "evt", "loop", "advanced", "job_id", ("job_id", "round.round")),

@@ -44,7 +44,8 @@ class Task(Value, frozen=True):
 
     `observables` None asks for counts. `shots` None asks for exact values. The same task (structure, parameters,
     shots, seed) gives the same result on a simulator wherever and with whatever it is batched. `targets` is the
-    routing decision: where to run, in order of preference; `attempt` counts from 1.
+    routing decision: where to run, in order of preference; `attempt` counts from 1. `alone` keeps other tasks out of
+    its batch: it failed in company, and it is to be known whose fault that was.
     """
 
     task_id: Key
@@ -64,12 +65,26 @@ class Task(Value, frozen=True):
     attempt: Annotated[int, Meta(ge=1)] = 1
     deadline_at: datetime | None = None
     scoring: Scoring | None = None
+    alone: bool = False
 
 
 class RunTask(Value, frozen=True):
     """Run a task at its target."""
 
     task: Task
+
+
+class ReviewTask(Value, frozen=True):
+    """Look again at a task that waits in its job's record for a target: one is back, or a patience has ended.
+
+    `due` is when that patience ends; a task that meanwhile waits until another time is left alone then.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    task_id: Key
+    attempt: Annotated[int, Meta(ge=1)]
+    due: datetime | None = None
 
 
 class TaskQuality(Value, frozen=True):
@@ -118,3 +133,6 @@ class TaskFailed(Value, frozen=True):
     fault: Fault
     after_seconds: Seconds = 0.0
     """Wait at least this long before the same target is tried again."""
+
+    together: Annotated[int, Meta(ge=1)] = 1
+    """Tasks that have this fault because their batch has it; 1 where it is the task's own."""

@@ -113,6 +113,7 @@ CONSUMERS: Final = (
     _consumer("control-plane", batch.BatchStarted),
     _consumer("control-plane", task.TaskScored),
     _consumer("control-plane", task.TaskFailed),
+    _consumer("control-plane", task.ReviewTask),
     _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=64),
     _consumer("batching", task.RunTask, max_ack_pending=10_000),
     _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=1_024),
