@@ -39,6 +39,7 @@ from quire_contracts.value import BlobRef, Value
 from quire_control_plane.admission import Origin, admit, read, reject
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
+from quire_control_plane.recall import Recall
 from quire_control_plane.routing import load_routing
 from quire_service import Deps, Parts
 from quire_service.loads import loads_of
@@ -71,6 +72,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     routing = load_routing(deps.settings.rules_file, loads.current)
     jobs = deps.bus.records("job", JobRecord)
     rejections = deps.bus.records("rejection", Rejected)
+    recall = Recall()
     router = Router("control-plane")
     consume = partial(router.consume, workers=deps.settings.workers, once=False)
     seeds = random.Random(secrets.randbits(256))  # noqa: S311 - no secret: a job's own draws; asking the system costs 60 us
@@ -82,7 +84,9 @@ async def build(deps: Deps[Settings]) -> Parts:
         record, revision = change.record, stored.revision if stored else 0
         if record is not None or change.says:
             records = [jobs.write(record.tenant, record.job_id, record, revision)] if record is not None else []
-            await delivery.commit(*_outgoing(change), records=records)
+            committed = await delivery.commit(*_outgoing(change), records=records)
+            if record is not None:
+                recall.keep(record, committed.revisions[0])
 
     @consume(SubmitJob, failed=submission_failed)
     async def do_submit_job(command: SubmitJob, delivery: Delivery[SubmitJob]) -> None:
@@ -102,6 +106,12 @@ async def build(deps: Deps[Settings]) -> Parts:
             await commit(admit(record, submission, origin, moment(delivery)), delivery, stored)
 
     async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
+        recalled = recall.take(message.tenant, message.job_id)
+        change = decide(recalled.value, message, moment(delivery)) if recalled else NOTHING
+        if change.record is not None:
+            with contextlib.suppress(Conflict):  # another replica wrote meanwhile: decided anew
+                await commit(change, delivery, recalled)
+                return
         stored = await jobs.get(message.tenant, message.job_id)
         if stored is None:
             deps.log.warning("message about an unknown job", type=delivery.meta.type, job_id=message.job_id)
