@@ -138,6 +138,8 @@ async def test_a_prober_that_dies_holds_nothing_up(gateways, clock):
     one.fleet.probe = hang
     await one.fleet.step()
     await started.wait()
+    for probe in one.fleet._probes.values():
+        probe.cancel()
     two.answer = Probed(ok=True)
     await step(two)
     clock.advance(29)
@@ -147,8 +149,19 @@ async def test_a_prober_that_dies_holds_nothing_up(gateways, clock):
     await step(two)
     assert len(two.probes) == 1
     assert not two.is_refused()
-    for probe in one.fleet._probes.values():
-        probe.cancel()
+
+
+async def test_a_provider_that_does_not_answer_the_probe_is_not_back(gateways, clock):
+    one, _ = gateways
+    one.fail()
+    await step(one)
+    clock.advance(30)
+    one.fleet.probe = lambda site: asyncio.Event().wait()
+    await one.fleet.step()
+    await eventually(lambda: clock.sleeping)
+    clock.advance(30)
+    await one.fleet.settled()
+    assert one.breakers.refusal(ARIA, "create").seconds == 60
 
 
 async def test_every_transition_is_one_event_and_a_state_in_the_bucket(gateways, clock, make_bus):

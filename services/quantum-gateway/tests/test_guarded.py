@@ -45,6 +45,7 @@ def settings(cloud, provisioned, monkeypatch):
         aws_results_bucket="amazon-braket-emulated",
         breaker_open_seconds=0.5,
         breaker_longest_seconds=0.5,
+        patience_down_seconds=120,
         poll_seconds=0.2,
     )
 

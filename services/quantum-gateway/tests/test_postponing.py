@@ -7,19 +7,20 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
+from quire_bus.envelope import Outgoing
+from quire_contracts.batch import BatchFailed
 from quire_quantum_gateway.guard import ask
 from quire_quantum_gateway.guard_settings import GuardSettings
 from quire_quantum_gateway.limits import Postponed
-from quire_quantum_gateway.postponing import said_later
+from quire_quantum_gateway.postponing import Patience, said_later
 from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.providers.port import Availability
 from quire_quantum_gateway.sites import Site
 from quire_resilience.clock import SystemClock
-from quire_resilience.errors import Permanent, Transient
 from quire_testing.executor_suite import BELL
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-PATIENCE = timedelta(seconds=900)
+PATIENCE = Patience(down=timedelta(seconds=900), busy=timedelta(seconds=1_800))
 
 
 def later(seconds, code="target-failing"):
@@ -37,32 +38,35 @@ def test_it_comes_again_when_it_is_worth_asking(batch, asked, expected):
     assert (said.message.batch, said.at) == (batch, NOW + timedelta(seconds=expected))
 
 
-def test_patience_ends_with_the_reason(batch):
-    assert said_later(batch, later(30), NOW + timedelta(seconds=869), PATIENCE)
-    with pytest.raises(Permanent) as caught:
-        said_later(batch, later(30), NOW + timedelta(seconds=870), PATIENCE)
-    assert (caught.value.kind, caught.value.code, caught.value.retryable) == ("offline", "target-failing", True)
-    with pytest.raises(Transient):
-        said_later(batch, later(30, "throttled"), NOW + timedelta(seconds=870), PATIENCE)
+def test_patience_ends_with_the_reason_and_when_to_ask_again(batch):
+    assert isinstance(said_later(batch, later(30), NOW + timedelta(seconds=869), PATIENCE), Outgoing)
+    ended = said_later(batch, later(30), NOW + timedelta(seconds=870), PATIENCE)
+    assert (ended.batch_id, ended.members, ended.after_seconds) == (batch.batch_id, batch.members, 30)
+    assert (ended.fault.kind, ended.fault.code, ended.fault.retryable) == ("offline", "target-failing", True)
+
+
+def test_a_provider_that_is_only_busy_is_waited_for_longer(batch):
+    assert isinstance(said_later(batch, later(30, "throttled"), NOW + timedelta(seconds=870), PATIENCE), Outgoing)
+    ended = said_later(batch, later(30, "too-many-jobs"), NOW + timedelta(seconds=1_770), PATIENCE)
+    assert ended.fault.kind == "capacity"
 
 
 def test_what_time_does_not_heal_is_not_waited_for(batch):
-    with pytest.raises(Permanent) as caught:
-        said_later(batch, later(30, "not-authorised"), NOW, PATIENCE)
-    assert (caught.value.kind, caught.value.retryable) == ("offline", False)
+    ended = said_later(batch, later(30, "not-authorised"), NOW, PATIENCE)
+    assert (ended.fault.kind, ended.fault.retryable) == ("offline", False)
 
 
 def test_a_deadline_ends_it_sooner(batch):
     hurried = msgspec.structs.replace(batch, deadline_at=NOW + timedelta(seconds=20))
-    with pytest.raises(Permanent):
-        said_later(hurried, later(30), NOW, PATIENCE)
-    assert said_later(hurried, later(10), NOW, PATIENCE)
+    assert isinstance(said_later(hurried, later(30), NOW, PATIENCE), BatchFailed)
+    assert isinstance(said_later(hurried, later(10), NOW, PATIENCE), Outgoing)
 
 
 def test_what_the_house_says_of_breakers_and_retries_is_what_they_get():
     settings = GuardSettings(breaker_open_seconds=900, retry_tries=2)
     assert (settings.breaker_policy.open_seconds, settings.breaker_policy.longest_seconds) == (900, 900)
     assert settings.retry_policy.tries == 2
+    assert settings.patience.down < settings.patience.busy
 
 
 class Window:

@@ -14,6 +14,7 @@ from quire_contracts.submission import BatchParked, DuplicateFound
 from quire_quantum_gateway.events import CancelAsked
 from quire_quantum_gateway.limits import Postponed
 from quire_quantum_gateway.places import Places
+from quire_quantum_gateway.postponing import NO_PATIENCE
 from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.providers.port import Unfetched
 from quire_resilience.errors import Permanent, Transient
@@ -287,8 +288,8 @@ async def test_work_that_cannot_wait_is_not_run_after_all(remote):
     first = asyncio.ensure_future(house.gateway(remote.Bomb("opened")).run(house.batch(FLIP), None))
     await house.until(first)
     late = Postponed(meanings()["target-offline"].fault, 30.0)
-    with pytest.raises(Permanent):
-        await house.gateway().later(house.batch(FLIP), late, timedelta(0))
+    failed = await house.gateway().later(house.batch(FLIP), late, NO_PATIENCE)
+    assert (failed.fault.code, failed.after_seconds) == ("target-offline", 30.0)
     assert (states(house)[-1], house.records.of().fault.code) == ("failed", "target-offline")
     assert (await answer(house, house.gateway())).code == "target-offline"
     assert house.provider.calls["submit"] == 0

@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -98,7 +98,6 @@ class BreakerFleet:
             await self._say_events()
             await self._say_targets()
         except QuireError as error:
-            self._watching = False
             _LOG.warning("the shared breakers cannot be reached, this gateway goes by its own: %s", error)
             await self._begin_probes(shared=False)
 
@@ -141,10 +140,13 @@ class BreakerFleet:
         revision = await self.store.write(state, known.revision)
         if revision is None:
             return False  # the next step reads what another gateway wrote
-        now_known = self.breakers.known[scope].came_to(after, revision=revision, shared=True)
-        self.breakers.known[scope] = now_known
+        current = self.breakers.known[scope]
+        if current.circuit == known.circuit:
+            self.breakers.known[scope] = current.came_to(after, revision=revision, shared=True)
+        else:  # a call has opened it while this was written: that is yet to be shared
+            self.breakers.known[scope] = replace(current, revision=revision)
         self._differing |= {target for target, site in self.sites.items() if site.is_in(scope)}
-        refused = after.since - now_known.opened
+        refused = after.since - known.opened if known.circuit.state != "closed" else 0.0
         self._unsaid = [*self._unsaid, (event_of(state, max(0.0, refused)), revision)][-_EVENTS_KEPT:]
         _LOG.warning("the breaker of %s is %s: %s", _named(scope), after.state, after.reason or "the provider is back")
         return True
@@ -168,12 +170,7 @@ class BreakerFleet:
     async def _ask(self, scope: BreakerScope, site: Site, claimed: Circuit) -> None:
         """One probe, and what follows from it; an answer that comes too late is nobody's any more."""
         policy = self.breakers.policy
-        try:
-            async with asyncio.timeout(policy.probe_seconds):
-                answer = await self.probe(site)
-        except Exception as error:  # noqa: BLE001 - whatever it is, the provider did not say yes
-            _LOG.warning("the probe of %s failed: %s", _named(scope), type(error).__name__)
-            answer = Probed(ok=False, reason=claimed.reason)
+        answer = await self._answer(scope, site) or Probed(ok=False, reason=claimed.reason)
         clock, known = self.breakers.clock, self.breakers.known[scope]
         if known.circuit != claimed:
             return
@@ -190,6 +187,21 @@ class BreakerFleet:
         except QuireError as error:
             _LOG.warning("the outcome of the probe of %s could not be shared: %s", _named(scope), error)
         self.breakers.changed.set()
+
+    async def _answer(self, scope: BreakerScope, site: Site) -> Probed | None:
+        """What the provider says, if it says anything in time."""
+        question = asyncio.ensure_future(self.probe(site))
+        patience = asyncio.ensure_future(self.breakers.clock.sleep(self.breakers.policy.probe_seconds))
+        try:
+            await asyncio.wait({question, patience}, return_when=asyncio.FIRST_COMPLETED)
+            if not question.done():
+                return None
+            return question.result()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the provider did not say yes
+            _LOG.warning("the probe of %s failed: %s", _named(scope), type(error).__name__)
+            return None
+        finally:
+            await _ended(question, patience)
 
     async def _say_events(self) -> None:
         while self._unsaid:

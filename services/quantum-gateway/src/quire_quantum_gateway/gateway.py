@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from quire_bus.envelope import Outgoing
 from quire_bus.errors import fault_of
-from quire_contracts.batch import BatchExecuted
+from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_plane import Plane, Turns, with_wait
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.desk import Address, Desk
 from quire_quantum_gateway.events import Accepted, Lost, Parked, Refused
-from quire_quantum_gateway.journal import IllegalStep
 from quire_quantum_gateway.places import Places
-from quire_quantum_gateway.postponing import said_later
+from quire_quantum_gateway.postponing import LATEST_SECONDS, said_later
 from quire_quantum_gateway.pursuit import Pursuit
 from quire_quantum_gateway.recovery import PARKED
 from quire_quantum_gateway.submissions import Superseded, Ticket
@@ -23,12 +24,12 @@ from quire_resilience.backoff import Backoff
 from quire_resilience.errors import Permanent, QuireError, Transient
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from quire_bus.envelope import Meta, Outgoing
+    from quire_bus.envelope import Meta
     from quire_contracts.batch import Batch
+    from quire_contracts.value import Fault
     from quire_quantum.executor import Outcome, Work
     from quire_quantum_gateway.limits import Postponed
+    from quire_quantum_gateway.postponing import Patience
     from quire_quantum_gateway.providers.port import IdentityMode, Provider
 
 _WATCH_SECONDS: Final = 5.0
@@ -61,27 +62,29 @@ class Gateway:
                 return await self._here(batch, cause, provider, backend)
             return await self._there(batch, cause, provider, backend, mode)
 
-    async def later(self, batch: Batch, postponed: Postponed, patience: timedelta) -> Outgoing:
-        """The command that runs a postponed batch later; see `postponing.said_later`.
+    async def later(self, batch: Batch, postponed: Postponed, patience: Patience) -> Outgoing | BatchFailed:
+        """The command that runs a postponed batch later, or its end where it cannot wait; see `postponing.said_later`.
 
-        Raises:
-            Permanent, Transient: it cannot wait. The journal says so too, so that it is not run after all.
+        The journal says so too, so that it is not run after all. It is never the end of a batch that may be at its
+        provider: there is no end to patience for that.
         """
-        try:
-            return said_later(batch, postponed, self.desk.clock.now(), patience)
-        except QuireError as error:
-            await self._give_up(batch, error)
-            raise
+        now = self.desk.clock.now()
+        said = said_later(batch, postponed, now, patience)
+        if isinstance(said, Outgoing) or await self._given_up(batch, said.fault):
+            return said
+        return Outgoing(ExecuteBatch(batch), at=now + timedelta(seconds=LATEST_SECONDS))
 
-    async def _give_up(self, batch: Batch, error: QuireError) -> None:
+    async def _given_up(self, batch: Batch, fault: Fault) -> bool:
+        """Write that a batch will not be run; False if something of it may be at its provider."""
         journal = self.desk.journal
         submission = await journal.get(batch.batch_id)
-        if submission is None or submission.state != "intent":
-            return
-        with suppress(IllegalStep):
-            ticket = await journal.open(batch, "none")
-            if isinstance(ticket, Ticket) and ticket.submission.state == "intent":
-                await journal.happened(ticket, Refused(ticket.epoch, fault_of(error)))
+        if submission is not None and submission.state in ("calling", "submitted", "unknown", "retrieved"):
+            return False
+        ticket = await journal.open(batch, "none")  # or it has ended already: that is what is said again then
+        if not isinstance(ticket, Ticket) or ticket.submission.state != "intent":
+            return False
+        await journal.happened(ticket, Refused(ticket.epoch, fault))
+        return True
 
     async def _here(self, batch: Batch, cause: Meta, provider: Provider, backend: str) -> BatchExecuted:
         """A job that lives in this process: if it dies, it begins again."""

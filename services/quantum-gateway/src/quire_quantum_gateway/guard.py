@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions
 
     from quire_plane import Lanes
+    from quire_quantum_gateway.postponing import Patience
     from quire_quantum_gateway.settings import Settings
     from quire_quantum_gateway.sites import Site
     from quire_service import Deps
@@ -56,7 +57,7 @@ class Guard:
 
     calls: Calls
     fleet: BreakerFleet
-    patience_seconds: float
+    patience: Patience
 
 
 def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
@@ -89,7 +90,7 @@ def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
         probe=partial(ask, catalog, lanes),
         instance=deps.instance,
     )
-    return Guard(calls, fleet, settings.patience_seconds)
+    return Guard(calls, fleet, settings.patience)
 
 
 def _states(breakers: Breakers, _: CallbackOptions) -> Iterator[Observation]:

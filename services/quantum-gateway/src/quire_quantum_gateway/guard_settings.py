@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
+from quire_quantum_gateway.postponing import Patience
 from quire_resilience.breaker import BreakerPolicy
 from quire_resilience.retry import RetryPolicy
 from quire_service import Field, ServiceSettings
@@ -40,8 +42,12 @@ class GuardSettings(ServiceSettings):
     patience_seconds: float = Field(
         default=120.0,
         ge=0,
-        description="How old a batch may become while its target takes no work; then its tasks go elsewhere, or "
-        "wait before they are batched. A deadline of its own ends its patience sooner.",
+        description="How old a batch may become while its provider has no room for it. A deadline ends that sooner.",
+    )
+    patience_down_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        description="The same while its target takes no work at all; then its tasks go elsewhere, or wait outside.",
     )
 
     @property
@@ -54,6 +60,11 @@ class GuardSettings(ServiceSettings):
             open_seconds=self.breaker_open_seconds,
             longest_seconds=max(self.breaker_open_seconds, self.breaker_longest_seconds),
         )
+
+    @property
+    def patience(self) -> Patience:
+        """How long batches wait for their providers."""
+        return Patience(timedelta(seconds=self.patience_down_seconds), timedelta(seconds=self.patience_seconds))
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -25,6 +25,7 @@ from quire_quantum_gateway.limits import Postponed
 from quire_quantum_gateway.operators import BUCKET as SUBMISSIONS
 from quire_quantum_gateway.operators import answering, operators_of
 from quire_quantum_gateway.places import Places
+from quire_quantum_gateway.postponing import NO_PATIENCE, Patience
 from quire_quantum_gateway.reconciler import Reconciler, Round
 from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.submissions import Submissions
@@ -81,7 +82,7 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
         desk=desk,
         places=Places(settings.batches_per_local_target, settings.batches_per_remote_target),
     )
-    made = router(gateway, workers=settings.workers, patience=timedelta(seconds=guard.patience_seconds))
+    made = router(gateway, workers=settings.workers, patience=guard.patience)
     answering(made, operators)
     return Parts(
         routers=(made,),
@@ -94,8 +95,8 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
     )
 
 
-def router(gateway: Gateway, *, workers: int, patience: timedelta = timedelta(minutes=15)) -> Router:
-    """The gateway's one handler. patience: how old a batch may become while its target takes no work."""
+def router(gateway: Gateway, *, workers: int, patience: Patience = NO_PATIENCE) -> Router:
+    """The gateway's one handler. patience: how old a batch may become while its provider takes no calls."""
     made = Router("quantum-gateway")
 
     @made.consume(ExecuteBatch, workers=workers, failed=batch_failed)
