@@ -41,6 +41,11 @@ test *arguments: setup
 test-system *arguments: setup
     {{ bin }}/pytest tests "$@"
 
+# Break the whole thing in ways that can be repeated, and say what held; --full for the sizes of the criteria
+[group('test')]
+chaos *arguments: setup
+    @{{ bin }}/python tests/chaos "$@"
+
 # Install each service alone in a fresh environment and import it; or only those named
 [group('test')]
 isolate *services:

@@ -1,0 +1,124 @@
+"""Criterion 4: three nodes that write to the disk before they acknowledge; leaders die and are cut off under load."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+
+from brokers import Cluster
+from measure import quantile
+from scenarios import Trial, tell
+from stored import stored
+
+from quire_bus.connection import BusSettings, Connection, connect
+from quire_bus.store import Part
+from quire_resilience.errors import QuireError
+
+WRITERS = 4
+MARKS = "quire.rec.chaos.mark.*"
+
+
+@dataclass
+class Marks:
+    """Writers that store numbered records as services do, each by its own connection, until each is acknowledged.
+
+    acked: the numbers the broker has acknowledged.   stalls: seconds from asking to acknowledgement, the long ones.
+    """
+
+    url: str
+    rate: float
+    acked: set[int] = field(default_factory=set)
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    over: bool = False
+    _next: int = 0
+
+    async def run(self) -> None:
+        """Write until it is over."""
+        async with asyncio.TaskGroup() as group:
+            for number in range(WRITERS):
+                group.create_task(self._write(number))
+
+    async def _write(self, number: int) -> None:
+        connection = await connect(BusSettings(url=self.url, name=f"chaos-{number}"), on_fatal=lambda _: None)
+        pause = WRITERS / self.rate
+        try:
+            while not self.over:
+                began = time.monotonic()
+                mark, self._next = self._next, self._next + 1
+                await self._until_acked(connection, mark)
+                took = time.monotonic() - began
+                self.acked.add(mark)
+                if took > 1:
+                    self.stalls.append((began, took))
+                await asyncio.sleep(max(0.0, pause - took))
+        finally:
+            await connection.close()
+
+    async def _until_acked(self, connection: Connection, mark: int) -> None:
+        part = Part(f"quire.rec.chaos.mark.{mark}", b'{"mark":%d}' % mark, id=f"mark-{mark}")
+        while True:
+            with contextlib.suppress(QuireError):
+                await connection.store.write([part])
+                return
+            await asyncio.sleep(0.05)
+
+
+async def cluster(trial: Trial) -> None:
+    """Leader kills, then partitions: the leader or another node cut off, with or without its clients, or stopped."""
+    broker = Cluster(trial.folder)
+    await broker.start()
+    marks = Marks(broker.url, trial.sizes["rate"])
+    writing = asyncio.create_task(marks.run())
+    elections: list[float] = []
+    try:
+        for number in range(trial.size("leader-kills")):
+            leader = await broker.wait_leader()
+            began = time.monotonic()
+            killing = asyncio.create_task(broker.kill(leader, trial.order.uniform(0.5, 4.0)))
+            await broker.wait_leader(but=leader)
+            elections.append(time.monotonic() - began)
+            await killing
+            await broker.synced()
+            if number % 10 == 9:
+                tell(f"cluster: {number + 1} leader kills, {len(marks.acked)} messages acknowledged")
+        after_kills = len(marks.stalls)
+        kinds: Counter[str] = Counter()
+        for number in range(trial.size("partitions")):
+            kinds[await _cut(trial, broker)] += 1
+            await broker.synced()
+            if number % 10 == 9:
+                tell(f"cluster: {number + 1} partitions, {len(marks.acked)} messages acknowledged")
+    finally:
+        marks.over = True
+        await asyncio.gather(writing, return_exceptions=True)
+    found = Counter[str]()
+    async for message in stored(broker.url, [MARKS]):
+        found[message.subject.rpartition(".")[2]] += 1
+    lost = [mark for mark in marks.acked if str(mark) not in found]
+    await broker.stop()
+    of_kills = [took for _, took in marks.stalls[:after_kills]]
+    of_cuts = [took for _, took in marks.stalls[after_kills:]]
+    trial.report.row(
+        leader_kills=trial.size("leader-kills"), partitions=str(dict(kinds)), acknowledged=len(marks.acked),
+        lost=len(lost), stored_twice=sum(count > 1 for count in found.values()), election_p50=quantile(elections, 0.5),
+        longest_stall_kills=max(of_kills, default=0.0), longest_stall_cuts=max(of_cuts, default=0.0),
+    )  # fmt: skip
+    trial.holds("acknowledged messages lost", len(lost), 0)
+    trial.holds("seconds of the longest stall, leader kills", max(of_kills, default=0.0), 15)
+    trial.holds("seconds of the longest stall, partitions", max(of_cuts, default=0.0), 15)
+
+
+async def _cut(trial: Trial, broker: Cluster) -> str:
+    """One partition: what was cut."""
+    leader = await broker.wait_leader()
+    number = leader if trial.order.random() < 0.5 else (leader + 1 + trial.order.randrange(2)) % 3
+    seconds = trial.order.uniform(5.0, 10.0)
+    kind = trial.order.choice(("machine", "routes", "paused"))
+    if kind == "paused":
+        await broker.pause(number, seconds)
+    else:
+        await broker.cut_off(number, seconds, clients=kind == "machine")
+    return f"{kind} of {'leader' if number == leader else 'follower'}"
