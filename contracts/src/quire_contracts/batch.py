@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.task import Scoring
 from quire_contracts.value import (
     BlobRef,
@@ -46,7 +47,7 @@ class Slice(Value, frozen=True):
 
 
 class Batch(Value, frozen=True):
-    """What a plane runs in one go; every member has this target, structure, observables and shots."""
+    """What a plane runs in one go; every member has this target, structure, observables, shots and mitigation."""
 
     batch_id: Key
     target: Target
@@ -59,6 +60,7 @@ class Batch(Value, frozen=True):
     flush_reason: FlushReason
     formed_at: datetime
     deadline_at: datetime | None = None
+    mitigation: Mitigation | None = None
 
 
 class ExecuteBatch(Value, frozen=True):

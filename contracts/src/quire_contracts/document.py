@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from quire_contracts import limits
+from quire_contracts.mitigation import Readout, Zne
 from quire_contracts.value import Name, Priority, Target, Tenant
 
 Index = Annotated[int, Meta(ge=0, lt=limits.VARIABLES)]
@@ -56,6 +57,25 @@ class Budget(Strict, frozen=True):
 
     max_usd: Annotated[float, Meta(ge=0)] | None = None
     max_shots: Annotated[int, Meta(ge=1)] | None = None
+
+
+class ReadoutSetting(Readout, frozen=True, forbid_unknown_fields=True):
+    """Take errors of reading out of the counts; `shots` are those of each circuit that measures them."""
+
+
+class ZneSetting(Zne, frozen=True, forbid_unknown_fields=True):
+    """Take errors of gates out of observables' values, by extrapolation from more noise to none.
+
+    Each circuit runs once for each of the `scale_factors`. `linear` fits a line; `richardson` goes through every point;
+    `exponential` fits a decay to a constant and needs three factors.
+    """
+
+
+class MitigationSetting(Strict, frozen=True):
+    """What is to be done about the target's noise; recorded with the execution. Costs circuits, and variance."""
+
+    readout: ReadoutSetting | None = None
+    zne: ZneSetting | None = None
 
 
 class MaxCut(Strict, frozen=True, tag_field="type", tag="maxcut"):
@@ -124,6 +144,7 @@ class Job(Strict, frozen=True):
     tags: Annotated[
         dict[Annotated[str, Meta(max_length=64)], Annotated[str, Meta(max_length=256)]], Meta(max_length=limits.TAGS)
     ] = msgspec.field(default_factory=dict)
+    mitigation: MitigationSetting | msgspec.UnsetType = msgspec.UNSET
 
 
 class SampleJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="sample"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quire_contracts import batch, breaker, control, job, preparation, submission, task
+from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, task
 from quire_contracts.registry import REGISTRY, Entry
 from quire_contracts.topology import CONSUMERS, Consumer
 from quire_contracts.value import Value
@@ -33,6 +33,7 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     breaker.BreakerOpened: ("quantum-gateway",),
     breaker.BreakerHalfOpened: ("quantum-gateway",),
     breaker.BreakerClosed: ("quantum-gateway",),
+    calibration.CalibrationChanged: ("quantum-gateway",),
     submission.BatchParked: ("quantum-gateway",),
     submission.DuplicateFound: ("quantum-gateway",),
     submission.OrphanFound: ("quantum-gateway",),

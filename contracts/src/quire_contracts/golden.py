@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect as types
 
+from quire_contracts.mitigation import Zne
 from quire_contracts.registry import Entry
 from quire_contracts.schema import inner
 from quire_contracts.value import BlobRef, Observable
@@ -42,6 +43,7 @@ _WHOLE: Final[dict[type, Sample]] = {
         "inline": base64.b64encode(_CONTENT).decode(),
     },
     Observable: {"labels": ["IZ", "ZZ"], "coefficients": [0.5, 1.0]},
+    Zne: {"scale_factors": [1.0, 3.0], "extrapolation": "linear"},
 }
 """Structs whose fields belong together."""
 

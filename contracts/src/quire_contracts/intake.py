@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, JobDocument, MaxCut, OptimizeJob, Qubo, SampleJob
+from quire_contracts.document import EstimateJob, JobDocument, MaxCut, MitigationSetting, OptimizeJob, Qubo, SampleJob
+from quire_contracts.mitigation import POINTS
 from quire_contracts.value import Problem
 
 SHARED_TENANT: Final = "shared"
@@ -153,6 +154,8 @@ def _rules(document: JobDocument) -> list[Problem]:
             problems += _problem_rules(document)
     if isinstance(document, EstimateJob):
         problems += _observable_rules(document)
+    if isinstance(document.mitigation, MitigationSetting):
+        problems += _mitigation_rules(document, document.mitigation)
     return problems
 
 
@@ -180,6 +183,32 @@ def _observable_rules(document: EstimateJob) -> list[Problem]:
             )
         ]
     return []
+
+
+def _mitigation_rules(document: JobDocument, asked: MitigationSetting) -> list[Problem]:
+    """Where mitigation does not apply, it is refused: work must not run as if nobody had asked."""
+    where, limit = "/mitigation", None
+    if isinstance(document, OptimizeJob):
+        reason = "the samples of an optimisation are scored as they were read; mitigation gives no samples"
+        hint = "leave `mitigation` out, or estimate the problem's observable with a job of kind `estimate`"
+    elif isinstance(document, EstimateJob) and document.precision == 0:
+        reason = "exact values are worked out without noise, so there is nothing to mitigate"
+        hint = "ask for a precision above 0, or leave `mitigation` out"
+    elif isinstance(document, SampleJob) and asked.zne is not None:
+        where, reason = "/mitigation/zne", "counts cannot be extrapolated to no noise, only observables' values can"
+        hint = "ask for observables with a job of kind `estimate`, or leave `zne` out"
+    elif asked.readout is None and asked.zne is None:
+        reason, hint = "it names nothing to be done", "give `readout`, `zne` or both, or leave `mitigation` out"
+    elif asked.zne is not None and len(set(asked.zne.scale_factors)) < POINTS[asked.zne.extrapolation]:
+        where, limit = "/mitigation/zne/scale_factors", f"at least {POINTS[asked.zne.extrapolation]} of them"
+        reason = f"{len(set(asked.zne.scale_factors))} different factors for {asked.zne.extrapolation} extrapolation"
+        hint = "add a factor, as in [1, 3, 5]"
+    elif asked.zne is not None and list(asked.zne.scale_factors) != sorted(set(asked.zne.scale_factors)):
+        where, reason = "/mitigation/zne/scale_factors", "the factors do not rise"
+        hint = "name each factor once, the smallest first"
+    else:
+        return []
+    return [Problem(pointer=where, reason=reason, limit=limit, hint=hint)]
 
 
 def _problem_rules(document: OptimizeJob) -> list[Problem]:

@@ -32,5 +32,9 @@ ROUNDS: Final = 1_000
 DEADLINE_SECONDS: Final = 7 * 24 * 3600.0
 TARGETS: Final = 8
 TAGS: Final = 32
+NOISE_SCALE: Final = 25
+"""The largest factor by which gates are multiplied to extrapolate to no noise."""
+
+NOISE_SCALES: Final = 8
 SEED: Final = 2**53 - 1
 """The largest integer that every JSON reader keeps exactly."""

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.value import BlobRef, Fault, Key, Matrix, Problem, Seconds, Sha256, Tenant, Text, Timing, Value
 
 
@@ -71,6 +72,7 @@ class Preparation(Value, frozen=True):
     loop: Loop | None = None
     baseline: Baseline | None = None
     notes: tuple[Text, ...] = ()
+    mitigation: Mitigation | None = None
 
 
 class JobPrepared(Value, frozen=True):

@@ -6,7 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from quire_contracts import batch, breaker, control, job, preparation, submission, task
+from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, task
 from quire_contracts.intake import SHARED_TENANT
 from quire_contracts.value import Value
 
@@ -89,6 +89,9 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(breaker.BreakerOpened, "evt", "breaker", "opened", "breaker_id", ("breaker_id", "at"), tenant=None),
     Entry(breaker.BreakerHalfOpened, "evt", "breaker", "half-opened", "breaker_id", ("breaker_id", "at"), tenant=None),
     Entry(breaker.BreakerClosed, "evt", "breaker", "closed", "breaker_id", ("breaker_id", "at"), tenant=None),
+    Entry(
+        calibration.CalibrationChanged, "evt", "calibration", "changed", "snapshot_id", ("snapshot_id",), tenant=None
+    ),
     Entry(submission.BatchParked, "evt", "batch", "parked", "batch_id", ("batch_id", "since"), tenant=None),
     Entry(
         submission.DuplicateFound, "evt", "duplicate", "found", "batch_id", ("batch_id", "provider_job_id"), tenant=None

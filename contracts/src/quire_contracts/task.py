@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.result import Best, JobResult, Quality
 from quire_contracts.value import (
     BlobRef,
@@ -66,6 +67,7 @@ class Task(Value, frozen=True):
     deadline_at: datetime | None = None
     scoring: Scoring | None = None
     alone: bool = False
+    mitigation: Mitigation | None = None
 
 
 class RunTask(Value, frozen=True):
