@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from quire_contracts.breaker import ANY, BreakerScope
 
@@ -21,11 +22,11 @@ class Site:
 
     def scopes(self, operation: str) -> tuple[BreakerScope, BreakerScope, BreakerScope]:
         """What may refuse an operation here: its own breaker, the device's and the account's."""
-        return (self.operation_scope(operation), self.device_scope, self.account_scope)
+        return _scopes(self, operation)
 
     def operation_scope(self, operation: str) -> BreakerScope:
         """The calls of one operation at this device."""
-        return BreakerScope(self.provider, self.account, self.region, self.device, operation)
+        return _scopes(self, operation)[0]
 
     @property
     def device_scope(self) -> BreakerScope:
@@ -42,3 +43,10 @@ class Site:
         return (self.provider, self.account) == (scope.provider, scope.account) and (
             scope.region in (ANY, self.region) and scope.device in (ANY, self.device)
         )
+
+
+@lru_cache(maxsize=4_096)
+def _scopes(site: Site, operation: str) -> tuple[BreakerScope, BreakerScope, BreakerScope]:
+    """Kept, because every call of every provider asks for them several times."""
+    own = BreakerScope(site.provider, site.account, site.region, site.device, operation)
+    return (own, site.device_scope, site.account_scope)
