@@ -254,6 +254,9 @@ class MemoryShelf:
     def __init__(self):
         self.parked = {}
 
+    async def has(self, batch_id):
+        return batch_id in self.parked
+
     async def put(self, submission):
         self.parked[submission.batch_id] = submission
 

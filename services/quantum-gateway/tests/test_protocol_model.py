@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import msgspec
@@ -90,7 +90,7 @@ class Model:
     """The world's moves for one identity. The keyword arguments are mistakes that a protocol could make."""
 
     def __init__(self, mode, *, decide=recovery.next_action, step=transition, settle=True, tokens="one"):
-        self.mode, self.decide, self.step = mode, decide, step
+        self.mode, self.decide, self.step = mode, cache(decide), cache(step)
         self.settle, self.tokens = settle, tokens
 
     def moves(self, world):
@@ -284,8 +284,7 @@ def explore(model, start, most=200_000):
 
 MODES = ("token", "tag", "none")
 WORLDS = {
-    "two crashes": World(crashes=2, duplicates=0, silences=1),
-    "a duplicate": World(crashes=1, duplicates=1, silences=1),
+    "two crashes and a duplicate": World(crashes=2, duplicates=1, silences=1),
     "silences": World(crashes=0, duplicates=0, silences=2, refusals=1),
     "refusals": World(crashes=1, duplicates=0, silences=1, refusals=1),
     "a cancel": World(crashes=1, duplicates=0, silences=1, cancels=1),

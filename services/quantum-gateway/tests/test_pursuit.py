@@ -1,4 +1,4 @@
-"""What a gateway does about hanging calls, providers that refuse, jobs that vanish, brokers that are away and cancels."""
+"""What a gateway does about hanging calls, refusing providers, vanishing jobs, brokers that are away, and cancels."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from quire_bus.errors import Unknown
-from quire_contracts.batch import BatchExecuted
+from quire_contracts.batch import BatchExecuted, BatchFailed
 from quire_contracts.submission import BatchParked, DuplicateFound
 from quire_quantum_gateway.events import CancelAsked
 from quire_quantum_gateway.limits import Postponed
@@ -293,6 +293,39 @@ async def test_work_that_cannot_wait_is_not_run_after_all(remote):
     assert (states(house)[-1], house.records.of().fault.code) == ("failed", "target-offline")
     assert (await answer(house, house.gateway())).code == "target-offline"
     assert house.provider.calls["submit"] == 0
+
+
+@pytest.mark.parametrize("point", ["announced", "called", "submitted"])
+async def test_what_may_be_at_a_provider_is_postponed_without_end(remote, point):
+    """Its answer would be `failed`, and its tasks would run elsewhere as well."""
+    house = remote.House("tag")
+    first = asyncio.ensure_future(house.gateway(remote.Bomb(point)).run(house.batch(FLIP), None))
+    await house.until(first)
+    full = Postponed(meanings()["too-many-jobs"].fault, 5.0)
+    said = await house.gateway().later(house.batch(FLIP), full, NO_PATIENCE)
+    assert said.message.batch.batch_id == "b1"
+    assert said.at > house.clock.now()
+    assert states(house)[-1] in ("calling", "submitted")
+
+
+async def test_work_that_was_never_begun_and_cannot_wait_is_not_run_by_a_later_delivery(remote):
+    house = remote.House("tag")
+    full = Postponed(meanings()["too-many-jobs"].fault, 5.0)
+    assert isinstance(await house.gateway().later(house.batch(FLIP), full, NO_PATIENCE), BatchFailed)
+    assert states(house) == ["intent", "failed"]
+
+
+async def test_an_operator_hears_of_what_was_parked_by_a_gateway_that_died_over_it(remote):
+    house = remote.House("none", fates=["lose"])
+    put, house.shelf.put = house.shelf.put, None  # dies between the journal and the alarm's end
+    with pytest.raises(AssertionError, match="TypeError"):
+        raise AssertionError(repr(await answer(house, house.gateway())))
+    house.shelf.put = put
+    assert house.shelf.parked == {}
+    for _ in range(2):
+        assert (await answer(house, house.gateway())).code == "submission-parked"
+    assert list(house.shelf.parked) == ["b1"]
+    assert len(house.said.of(BatchParked)) == 2  # the second says what the first may not have said
 
 
 async def test_a_target_has_only_so_many_places():

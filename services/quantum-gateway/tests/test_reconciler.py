@@ -167,6 +167,18 @@ async def test_a_parked_submission_whose_job_turns_up_is_answered_after_all(desk
     assert await later(desk) == {"deliver": 1}  # until somebody takes it up
 
 
+async def test_an_answer_that_nobody_fetches_is_delivered_again(desk):
+    """The broker drops a message after so many deliveries; the job is paid for all the same."""
+    await killed(desk, "submitted")
+    batch = desk.log.batches["b1"] = desk.house.batch(FLIP)
+    desk.house.provider.ledger[0].status = "done"
+    reconciler = desk.reconciler()
+    assert await reconciler.reconcile() == {"known": 1}
+    assert desk.log.again == []  # its gateway may be just about to look
+    assert await reconciler.reconcile() == {"known": 1}
+    assert desk.log.again == [(batch, "b1-again-1")]
+
+
 async def test_a_job_too_many_is_cancelled_and_counted_once(desk):
     await killed(desk, "submitted")
     house = desk.house

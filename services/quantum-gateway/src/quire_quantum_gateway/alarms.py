@@ -30,6 +30,10 @@ class Publisher(Protocol):
 class Shelf(Protocol):
     """Where parked submissions are found again."""
 
+    async def has(self, batch_id: str) -> bool:
+        """See `operators.Shelf.has`."""
+        ...
+
     async def put(self, submission: Submission) -> None:
         """See `operators.Shelf.put`."""
         ...
@@ -61,13 +65,14 @@ class Alarms:
         )
 
     async def parked(self, submission: Submission) -> None:
-        """A submission waits for an operator from now on."""
+        """A submission waits for an operator from now on; said once, and again by whoever finds that it was not."""
+        try:
+            if await self._shelf.has(submission.batch_id):
+                return
+        except QuireError as error:
+            _LOG.warning("whether a submission is listed as parked is not known: %s", error)
         self._parked.add(1, {"quire.target": submission.target})
         _LOG.error("the submission of batch %s to %s is parked", submission.batch_id, submission.target)
-        try:
-            await self._shelf.put(submission)
-        except QuireError as error:
-            _LOG.warning("a parked submission is not listed: %s", error)
         await self._say(
             BatchParked(
                 batch_id=submission.batch_id,
@@ -77,6 +82,10 @@ class Alarms:
                 since=submission.called_at or self._clock.now(),
             )
         )
+        try:
+            await self._shelf.put(submission)  # last, so that what is on the shelf was said
+        except QuireError as error:
+            _LOG.warning("a parked submission is not listed: %s", error)
 
     async def duplicate(self, submission: Submission, job_id: str) -> None:
         """A second job of one submission was found; it was asked to be cancelled."""

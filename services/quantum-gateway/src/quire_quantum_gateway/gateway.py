@@ -12,6 +12,7 @@ from quire_bus.envelope import Outgoing
 from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_plane import Plane, Turns, with_wait
+from quire_plane.slices import permanent_from
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.desk import Address, Desk
 from quire_quantum_gateway.events import Accepted, Lost, Parked, Refused
@@ -139,6 +140,9 @@ class Gateway:
         while True:
             try:
                 ticket = await self.desk.journal.open(batch, mode)
+            except Permanent as error:
+                await self._alarmed(batch, error)
+                raise
             except Transient as error:  # the broker, or a race; what is in doubt must not be given up over that
                 failures += 1
                 await self.desk.clock.sleep(max(error.retry_after or 0.0, _TROUBLE.ceiling(failures)))
@@ -167,18 +171,15 @@ class Gateway:
                     raise
                 await pursuit.trouble(error)
             except Permanent as error:
-                await self._refused(pursuit, error)
-                raise
+                known = await self._refused(pursuit, error)
+                await self._alarmed(batch, known)
+                raise known from error
             else:
                 self.desk.failpoints.reach("stored")
                 return executed
 
-    async def _refused(self, pursuit: Pursuit, error: Permanent) -> None:
-        """What nobody can run is written down; where a call was made for it, an operator has to look.
-
-        Raises:
-            Permanent: the submission is parked.
-        """
+    async def _refused(self, pursuit: Pursuit, error: Permanent) -> Permanent:
+        """Write down what nobody can run, and what is said of it: where a call was made, an operator has to look."""
         journal, ticket = self.desk.journal, pursuit.ticket
         state = ticket.submission.state
         if state in ("intent", "submitted"):
@@ -186,8 +187,13 @@ class Gateway:
             await journal.happened(ticket, Refused(ticket.epoch, fault_of(error), provider_job_id=job_id))
         elif state == "unknown":
             await journal.happened(ticket, Parked(ticket.epoch, PARKED))
-            await self.desk.alarms.parked(ticket.submission)
-            raise Permanent(PARKED.code, PARKED.reason, next_step=PARKED.next_step, kind="unknown") from error
+            return permanent_from(PARKED)
+        return error
+
+    async def _alarmed(self, batch: Batch, error: Permanent) -> None:
+        """Make sure that an operator hears of what is parked, also if who parked it died before it was said."""
+        if error.code == PARKED.code and (submission := await self.desk.journal.get(batch.batch_id)) is not None:
+            await self.desk.alarms.parked(submission)
 
     async def _watch(self, ticket: Ticket) -> None:
         """Another gateway has taken over: leave it to that one, until it has ended or has long been silent."""

@@ -59,6 +59,10 @@ class Shelf:
 
     bucket: Bucket[ParkedSubmission]
 
+    async def has(self, batch_id: str) -> bool:
+        """Whether one is on it."""
+        return await self.bucket.get(_PARKED + batch_id) is not None
+
     async def put(self, submission: Submission) -> None:
         """Put one on it; again changes nothing."""
         parked = ParkedSubmission(

@@ -116,7 +116,6 @@ class Pursuit:
                 raise self._refused or error_of(fault)
             case Park(fault=fault):
                 await journal.intend(ticket, Parked(ticket.epoch, fault))
-                await self.desk.alarms.parked(ticket.submission)
                 raise permanent_from(fault)
             case Fail() if ticket.submission.fault is not None:
                 raise permanent_from(ticket.submission.fault)

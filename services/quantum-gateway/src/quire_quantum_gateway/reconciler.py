@@ -37,6 +37,8 @@ _ROUND: Final = "reconciler.round"
 _EARLY: Final = 0.9
 """A round that begins a tenth of its period early is still the next one; gateways' clocks differ."""
 
+_OVER: Final = frozenset({"done", "failed", "cancelled"})
+
 Verdict = Literal["known", "adopt", "surplus", "deliver", "orphan", "wait"]
 
 
@@ -88,6 +90,7 @@ class Reconciler:
     back: timedelta
     cancel_orphans: bool = True
     _alarmed: set[str] = field(default_factory=set)
+    _over: set[str] = field(default_factory=set)
 
     async def watch(self, stopping: asyncio.Event) -> None:
         """A round whenever one is due, until the service stops. The first comes one period after the start."""
@@ -123,20 +126,28 @@ class Reconciler:
             await self._orphan(address, found, batch_id)
         elif submission is not None and says == "surplus":
             await self.desk.findings.surplus(address, submission, found.job_id)
-        elif submission is not None and says in ("adopt", "deliver"):
-            adopted = says == "adopt" and await self.desk.findings.found(
-                address, submission, found.job_id, "found by the reconciler"
-            )
-            if says == "deliver" or (adopted and submission.state == "parked"):
+        elif submission is not None and says == "adopt":
+            adopted = await self.desk.findings.found(address, submission, found.job_id, "found by the reconciler")
+            if adopted and submission.state == "parked":
                 await self.operators.deliver_again(submission.batch_id)
+        elif submission is not None and (says == "deliver" or self._is_forgotten(found, submission)):
+            await self.operators.deliver_again(submission.batch_id)
         return says
+
+    def _is_forgotten(self, found: Found, submission: Submission) -> bool:
+        """Whether a job is over for two rounds and nobody has fetched its answer: its message is lost."""
+        if found.status not in _OVER or submission.state != "submitted":
+            return False
+        seen = found.job_id in self._over
+        self._over.add(found.job_id)
+        return seen
 
     async def _orphan(self, address: Address, found: Found, batch_id: str | None) -> None:
         """Its batch may still be on the log, if only the journal was lost; otherwise nobody can use its answer."""
         if batch_id is not None and found.complete and await self.operators.restore(batch_id, found):
             _LOG.warning("batch %s has its job at %s again, and had lost its journal", batch_id, address.target)
             return
-        over = found.status in ("done", "failed", "cancelled")
+        over = found.status in _OVER
         cancelled = self.cancel_orphans and not over and await self.desk.findings.cancel(address, found.job_id)
         if found.job_id not in self._alarmed:
             self._alarmed.add(found.job_id)
