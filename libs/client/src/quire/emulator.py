@@ -24,7 +24,7 @@ def emulator(
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="Where its ledger and results are kept.")] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of all its APIs; 0 takes any.")] = 8090,
     config: Annotated[Path | None, typer.Option("--config", help="TOML: seed, devices, prices, limits.")] = None,
-    script: Annotated[Path | None, typer.Option("--script", help="TOML: [[faults]] that shall happen.")] = None,
+    script: Annotated[Path | None, typer.Option("--script", help="TOML: faults that shall happen.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Run an emulated quantum cloud: a Braket API, a jobs API with tags, one without, and faults on demand."""
