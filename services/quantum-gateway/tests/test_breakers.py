@@ -10,6 +10,7 @@ import pytest
 import pytest_asyncio
 
 from quire_bus.connection import BusSettings
+from quire_bus.errors import Unknown
 from quire_contracts.breaker import ANY, BreakerState, TargetState, breaker_key, target_key
 from quire_quantum_gateway.breaker_fleet import BreakerFleet, Probed
 from quire_quantum_gateway.breaker_store import BUCKET, BreakerStore
@@ -260,15 +261,25 @@ async def test_a_gateway_that_starts_knows_what_is_open(gateways, clock, make_bu
     assert late.breakers.refusal(ARIA, "create").seconds == 18
 
 
-async def test_a_gateway_whose_clock_is_ahead_does_not_probe_early(gateways, clock, make_bus):
+async def test_a_gateway_whose_clock_is_ahead_does_not_probe_early_not_even_after_an_outage(gateways, clock, make_bus):
     one, _ = gateways
     ahead = Gateway("ahead", await make_bus("ahead"), ManualClock(clock.now() + timedelta(hours=1)))
     await step(ahead)
+    store, ahead.fleet.store = ahead.fleet.store, Unreachable()
+    await step(ahead)
+    ahead.fleet.store = store
     one.fail()
     await step(one)
     await step(ahead)
     assert ahead.breakers.refusal(ARIA, "create").seconds == 30
     assert ahead.probes == []
+
+
+class Unreachable:
+    """A store whose broker does not answer."""
+
+    async def read(self):
+        raise Unknown("no answer")
 
 
 async def test_without_the_bucket_a_gateway_goes_by_its_own_calls_and_shares_them_later(gateways, clock, nats_server):
