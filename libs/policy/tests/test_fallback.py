@@ -29,6 +29,7 @@ def chain(**changes: object) -> Fallback:
     [
         ("transient", "timeout", "again", "aws:forte"),
         ("calibration", "stale", "recompile", "aws:forte"),
+        ("calibration", "calibration-drifted", "other", "ibm:manila"),
         ("offline", "device-offline", "other", "ibm:manila"),
         ("capacity", "too-many-jobs", "other", "ibm:manila"),
         ("spend", "limit-reached", "other", "ibm:manila"),
@@ -87,11 +88,29 @@ def test_work_waits_while_all_targets_are_away_and_looks_again_when_a_patience_e
 
 
 def test_a_target_that_is_full_is_asked_again_after_a_pause_that_grows() -> None:
-    alone = {"targets": ("aws:forte",), "own_targets": True}
+    alone = {"targets": ("aws:forte",)}
     assert next_step(CHAIN, trouble("capacity", **alone)).seconds == 1
     assert next_step(CHAIN, trouble("capacity", returns=3, **alone)).seconds == 8
     assert next_step(CHAIN, trouble("capacity", after_seconds=30, returns=3, **alone)).seconds == 30
     assert next_step(CHAIN, trouble("capacity", returns=60, waited=70, **alone)).seconds == 60
+    waits = next_step(CHAIN, trouble("capacity", **alone, down={"aws:forte": "in maintenance"}))
+    assert (waits.seconds, waits.asks) == (1, {"aws:forte": 1})
+
+
+def test_what_comes_back_because_all_know_that_its_target_is_away_waits_for_word_of_it() -> None:
+    known = {"down": dict.fromkeys(TARGETS, "away")}
+    waits = next_step(CHAIN, trouble("offline", "target-down", after_seconds=30, returns=5, **known))
+    assert (waits.seconds, waits.asks) == (60, {})
+    unknown = next_step(CHAIN, trouble("offline", "target-down", after_seconds=30, returns=1, targets=("aws:forte",)))
+    assert unknown.asks == {"aws:forte": 2}, "this process has not heard of it yet"
+
+
+def test_two_targets_that_are_both_away_are_not_asked_in_turns() -> None:
+    first = next_step(CHAIN, trouble("offline", ruled_out=("simulation",)))
+    assert (first.target, first.asks) == ("ibm:manila", {"aws:forte": 1})
+    away = {"asks": {"aws:forte": 0.9}, "down": {"aws:forte": "away"}, "ruled_out": ("simulation",)}
+    second = next_step(CHAIN, trouble("offline", target="ibm:manila", returns=1, **away))
+    assert (second.action, second.seconds) == ("wait", 0.9)
 
 
 def test_the_lesser_answers_come_when_patience_ends_in_the_chains_order() -> None:
@@ -121,25 +140,26 @@ def test_at_the_chains_end_with_nothing_to_wait_for_the_lesser_answer_comes_at_o
 
 
 @pytest.mark.parametrize(
-    ("own", "anyway", "targets", "target"),
+    ("anyway", "targets", "target"),
     [
-        (False, False, ("aws:forte",), "simulation"),
-        (True, False, ("aws:forte",), None),
-        (True, True, ("aws:forte",), "simulation"),
-        (True, False, ("aws:forte", "simulation"), "simulation"),
+        (False, ("aws:forte",), None),
+        (True, ("aws:forte",), "simulation"),
+        (False, ("aws:forte", "simulation"), "simulation"),
     ],
 )
-def test_the_simulator_steps_in_where_the_job_or_the_operator_allows_it(
-    own: bool, anyway: bool, targets: tuple[str, ...], target: str | None
+def test_the_simulator_steps_in_where_the_work_may_run_there_or_the_operator_says_so(
+    anyway: bool,
+    targets: tuple[str, ...],
+    target: str | None,
 ) -> None:
     steps = chain(steps=("again", "simulator"), simulate_anyway=anyway)
-    found = next_step(steps, trouble("offline", own_targets=own, targets=targets))
+    found = next_step(steps, trouble("offline", targets=targets))
     assert (found.action, found.target) == (("simulator", target) if target else ("wait", None))
 
 
 def test_an_operator_can_have_work_wait_for_its_target_although_another_is_up() -> None:
     patient = chain(leave_after_seconds=30)
-    waits = next_step(patient, trouble("offline", down={"aws:forte": "away"}, waited=10))
+    waits = next_step(patient, trouble(down={"aws:forte": "away"}, waited=10))
     assert (waits.action, waits.waits_for, waits.seconds) == ("wait", ("aws:forte",), 20)
     assert next_step(patient, trouble(down={"aws:forte": "away"}, waited=30)).target == "ibm:manila"
     stubborn = chain(steps=("again",))
@@ -188,7 +208,6 @@ NAMES = st.sampled_from(TARGETS)
             "seconds_left": st.none() | st.floats(-5, 100),
             "lesser": st.booleans(),
             "earlier": st.none() | st.booleans(),
-            "own_targets": st.booleans(),
         }
     ),
 )

@@ -144,7 +144,7 @@ async def test_a_wrong_answer_fails_its_own_task_alone(say, probe, blob):
         "faulty": "queue-full",
         "lost": "blob-missing",
     }
-    assert {failed.target for failed in seen.of(TaskFailed)} == {"qiskit:aer"}
+    assert {(failed.target, failed.together) for failed in seen.of(TaskFailed)} == {("qiskit:aer", 1)}
 
 
 async def test_exact_values_are_an_estimate_without_error(say, probe, bus, blob):
@@ -268,6 +268,7 @@ async def test_failed_batch_fails_every_task_once(say, probe):
     failed = await seen.wait(TaskFailed, 3)
     assert sorted(each.task_id for each in failed) == ["cut", "one", "two"]
     assert {(each.fault.code, each.after_seconds, each.attempt) for each in failed} == {("queue-full", 2.5, 1)}
+    assert {each.together for each in failed} == {3}, "whose fault it is nobody can say yet"
 
 
 async def test_batch_with_unreadable_observables_fails_every_task(say, probe, blob):

@@ -29,6 +29,11 @@ def test_tasks_of_different_jobs_and_tenants_share_a_key(make_task):
     assert group_key(one) != group_key(make_task("third", structure="qubit[2] q;"))
 
 
+def test_a_task_that_wants_no_company_has_a_key_of_its_own(make_task):
+    one, other = (msgspec.structs.replace(make_task(name), alone=True) for name in ("one", "other"))
+    assert len({group_key(one), group_key(other), group_key(make_task("third"))}) == 3
+
+
 @given(rows=st.integers(1, 100_000), shots=st.none() | st.integers(1, 1_000_000))
 def test_cut_covers_every_row_once_and_holds_the_limits(rows, shots):
     parts = cut(rows, shots, LIMITS)

@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 import pytest_asyncio
 import structlog
@@ -23,6 +24,7 @@ from quire_batching.settings import Settings
 from quire_bus.bus import Bus
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchFailed, ExecuteBatch, SimulateBatch
+from quire_contracts.breaker import TargetState, target_key
 from quire_contracts.load import LOAD_KEYS, LoadReport
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.topology import consumer_of
@@ -316,3 +318,31 @@ def test_settings_are_read_from_the_environment():
     assert settings.policy.limits_of("braket:sv1").rows == 100
     assert settings.policy.limits_of("braket:local").rows == 4_096
     assert settings.policy.bounds["research"].hold == 0.5
+
+
+def said(clock, state):
+    until = clock.now() + timedelta(seconds=30) if state == "down" else None
+    return TargetState(target="qiskit:aer", state=state, since=clock.now(), until=until, reason_code="target-offline")
+
+
+async def test_what_waits_for_a_target_that_goes_down_is_given_back(start, make_bus, make_task, probe):
+    helper, clock, log = await make_bus("control-plane"), SystemClock(), await probe("quire.>")
+    targets = helper.bucket(BUCKET, TargetState)
+    bus = await start(**NEVER)
+    waiting = [make_task(f"t{number}", target="qiskit:aer") for number in range(3)]
+    await ask(helper, *waiting, make_task("other"))
+    await targets.put(target_key("qiskit:aer"), said(clock, "down"))
+    failed = await log.wait(TaskFailed, 3)
+    assert sorted(each.task_id for each in failed) == ["t0", "t1", "t2"]
+    assert {(each.fault.kind, each.fault.code, each.fault.retryable) for each in failed} == {
+        ("offline", "target-down", True)
+    }
+    assert all(0 < each.after_seconds <= 30 for each in failed)
+    await ask(helper, make_task("late", target="qiskit:aer"), *waiting)
+    assert [each.task_id for each in (await log.wait(TaskFailed, 4))[3:]] == ["late"]
+    await targets.put(target_key("qiskit:aer"), said(clock, "up"))
+    again = [msgspec.structs.replace(task, attempt=task.attempt + 1) for task in waiting]
+    await ask(helper, *again)
+    assert log.of(ExecuteBatch) == log.of(SimulateBatch) == []
+    assert len(log.of(TaskFailed)) == 4
+    await bus.check()

@@ -9,14 +9,16 @@ from quire_contracts.intake import encode_document
 from quire_contracts.job import SubmitJob
 from quire_contracts.preparation import Baseline, Estimate, JobPrepared, Loop, Preparation
 from quire_contracts.result import Best, Quality, SampleResult
-from quire_contracts.task import RunTask, Task, TaskQuality, TaskScored
-from quire_contracts.value import Execution, inline_blob
+from quire_contracts.task import RunTask, Task, TaskFailed, TaskQuality, TaskScored
+from quire_contracts.value import Execution, Fault, FaultKind, inline_blob
 from quire_control_plane.admission import Origin, admit, read
 from quire_control_plane.change import Change, Moment
 from quire_control_plane.tasks import matrix
 from quire_policy import Facts, Route
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quire_contracts.record import JobRecord
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -28,9 +30,10 @@ def routing(facts: Facts) -> Route:
     return Route(targets=("qiskit:aer", "simulation"), rules=(f"{facts.phase}-rule",), reasons=("first choice",))
 
 
-def at(seconds: float = 0.0, cause: str = "cause") -> Moment:
-    """A moment some seconds after noon."""
-    return Moment(NOON + timedelta(seconds=seconds), cause, routing)
+def at(seconds: float = 0.0, cause: str = "cause", *, down: Sequence[str] = ()) -> Moment:
+    """A moment some seconds after noon, when these targets take no work."""
+    why = dict.fromkeys(down, "in maintenance")
+    return Moment(NOON + timedelta(seconds=seconds), cause, routing, down=lambda target, _: why.get(target))
 
 
 def submit(body: bytes, *, key: str = "job-1", tenant: str = "acme") -> SubmitJob:
@@ -83,6 +86,25 @@ def answer(task: Task, energies: list[float] | None = None, *, best: float | Non
         quality=TaskQuality(shots=task.parameters.rows * (task.shots or 0), figures=Quality(gap=0.0) if loop else None),
         executions=(execution(task),),
         result=None if loop else SampleResult(counts=({"00": 100}, {"11": 100})),
+    )
+
+
+def fault(kind: FaultKind = "offline", *, code: str = "unsupported-test", retryable: bool = True) -> Fault:
+    """What a target answered."""
+    return Fault(kind=kind, code=code, reason="the device sleeps", next_step="wait", retryable=retryable)
+
+
+def failed(task: Task, what: Fault, *, after_seconds: float = 0.0, together: int = 1) -> TaskFailed:
+    """A task without an answer."""
+    return TaskFailed(
+        job_id=task.job_id,
+        tenant=task.tenant,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        target=task.target,
+        fault=what,
+        after_seconds=after_seconds,
+        together=together,
     )
 
 

@@ -113,6 +113,9 @@ async def test_jobs_are_found_by_tenant_state_and_project_newest_first(engine):
     assert (jobs[0].degraded, jobs[0].reason, jobs[0].kind) == (False, "the device is away", "optimize")
     assert [job.job_id for job in (await find_jobs(engine, FindJobs(tenant="acme", state="failed"))).jobs] == ["j2"]
     assert (await find_jobs(engine, FindJobs(tenant="acme", project="elsewhere"))).jobs == ()
+    same = (await find_jobs(engine, FindJobs(tenant="acme", content_sha256=lives.SHA))).jobs
+    assert [job.job_id for job in same] == ["j2", "j1"]
+    assert (await find_jobs(engine, FindJobs(tenant="acme", content_sha256="0" * 64))).jobs == ()
     page = await find_jobs(engine, FindJobs(tenant="acme", limit=1))
     rest = await find_jobs(engine, FindJobs(tenant="acme", before=page.jobs[0].accepted_at))
     assert [job.job_id for job in (*page.jobs, *rest.jobs)] == ["j2", "j3", "j1"]

@@ -9,6 +9,7 @@ import msgspec
 from quire_bus.codec import decode_as
 from quire_bus.store import Part
 from quire_bus.subjects import token
+from quire_contracts.topology import STREAM
 
 if TYPE_CHECKING:
     from quire_bus.store import Store
@@ -77,6 +78,16 @@ class Records(Generic[T]):
         """
         kept = await self._store.last(record_subject(tenant, self._kind, id_))
         return None if kept is None else Stored(decode_as(self._type, kept.body), kept.sequence)
+
+    async def names(self) -> tuple[tuple[str, str], ...]:
+        """Tenant and id of every record of this kind that is kept, at most 100,000, in no order.
+
+        Raises:
+            NotStored, Unknown: the broker cannot say.
+        """
+        subjects = await self._store.subjects(f"quire.rec.*.{token(self._kind, 'kind')}.*", stream=STREAM.name)
+        tokens = (subject.split(".") for subject in subjects)
+        return tuple((tenant, id_) for _, _, tenant, _, id_ in tokens)
 
     async def put(self, write: RecordWrite) -> int:
         """Write one record outside a handler; the new revision.

@@ -12,7 +12,7 @@ from quire.counts import written_out
 from quire.errors import JobCancelledError, JobFailedError, JobRejectedError, ServerError
 from quire_contracts.document import JobKind
 from quire_contracts.preparation import Baseline
-from quire_contracts.record import TERMINAL, JobState
+from quire_contracts.record import TERMINAL, Decision, JobState
 from quire_contracts.result import Best, EstimateResult, JobResult, OptimizeResult, Quality, Round, SampleResult
 from quire_contracts.value import Execution, Fault, Problem, Timing, Value
 
@@ -50,6 +50,7 @@ class JobView(Value, frozen=True):
     quality: Quality | None = None
     executions: tuple[Execution, ...] = ()
     timings: tuple[Timing, ...] = ()
+    decisions: tuple[Decision, ...] = ()
     shots: int = 0
     cost_usd: float = 0.0
     trace_id: str = ""

@@ -27,6 +27,12 @@ UNSETTLED: Final = frozenset({"submission-parked", "given-up"})
 AWAY: Final = frozenset({"offline", "capacity"})
 """Kinds of faults that are over when the target is back: they rule nothing out and use up no try."""
 
+DRIFTED: Final = "calibration-drifted"
+"""The code of a calibration that no compilation makes good: the target is as good as away until the next one."""
+
+TOLD: Final = "target-down"
+"""The code with which work comes back that nobody has taken, because all know that its target takes none."""
+
 ONCE: Final = frozenset({"spend", "invalid"})
 """Kinds of faults that the same target would give again."""
 
@@ -45,9 +51,9 @@ class Fallback(msgspec.Struct, frozen=True):
     """A chain for the work that `when` holds of: the first step of `steps` that can be taken is.
 
     again: the same target, `tries` times in all, later if it is away. recompile: the same target, whose compilation
-    was out of date. other: the work's next target. simulator: the batched simulator, where the job allows it or, with
-    `simulate_anyway`, also where it names others. cached: the newest answer of an equal job, not older than
-    `cached_within_seconds`. classical: the best answer that exists without another run.
+    was out of date. other: the work's next target. simulator: the batched simulator, if it is one of the work's targets
+    or `simulate_anyway` is true. cached: the newest answer of an equal job, not older than `cached_within_seconds`.
+    classical: the best answer that exists without another run.
 
     leave_after_seconds: how long work waits for a target that is away before it goes to another one.
     settle_after_seconds: how long it waits, where all are away, before it takes a cached or classical answer.
@@ -70,10 +76,12 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
     fault: (kind, code, reason, whether the same may succeed later); None where it only waits, or begins.
     after_seconds: what the target asks to wait.   down: targets that take no work now, and why.
+    asks: which of these said so to this work itself, and in how many seconds they are asked again; of the others
+    somebody will tell.
     ruled_out: targets that cannot do it.   failures: targets at which it really failed, once for each time.
     together: tasks that shared the fate of its batch; 1 where the fault is its own.
     waited: seconds since it first had to wait.   returns: how often it came back.   seconds_left: to the deadline.
-    own_targets: whether the job itself names them.   lesser: whether there is an answer without a run.
+    lesser: whether there is an answer without a run.
     earlier: whether there is a cached one; None where nobody has looked.
     """
 
@@ -82,13 +90,13 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
     fault: tuple[str, str, str, bool] | None = None
     after_seconds: float = 0.0
     down: Mapping[str, str] = {}
+    asks: Mapping[str, float] = {}
     ruled_out: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
     together: int = 1
     waited: float = 0.0
     returns: int = 0
     seconds_left: float | None = None
-    own_targets: bool = False
     lesser: bool = False
     earlier: bool | None = None
 
@@ -97,7 +105,7 @@ class Next(msgspec.Struct, frozen=True):
     """What is done: run it at `target` after `seconds`; `wait` up to `seconds` for one of `waits_for`; or the rest.
 
     alone: run it again in a batch of its own.   ask: look for a cached answer, then decide again.
-    end: there is no answer.   ruled_out, failures: as they are now.
+    end: there is no answer.   ruled_out, failures, asks: as they are now.
     """
 
     action: Action
@@ -107,6 +115,7 @@ class Next(msgspec.Struct, frozen=True):
     waits_for: tuple[str, ...] = ()
     ruled_out: tuple[str, ...] = ()
     failures: tuple[str, ...] = ()
+    asks: Mapping[str, float] = {}
 
 
 def next_step(chain: Fallback, trouble: Trouble) -> Next:
@@ -131,9 +140,13 @@ class _Known:
         self.kind, self.code, reason, self.retryable = trouble.fault or ("", "", "", True)
         self.reason = reason or trouble.down.get(trouble.target, "")
         self.failures, self.ruled_out = trouble.failures, trouble.ruled_out
-        self.down = dict(trouble.down)
-        if self.kind in AWAY:
+        self.down, self.asks = dict(trouble.down), dict(trouble.asks)
+        if self.kind in AWAY or self.code == DRIFTED:
+            pause = min(_LATEST, _SOONEST * 2.0 ** min(trouble.returns, 10))
+            told = self.code == TOLD and trouble.target in self.down
             self.down.setdefault(trouble.target, reason)
+            if not told:  # else somebody tells when it is back
+                self.asks[trouble.target] = pause if self.code == TOLD else max(trouble.after_seconds, pause)
         elif trouble.fault is not None and not self.spoiled_by_others:
             self.failures = (*self.failures, trouble.target)[-2 * FAILURES :]
             if self.kind in ONCE or self.failures.count(trouble.target) >= self._tries:
@@ -178,14 +191,10 @@ class _Known:
         if self.kind == "unknown":
             return (trouble.target,)
         found = [target for target in trouble.targets if ("again" if target == trouble.target else "other") in steps]
-        if "simulator" in steps and SIMULATOR not in found and self._may_simulate:
+        allowed = SIMULATOR in trouble.targets or self.chain.simulate_anyway
+        if "simulator" in steps and SIMULATOR not in found and allowed:
             found.append(SIMULATOR)
         return tuple(found)
-
-    @property
-    def _may_simulate(self) -> bool:
-        trouble = self.trouble
-        return SIMULATOR in trouble.targets or not trouble.own_targets or self.chain.simulate_anyway
 
     def taken(self, step: Step) -> Next | None:
         """What taking the step comes to, or None where it cannot be taken."""
@@ -237,19 +246,18 @@ class _Known:
 
     def next(self, action: Action, reason: str, target: str | None = None, seconds: float = 0.0) -> Next:
         """A step, with what is known now."""
-        return Next(action, reason, target, seconds, (), self.ruled_out, self.failures)
+        return Next(action, reason, target, seconds, (), self.ruled_out, self.failures, self.asks)
 
     def _wait(self, targets: tuple[str, ...], left: float) -> Next:
-        """Wait for these; look again when the next patience ends, or after a pause where nobody will say more."""
+        """Wait for these; look again when the next patience ends, or when one of them is to be asked again."""
         trouble, chain = self.trouble, self.chain
         looks = [left, chain.settle_after_seconds - trouble.waited]
         if trouble.seconds_left is not None:
             looks.append(trouble.seconds_left - RESERVE_SECONDS)
-        if any(target not in trouble.down for target in targets):
-            looks.append(max(trouble.after_seconds, min(_LATEST, _SOONEST * 2 ** min(trouble.returns, 10))))
+        looks += [self.asks[target] for target in targets if target in self.asks]
         seconds = min((look for look in looks if look > 0), default=_SOONEST)
         reason = f"waits for {' or '.join(targets)}, because {self._why_not}"
-        return Next("wait", reason, None, seconds, targets, self.ruled_out, self.failures)
+        return Next("wait", reason, None, seconds, targets, self.ruled_out, self.failures, self.asks)
 
     @property
     def _waited_enough(self) -> bool:

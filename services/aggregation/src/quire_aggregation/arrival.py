@@ -17,6 +17,7 @@ class Arrival:
     """One task attempt's share of a batch: its slices that ran, or the fault that ends it.
 
     traceparent: the span in the job's trace under which the task's answer is said.
+    together: tasks that have this fault because their batch has it.
     """
 
     member: Slice
@@ -24,6 +25,7 @@ class Arrival:
     fault: Fault | None = None
     after_seconds: Seconds = 0.0
     traceparent: str | None = None
+    together: int = 1
 
     @property
     def cut(self) -> bool:
@@ -49,14 +51,24 @@ def failures_of(message: BatchFailed) -> tuple[Arrival, ...]:
     """One arrival for each task attempt, with the batch's fault."""
     members = {(member.task_id, member.attempt): member for member in message.members}
     return tuple(
-        Arrival(member, fault=message.fault, after_seconds=message.after_seconds, traceparent=member.traceparent)
+        Arrival(
+            member,
+            fault=message.fault,
+            after_seconds=message.after_seconds,
+            traceparent=member.traceparent,
+            together=len(members),
+        )
         for member in members.values()
     )
 
 
-def task_failed(member: Slice, target: Target, fault: Fault, after_seconds: Seconds = 0.0) -> TaskFailed:
+def task_failed(
+    member: Slice, target: Target, fault: Fault, after_seconds: Seconds = 0.0, together: int = 1
+) -> TaskFailed:
     """The event that a task attempt has no usable answer."""
-    return TaskFailed(member.job_id, member.tenant, member.task_id, member.attempt, target, fault, after_seconds)
+    return TaskFailed(
+        member.job_id, member.tenant, member.task_id, member.attempt, target, fault, after_seconds, together
+    )
 
 
 def _arrival(message: BatchExecuted, results: Sequence[SliceResult], batch_rows: int) -> Arrival:

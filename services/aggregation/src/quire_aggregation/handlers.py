@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from quire_aggregation.arrival import Arrival, arrivals_of, failures_of, task_failed
 from quire_aggregation.fanin import KIND, FanIn
@@ -38,9 +39,10 @@ async def build(deps: Deps[Settings]) -> Parts:
 
 
 def answers_lost(message: BatchExecuted, meta: Meta, fault: Fault) -> tuple[Outgoing, ...]:
-    """Every task of a batch whose answers cannot be used fails with the reason."""
+    """Every task of a batch whose answers cannot be used fails with the reason, whichever of them it is about."""
     del meta
-    return _all_fail(arrivals_of(message), message.target, fault)
+    arrivals = arrivals_of(message)
+    return _all_fail([replace(each, together=len(arrivals)) for each in arrivals], message.target, fault)
 
 
 def failures_lost(message: BatchFailed, meta: Meta, fault: Fault) -> tuple[Outgoing, ...]:
@@ -51,7 +53,10 @@ def failures_lost(message: BatchFailed, meta: Meta, fault: Fault) -> tuple[Outgo
 
 def _all_fail(arrivals: Sequence[Arrival], target: Target, fault: Fault) -> tuple[Outgoing, ...]:
     return tuple(
-        Outgoing(task_failed(arrival.member, target, fault, arrival.after_seconds), traceparent=arrival.traceparent)
+        Outgoing(
+            task_failed(arrival.member, target, fault, arrival.after_seconds, arrival.together),
+            traceparent=arrival.traceparent,
+        )
         for arrival in arrivals
     )
 

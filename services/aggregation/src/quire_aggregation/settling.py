@@ -127,7 +127,7 @@ class Settling:
         for each, one in zip(ending, known, strict=True):
             arrival = each.arrival
             if not isinstance(one, Evidence):
-                messages.append(task_failed(arrival.member, target, one, arrival.after_seconds))
+                messages.append(task_failed(arrival.member, target, one, arrival.after_seconds, arrival.together))
                 continue
             found = next(judged)
             if found.verdict.fault is not None:

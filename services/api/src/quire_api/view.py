@@ -105,7 +105,7 @@ def job_of(record: JobRecord, result: JobResult | None) -> Job:
         targets=record.targets,
         seed=record.seed if record.seeded else None,
         degraded=record.degraded,
-        reason=record.reason or (record.fault.reason if record.fault else ""),
+        reason=record.reason or (record.fault.reason if record.fault else waits(record)),
         next_step=record.fault.next_step if record.fault else "",
         fault=record.fault,
         problems=record.problems,
@@ -131,6 +131,11 @@ def job_of(record: JobRecord, result: JobResult | None) -> Job:
         trace_id=record.trace_id,
         links=links_of(record.tenant, record.job_id, result=has_result(record)),
     )
+
+
+def waits(record: JobRecord) -> str:
+    """Why its work waits for a target; empty where it does not."""
+    return next((item.held.reason for item in record.pending if item.held is not None), "")
 
 
 def has_result(record: JobRecord) -> bool:

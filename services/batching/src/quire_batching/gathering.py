@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from opentelemetry.context import Context
-from opentelemetry.trace import Link, SpanContext, Tracer
+from opentelemetry.trace import SpanContext, Tracer
 
 from quire_batching.assignment import KEPT_SECONDS, Assignment, assignment_id
 from quire_batching.figures import Figures
+from quire_batching.forming import forming
+from quire_batching.giving_back import given_back
 from quire_batching.group import Item
 from quire_batching.grouping import form_batch, group_key
 from quire_batching.house import House
@@ -25,7 +25,8 @@ from quire_batching.verdict import blames_the_work
 from quire_bus.delivery import Delivery
 from quire_bus.errors import Conflict
 from quire_bus.records import Records, RecordWrite
-from quire_contracts.batch import Batch, ExecuteBatch, FlushReason, SimulateBatch, Slice
+from quire_contracts.batch import ExecuteBatch, FlushReason, SimulateBatch, Slice
+from quire_contracts.breaker import TargetState
 from quire_contracts.task import RunTask, Task
 from quire_resilience.clock import Clock
 from quire_resilience.errors import QuireError, Transient
@@ -84,12 +85,16 @@ class Gathering:
         *,
         reserve: timedelta = timedelta(0),
         mixed: bool = False,
+        down: Callable[[str], TargetState | None] = lambda _: None,
+        wake: asyncio.Event | None = None,
     ) -> None:
+        """down: why a target takes no work at present; what waits for it is given back. wake: set when that changes."""
         self.queues: dict[str, TargetQueue[Waiting]] = {}
         self.house = House(clock.monotonic())
         self._policy = policy
         self._reserve = reserve
         self._mixed = mixed
+        self._down = down
         self._records = records
         self._clock = clock
         self._tracer = tracer
@@ -97,7 +102,7 @@ class Gathering:
         self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
         self._sent: dict[str, _Sent] = {}
         self._used: dict[str, float] = {}
-        self._wake = asyncio.Event()
+        self._wake = wake or asyncio.Event()
         self._commits: set[asyncio.Task[None]] = set()
 
     async def join(self, waiting: Waiting) -> None:
@@ -173,7 +178,7 @@ class Gathering:
         now, due = self._clock.monotonic(), math.inf
         for target in tuple(self.queues):
             queue = self.queues[target]
-            self._begin(queue, queue.take(now))
+            self._begin(queue, queue.flush(now) if self._down(target) else queue.take(now))
             due = min(due, queue.next_due())
             if queue.is_idle and now - self._used[target] > _IDLE_SECONDS:
                 del self.queues[target], self._used[target]
@@ -212,14 +217,21 @@ class Gathering:
                 _settle(waiting.left, failure)
 
     async def _commit(self, members: Sequence[Waiting], reason: FlushReason, sent: _Sent) -> None:
-        """Commit the members' batches and assignments, all or nothing; who was assigned before is left out."""
+        """Commit the members' batches and assignments, all or nothing; who was assigned before is left out.
+
+        Where the target is down there is no batch, and what is committed gives them back.
+        """
         while members:
-            commands = self._formed(members, reason)
+            state = self._down(members[0].task.target)
+            commands = self._formed(members, reason) if state is None else []
+            now = self._clock.now()
+            back = [given_back(waiting.task, state, now) for waiting in members] if state is not None else []
             self._expect(sent, commands)
             try:
-                with self._forming(commands, [waiting.span for waiting in members]):
+                with forming(self._tracer, commands, [waiting.span for waiting in members]):
                     await members[0].delivery.commit(
                         *commands,
+                        *back,
                         records=[self._assign(waiting.task, commands) for waiting in members],
                         together=[waiting.delivery for waiting in members[1:]],
                     )
@@ -253,24 +265,6 @@ class Gathering:
         record = Assignment(task.task_id, task.attempt, ids, self._clock.now())
         return self._records.write(task.tenant, assignment_id(task), record, 0, KEPT_SECONDS)
 
-    @contextmanager
-    def _forming(self, commands: Sequence[Command], spans: Sequence[SpanContext]) -> Iterator[None]:
-        """The root of a batch's own trace, as long as its first member waited, linked to the members' spans."""
-        batches = [command.batch for command in commands]
-        with self._tracer.start_as_current_span(
-            "quire.batch.form",
-            context=Context(),
-            links=[Link(span) for span in spans if span.is_valid],
-            start_time=_opened_nanoseconds(batches),
-            attributes={
-                "quire.batch.id": [batch.batch_id for batch in batches] if len(batches) > 1 else batches[0].batch_id,
-                "quire.batch.size": sum(len(batch.members) for batch in batches),
-                "quire.batch.flush_reason": batches[0].flush_reason,
-                "quire.target": batches[0].target,
-            },
-        ):
-            yield
-
 
 def _settle(left: asyncio.Future[None], failure: QuireError | None) -> None:
     if left.done():
@@ -280,8 +274,3 @@ def _settle(left: asyncio.Future[None], failure: QuireError | None) -> None:
     else:
         left.set_exception(failure)
         left.exception()  # seen: a handler that was cancelled meanwhile will not ask
-
-
-def _opened_nanoseconds(batches: Sequence[Batch]) -> int:
-    queued = min(member.queued_at for batch in batches for member in batch.members)
-    return int(queued.timestamp() * 1e9)

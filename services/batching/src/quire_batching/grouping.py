@@ -32,6 +32,7 @@ class GroupKey:
 
     A structure has its qubits and a target its topology, so that neither stands here. `reduced`: the members want
     expectation values of their shots and not the counts, which samples of an optimisation problem are scored by.
+    `alone`: the task that wants no company.
     """
 
     target: str
@@ -40,6 +41,7 @@ class GroupKey:
     shots: int | None
     priority: Priority
     reduced: bool = False
+    alone: str = ""
 
 
 def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
@@ -47,7 +49,8 @@ def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
     observables = task.observables.sha256 if task.observables else None
     reduced = observables is not None and task.shots is not None and task.scoring is None
     priority: Priority = "customer-facing" if mixed else task.priority
-    return GroupKey(task.target, task.structure.sha256, observables, task.shots, priority, reduced)
+    alone = task.task_id if task.alone else ""
+    return GroupKey(task.target, task.structure.sha256, observables, task.shots, priority, reduced, alone)
 
 
 def is_simulated(target: str) -> bool:

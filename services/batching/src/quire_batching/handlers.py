@@ -23,12 +23,15 @@ from quire_contracts.load import LoadReport
 from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.value import Fault, Matrix
 from quire_service import Deps, Parts
+from quire_service.targets import targets_of
 
 
 async def build(deps: Deps[Settings]) -> Parts:
     """The router of RunTask over this replica's queues, and the task that empties them."""
     bus, settings, router, policy = deps.bus, deps.settings, Router(service="batching"), deps.settings.policy
     figures = Figures(deps.meter)
+    wake = asyncio.Event()
+    targets = await deps.lifetime.enter_async_context(targets_of(bus, deps.clock, wake.set))
     gathering = Gathering(
         policy,
         bus.records(KIND, Assignment),
@@ -37,6 +40,8 @@ async def build(deps: Deps[Settings]) -> Parts:
         figures,
         reserve=timedelta(seconds=settings.deadline_reserve_seconds),
         mixed=settings.mix_classes,
+        down=targets.down,
+        wake=wake,
     )
     figures.watch(gathering.queues, gathering.house)
     for subject in ENDS:

@@ -7,42 +7,26 @@ messages change nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
-
-import msgspec
 
 from quire_contracts.batch import BatchStarted
 from quire_contracts.job import AbandonJob, CancelJob, ExpireJob
 from quire_contracts.preparation import JobPrepared, PreparationFailed
-from quire_contracts.record import JobRecord, Pending, evolve
-from quire_contracts.task import RunTask, TaskFailed, TaskScored
+from quire_contracts.record import JobRecord, evolve
+from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import Fault, Timing
-from quire_control_plane import ending, loop
-from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
-from quire_control_plane.tasks import (
-    issue,
-    next_target,
-    pending_of,
-    planned_shots,
-    preparation_of,
-    settled,
-)
+from quire_control_plane import ending, falling_back, loop
+from quire_control_plane.change import NOTHING, Change, Moment, reach
+from quire_control_plane.issuing import issue
+from quire_control_plane.tasks import pending_of, planned_shots, settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-JobMessage = JobPrepared | PreparationFailed | TaskScored | TaskFailed | CancelJob | ExpireJob | AbandonJob
+JobMessage = JobPrepared | PreparationFailed | TaskScored | TaskFailed | ReviewTask | CancelJob | ExpireJob | AbandonJob
 """What is said about one job."""
 
-ATTEMPTS_PER_TASK: Final = 6
 EXECUTIONS_KEPT: Final = 50
-REROUTED: Final = frozenset({"capacity", "offline", "calibration", "spend", "invalid"})
-"""Faults after which the same target would answer the same: the task goes on to the next one."""
-
-UNSUPPORTED: Final = "unsupported-"
-"""How the code of a fault begins that is invalid at one target only; any other invalid work is invalid everywhere."""
-
 DEADLINE_EXCEEDED: Final = Fault(
     kind="capacity",
     code="deadline-exceeded",
@@ -72,7 +56,9 @@ def decide(record: JobRecord, message: JobMessage | BatchStarted, moment: Moment
         case TaskScored():
             return _scored(record, message, moment)
         case TaskFailed():
-            return _failed(record, message, moment)
+            return falling_back.failed(record, message, moment)
+        case ReviewTask():
+            return falling_back.review(record, message, moment)
         case BatchStarted():
             return _started(record, message, moment)
         case _:
@@ -145,39 +131,6 @@ def _with_stages(record: JobRecord, message: TaskScored, moment: Moment) -> JobR
     return reach(record, "retrieved", moment)
 
 
-def _failed(record: JobRecord, message: TaskFailed, moment: Moment) -> Change:
-    pending = pending_of(record, message.task_id)
-    if pending is None or pending.task.attempt != message.attempt:
-        return NOTHING
-    fault, task = message.fault, pending.task
-    again = fault.retryable and fault.kind not in REROUTED and pending.tried.count(task.target) < 2  # noqa: PLR2004
-    hopeless = fault.kind == "invalid" and not fault.code.startswith(UNSUPPORTED)
-    target = None if hopeless else task.target if again else next_target(pending)
-    if target is None or task.attempt >= ATTEMPTS_PER_TASK:
-        return _no_target_left(settled(record, task.task_id), moment, fault)
-    task = msgspec.structs.replace(task, target=target, attempt=task.attempt + 1)
-    retried = Pending(
-        task=task, since=moment.now, tried=(*pending.tried, target), faults=(*pending.faults, fault)[-10:]
-    )
-    record = evolve(
-        record,
-        updated_at=moment.now,
-        pending=tuple(retried if item is pending else item for item in record.pending),
-    )
-    if target != pending.task.target:
-        note = f"{pending.task.phase} ran at {target} because {pending.task.target} answered: {fault.reason}"
-        record = evolve(record, degraded=True, reason=_appended(record.reason, note))
-    later = moment.now + timedelta(seconds=message.after_seconds) if again and message.after_seconds > 0 else None
-    return Change(record, (Say(RunTask(task=task), at=later),))
-
-
-def _no_target_left(record: JobRecord, moment: Moment, fault: Fault) -> Change:
-    """The end of the fallback chain: the best sample so far, the classical answer, or the failure itself."""
-    if record.kind == "optimize" and preparation_of(record).baseline is not None:
-        return loop.finish(record, moment, None, reason=f"no target is left: {fault.reason}")
-    return ending.fail(record, moment, fault)
-
-
 def _started(record: JobRecord, message: BatchStarted, moment: Moment) -> Change:
     mine = {member.task_id for member in message.members if member.job_id == record.job_id}
     if record.state != "submitted" or not any(item.task.task_id in mine for item in record.pending):
@@ -200,10 +153,6 @@ def _over_budget(planned: int, allowed: int) -> Fault:
         next_step="raise budget.max_shots, or ask for fewer shots or parameter sets",
         retryable=False,
     )
-
-
-def _appended(reason: str, note: str) -> str:
-    return note if not reason else reason if note in reason else f"{reason}; {note}"[:2_000]
 
 
 def summed(timings: tuple[Timing, ...], more: Sequence[Timing]) -> tuple[Timing, ...]:

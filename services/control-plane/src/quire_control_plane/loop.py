@@ -15,7 +15,8 @@ from quire_contracts.result import OptimizeResult, Quality, Round
 from quire_control_plane import spsa
 from quire_control_plane.change import Change, Moment, Say
 from quire_control_plane.ending import complete, complete_with_baseline
-from quire_control_plane.tasks import issue, matrix, numbers, planned_shots, preparation_of
+from quire_control_plane.issuing import issue
+from quire_control_plane.tasks import matrix, numbers, planned_shots, preparation_of
 
 if TYPE_CHECKING:
     from quire_contracts.preparation import Loop

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quire_contracts.load import TargetLoad
-from quire_policy import Facts, Route, default_rules, load_rules, route
+from quire_policy import Facts, Fallback, Route, Rules, default_rules, load_rules, route
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,22 @@ if TYPE_CHECKING:
 Routing = Callable[[Facts], Route]
 """Where work should run, and why."""
 
+Chains = Callable[[Facts], Fallback]
+"""What is done for work that has no answer there."""
 
-def load_routing(rules_file: Path | None, loads: Callable[[], Mapping[str, TargetLoad]]) -> Routing:
+Down = Callable[[str, str], str | None]
+"""Why a target takes no work of a tenant now; None if it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Both questions, answered by the rules of one file."""
+
+    routing: Routing
+    chain: Chains
+
+
+def load_routes(rules_file: Path | None, loads: Callable[[], Mapping[str, TargetLoad]]) -> Routes:
     """Routing by the rules of a TOML file, or by the default rules, at the loads of the moment.
 
     loads: how busy each target is at present; one that is not named is not.
@@ -23,5 +38,14 @@ def load_routing(rules_file: Path | None, loads: Callable[[], Mapping[str, Targe
     Raises:
         RulesError: with every fault of the file, by rule and field.
     """
-    rules = default_rules() if rules_file is None else load_rules(rules_file)
-    return lambda facts: route(rules, facts, loads())
+    rules: Rules = default_rules() if rules_file is None else load_rules(rules_file)
+    return Routes(lambda facts: route(rules, facts, loads()), rules.chain)
+
+
+def everything_up(_target: str, _tenant: str) -> None:
+    """Every target takes work."""
+
+
+def default_chain(facts: Facts) -> Fallback:
+    """The chain of the rules that ship."""
+    return default_rules().chain(facts)

@@ -44,6 +44,8 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         query = query.where(JOBS.c.state == question.state)
     if question.project is not None:
         query = query.where(JOBS.c.project == question.project)
+    if question.content_sha256 is not None:
+        query = query.where(JOBS.c.content_sha256 == question.content_sha256)
     if question.before is not None:
         query = query.where(since < question.before)
     query = query.order_by(since.desc(), JOBS.c.job_id.desc()).limit(question.limit)

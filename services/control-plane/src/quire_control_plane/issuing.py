@@ -1,0 +1,81 @@
+"""From a job and a set of parameters to a task on its way: its target, its seed, its place in the job."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from typing import TYPE_CHECKING, Final
+
+from quire_contracts.record import Decision, JobRecord, Pending, evolve
+from quire_contracts.task import RunTask, Scoring, Task
+from quire_control_plane import steps
+from quire_control_plane.change import Change, Moment, Say, reach, seconds_later
+from quire_control_plane.tasks import facts_of, noted, preparation_of
+
+if TYPE_CHECKING:
+    from quire_contracts.preparation import Preparation
+    from quire_contracts.value import Matrix, Phase
+
+_NAMESPACE: Final = uuid.UUID("b3c5d8c0-6f0f-5f52-8f1e-0a5f0d9f5c11")
+
+
+def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, moment: Moment) -> Change:
+    """Send a new task on its way, or hold it where no target takes work; the record then waits for it.
+
+    The task's id and seed are functions of the job, phase and round alone, so that deciding again gives the same task.
+    """
+    prepared = preparation_of(record)
+    route = moment.routing(facts_of(record, phase, parameters.rows, moment.now))
+    task = Task(
+        task_id=str(uuid.uuid5(_NAMESPACE, f"{record.tenant}|{record.job_id}|{phase}|{round_}")),
+        job_id=record.job_id,
+        tenant=record.tenant,
+        phase=phase,
+        round=round_,
+        structure=prepared.structure,
+        qubits=prepared.qubits,
+        parameters=parameters,
+        observables=prepared.observables,
+        shots=route.shots or prepared.shots,
+        seed=_task_seed(record, phase, round_) if record.seeded else None,
+        target=route.targets[0],
+        fallbacks=tuple(route.targets[1:]),
+        priority=record.priority,
+        deadline_at=record.deadline_at,
+        scoring=_scoring(record, prepared),
+    )
+    decision = Decision(
+        at=moment.now,
+        task_id=task.task_id,
+        target=task.target,
+        fallbacks=task.fallbacks,
+        rules=route.rules,
+        reasons=route.reasons,
+        shots=route.shots,
+        delay_seconds=route.delay_seconds,
+    )
+    pending = Pending(task=task, since=moment.now, tried=(task.target,))
+    record = evolve(record, decisions=noted(record.decisions, decision))
+    if moment.down(task.target, record.tenant) is not None:
+        return steps.begin(record, pending, moment)
+    waiting = reach(record, "submitted", moment, pending=(*record.pending, pending))
+    return Change(waiting, (Say(RunTask(task=task), at=seconds_later(moment, route.delay_seconds)),))
+
+
+def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:
+    """31 bits, the width that every simulator's seed has."""
+    digest = hashlib.sha256(f"{record.seed}|{phase}|{round_}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def _scoring(record: JobRecord, prepared: Preparation) -> Scoring | None:
+    if prepared.loop is None:
+        return None
+    baseline = prepared.baseline
+    return Scoring(
+        scale=prepared.loop.scale,
+        reference=baseline.value if baseline else None,
+        reference_exact=baseline.exact if baseline else False,
+        worst=baseline.worst if baseline else None,
+        best=record.best,
+    )
