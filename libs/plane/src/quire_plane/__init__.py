@@ -3,6 +3,7 @@
 slices         batch members to `Work`, outcomes to `SliceResult`s; pure
 reading        structures and observables, read from their texts once
 reduction      counts brought down to values where nobody needs the counts; pure
+mitigation     mitigated work: what each scale of noise gave, extrapolated to none
 admission      whether an executor can take the work, in words for its sender; pure
 content        what an answer depends on, as one digest for each member; pure
 coalescing     identical work runs once: in a batch, across batches, and again later from memory

@@ -49,6 +49,19 @@ def admit(work: Work, capabilities: Capabilities) -> None:
             f"the batch has {work.rows} parameter sets, {capabilities.target} takes {capabilities.max_rows}",
             "Send fewer parameter sets at a time.",
         )
+    reads = work.mitigation is not None and work.mitigation.readout is not None
+    if (work.scales and not capabilities.folds) or ((reads or work.places) and not capabilities.places):
+        raise _unsupported(
+            "mitigation",
+            f"{capabilities.target} does not run circuits as exactly as mitigation needs them",
+            "Choose another target, or leave `mitigation` out.",
+        )
+    if work.mitigation is not None and (measures_early(work.structure) or resets(work.structure)):
+        raise _unsupported(
+            "mitigation",
+            "a circuit that measures or resets midway cannot be mitigated: only its end is known to be read",
+            "Leave `mitigation` out, or measure only at the end.",
+        )
     if not capabilities.mid_circuit and (measures_early(work.structure) or resets(work.structure)):
         raise _unsupported(
             "circuit",

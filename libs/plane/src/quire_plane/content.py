@@ -29,7 +29,7 @@ def keys(identity: str, work: Work) -> list[str | None]:
     Sampling is repeatable only with a seed; an exact answer depends on no seed, so that jobs of different seeds share
     it.
     """
-    asked = (identity, work.structure.sha256, work.observables, work.shots, work.reduced)
+    asked = (identity, work.structure.sha256, work.observables, work.shots, work.reduced, work.mitigation, work.places)
     head = hashlib.sha256(_encoder.encode(asked))
     return [_key(head.copy(), member, exact=work.shots is None) for member in work.members]
 

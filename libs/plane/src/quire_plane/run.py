@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Protocol
 
 import msgspec
@@ -15,6 +15,7 @@ from quire_contracts.batch import BatchStarted, SliceResult
 from quire_contracts.batch import Member as Participant
 from quire_contracts.control import Progress
 from quire_plane import slices
+from quire_plane.mitigation import folding_alone
 from quire_plane.reading import Readings, invalid
 from quire_plane.reduction import reduced
 from quire_plane.tracing import batch_spans
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from quire_contracts.batch import Batch, BatchExecuted
     from quire_contracts.value import BlobRef, Fault, Value
     from quire_plane.coalescing import Coalescing
+    from quire_plane.mitigation import Mitigate
     from quire_resilience.clock import Clock
 
 REMARKED_AFTER_SECONDS: Final = 0.05
@@ -82,7 +84,14 @@ class Plane:
     coalescing: Coalescing | None = None
     readings: Readings = field(default_factory=Readings)
 
-    async def run(self, batch: Batch, cause: Meta, perform: Perform, identity: str | None = None) -> BatchExecuted:
+    async def run(
+        self,
+        batch: Batch,
+        cause: Meta,
+        perform: Perform,
+        identity: str | None = None,
+        mitigate: Mitigate = folding_alone,
+    ) -> BatchExecuted:
         """Run a batch and give the event that answers it, for the caller to commit.
 
         Members whose parameters cannot be read have a fault in the answer, the others run together. Everything large
@@ -92,6 +101,7 @@ class Plane:
         identity: everything besides the work that its numbers depend on (see `content.keys`); None where answers must
             not be shared, as on hardware. With it, `perform` gets only what nobody has run, and is not called if that
             is nothing.
+        mitigate: does what a batch with `mitigation` asks for.
 
         Raises:
             Permanent: nothing could run; the fault holds for every member.
@@ -101,15 +111,19 @@ class Plane:
             admitted = await self._admit(batch)
             async with self._remarks(batch, cause):
                 try:
-                    outcome = await self._perform(admitted, perform, identity)
+                    outcome = await self._perform(admitted, perform, identity, mitigate)
                 except (WorkError, ObservableError) as error:
                     raise invalid(error) from error
             results = await self._store(batch, admitted, outcome, traceparents)
         bits = admitted.work.structure.num_bits
         return slices.executed(batch, bits, outcome.execution, results, self.clock.now())
 
-    async def _perform(self, admitted: slices.Admitted, perform: Perform, identity: str | None) -> Outcome:
+    async def _perform(
+        self, admitted: slices.Admitted, perform: Perform, identity: str | None, mitigate: Mitigate
+    ) -> Outcome:
         async def reducing(work: Work) -> Outcome:
+            if work.mitigation is not None:
+                return await mitigate(work, perform, admitted.question.grouping)
             return reduced(work, await perform(work), admitted.question.grouping)
 
         if self.coalescing is None or identity is None:
@@ -190,7 +204,7 @@ def with_wait(outcome: Outcome, waited: float) -> Outcome:
     """The outcome whose execution also waited in this process, for a thread of its lane."""
     execution = outcome.execution
     queued = msgspec.structs.replace(execution, queue_seconds=execution.queue_seconds + waited)
-    return Outcome(outcome.members, queued)
+    return replace(outcome, execution=queued)
 
 
 def _remarks(batch: Batch) -> list[Progress]:

@@ -130,7 +130,9 @@ def admit_members(batch: Batch, question: Question, parameters: Sequence[NDArray
         ]
     )
     try:
-        work = Work(question.structure, members, batch.shots, question.observables, is_reducible(batch))
+        work = Work(
+            question.structure, members, batch.shots, question.observables, is_reducible(batch), batch.mitigation
+        )
     except WorkError as error:
         raise invalid(error) from error
     return Admitted(work, question, places, faults)

@@ -8,6 +8,9 @@ Laws, kept by `quire_testing.executor_suite`:
 - With observables and no shots the answer is exact values, no counts.
 - With observables and shots a member whose work is `reduced` may be answered by values and their standard errors (as
   `observables.expectation` works them out) instead of counts; without `reduced` it is answered by counts.
+- Work with `scales` runs each circuit once for each of them, its gates folded (`folding`), rows row-major over
+  [parameter set, scale, group]; only executors with `Capabilities.folds` are given it.
+- Work with `places` runs on these qubits of the device and is compiled for nothing else; only with `places`.
 - Counts depend on (structure, parameters, shots, seed, row in the task) alone: never on the rest of the batch, nor on
   where a task was cut into members.
 - A batch succeeds or fails as a whole: partial answers are not returned.
@@ -20,11 +23,13 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from quire_quantum.folding import folded
 from quire_quantum.observables import group, with_measurements
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from quire_contracts.mitigation import Mitigation
     from quire_contracts.value import Execution, Observable
     from quire_quantum.counts import PackedCounts
     from quire_quantum.structure import Structure
@@ -57,6 +62,8 @@ class Work:
     """A batch: one structure, many parameter sets. `shots` is per circuit; None asks for exact values.
 
     `reduced` says that nobody needs the counts behind the observables' values: an executor may keep them to itself.
+    `mitigation` is what is to be done about noise; of it an executor needs the `scales` alone. `places` are the qubits
+    of the device that the structure's are put on, in order; none leaves it to the compiler.
 
     Raises:
         WorkError: when a member's matrix does not fit the structure, a number is not finite, shots are not positive,
@@ -68,6 +75,8 @@ class Work:
     shots: int | None
     observables: tuple[Observable, ...] = ()
     reduced: bool = False
+    mitigation: Mitigation | None = None
+    places: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         """Check shapes once, so that no executor has to."""
@@ -89,6 +98,12 @@ class Work:
         """Parameter sets of all members together."""
         return sum(len(member.parameters) for member in self.members)
 
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """By which the circuits' noise is multiplied, one run for each; none runs them once, as they are."""
+        zne = self.mitigation.zne if self.mitigation is not None else None
+        return zne.scale_factors if zne is not None else ()
+
     def circuits(self) -> tuple[Structure, ...]:
         """The structures to run for each parameter set when there are shots, in the order of the groups.
 
@@ -98,6 +113,13 @@ class Work:
         if not self.observables:
             return (self.structure,)
         return tuple(with_measurements(self.structure, basis) for basis in group(self.observables).bases)
+
+    def folded_circuits(self) -> tuple[Structure, ...]:
+        """`circuits`, those of each scale after those of the one before; for executors that run gates as they stand.
+
+        Others fold what their compiler made of the circuits: it would take the pairs out, and choose other qubits.
+        """
+        return tuple(folded(circuit, scale) for scale in self.scales or (1.0,) for circuit in self.circuits())
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,15 +136,23 @@ class MemberOutcome:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """A batch's answer: one `MemberOutcome` for each member, in order, and where and how it ran."""
+    """A batch's answer: one `MemberOutcome` for each member, in order, and where and how it ran.
+
+    `read_from` says for each of the work's circuits which qubit of the device each bit was read from, -1 for none; from
+    executors with `Capabilities.places`.
+    """
 
     members: tuple[MemberOutcome, ...]
     execution: Execution
+    read_from: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Capabilities:
-    """What an executor can take. `exact` says that it answers work without shots; None means no limit."""
+    """What an executor can take. `exact` says that it answers work without shots; None means no limit.
+
+    `noisy` says whether there is anything to mitigate. `folds`: it takes work with `scales`, `places`: with `places`.
+    """
 
     target: str
     max_qubits: int
@@ -131,6 +161,9 @@ class Capabilities:
     max_shots: int | None = None
     max_rows: int | None = None
     mid_circuit: bool = True
+    noisy: bool = True
+    folds: bool = False
+    places: bool = False
 
 
 class Executor(Protocol):

@@ -178,19 +178,19 @@ def expectation(
     for column, observable in enumerate(observables):
         for index in sorted({grouping.group_of[label] for label in observable.labels}):
             chosen = entries[index]
-            shot_values = _shot_values(words[chosen], observable, grouping, index)
+            each = shot_values(words[chosen], observable, grouping, index)
             total = shots[index::groups]
             set_of_entry = rows[chosen] // groups
-            mean = np.bincount(set_of_entry, tallies[chosen] * shot_values, len(values)) / total
-            deviation = (shot_values - mean[set_of_entry]) ** 2
+            mean = np.bincount(set_of_entry, tallies[chosen] * each, len(values)) / total
+            deviation = (each - mean[set_of_entry]) ** 2
             spread = np.bincount(set_of_entry, tallies[chosen] * deviation, len(values)) / total
             values[:, column] += mean
-            bound = _bound(observable, grouping, index) ** 2
-            variances[:, column] += np.where(total > 1, spread / np.maximum(total - 1, 1), bound)
+            most = bound(observable, grouping, index) ** 2
+            variances[:, column] += np.where(total > 1, spread / np.maximum(total - 1, 1), most)
     return values, np.sqrt(variances)
 
 
-def _shot_values(
+def shot_values(
     words: NDArray[np.uint64], observable: Observable, grouping: Grouping, index: int
 ) -> NDArray[np.float64]:
     """Value of the observable's terms of one group for each outcome, float64 [entries]."""
@@ -207,7 +207,8 @@ def _shot_values(
     return result
 
 
-def _bound(observable: Observable, grouping: Grouping, index: int) -> float:
+def bound(observable: Observable, grouping: Grouping, index: int) -> float:
+    """The largest value that one shot of a group can give an observable's terms, those of the identity apart."""
     terms = zip(observable.labels, observable.coefficients, strict=True)
     return sum(abs(c) for label, c in terms if grouping.group_of[label] == index and label.strip("I"))
 
