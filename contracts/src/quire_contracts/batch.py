@@ -44,6 +44,8 @@ class Slice(Value, frozen=True):
     queued_at: datetime
     scoring: Scoring | None = None
     traceparent: TraceParent | None = None
+    fresh: bool = False
+    """No answer of equal work is taken for it."""
 
 
 class Batch(Value, frozen=True):
@@ -67,6 +69,15 @@ class ExecuteBatch(Value, frozen=True):
     """Run a batch at a quantum provider."""
 
     batch: Batch
+
+
+class CancelBatch(Value, frozen=True):
+    """This task of a batch is not wanted any more; a batch of which no task is wanted is stopped at its provider."""
+
+    batch_id: Key
+    task_id: Key
+    job_id: Key
+    tenant: Tenant
 
 
 class SimulateBatch(Value, frozen=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, task
+from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, switch, task
 from quire_contracts.registry import REGISTRY, Entry
 from quire_contracts.topology import CONSUMERS, Consumer
 from quire_contracts.value import Value
@@ -16,7 +16,8 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     job.SubmitJob: (UPSTREAM, "api"),
     job.CancelJob: (UPSTREAM, "api"),
     job.ExpireJob: ("control-plane",),
-    job.AbandonJob: ("control-plane",),
+    job.ReplayJob: (UPSTREAM, "api"),
+    job.AbandonJob: ("control-plane", "preprocessing", "batching", "quantum-gateway", "gpu-simulation", "aggregation"),
     job.JobAccepted: ("control-plane",),
     job.JobRejected: ("control-plane", "api"),
     job.SubmissionRefused: ("control-plane",),
@@ -25,7 +26,9 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     preparation.PreparationFailed: ("preprocessing",),
     task.RunTask: ("control-plane",),
     task.ReviewTask: ("control-plane",),
+    task.CancelTask: ("control-plane",),
     batch.ExecuteBatch: ("batching",),
+    batch.CancelBatch: ("batching",),
     batch.SimulateBatch: ("batching",),
     batch.BatchStarted: ("quantum-gateway", "gpu-simulation"),
     batch.BatchExecuted: ("quantum-gateway", "gpu-simulation"),
@@ -34,6 +37,7 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     breaker.BreakerHalfOpened: ("quantum-gateway",),
     breaker.BreakerClosed: ("quantum-gateway",),
     calibration.CalibrationChanged: ("quantum-gateway",),
+    switch.SwitchTurned: ("api",),
     submission.BatchParked: ("quantum-gateway",),
     submission.DuplicateFound: ("quantum-gateway",),
     submission.OrphanFound: ("quantum-gateway",),

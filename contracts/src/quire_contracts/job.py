@@ -50,6 +50,18 @@ class CancelJob(Value, frozen=True):
     reason: Text = ""
 
 
+class ReplayJob(Value, frozen=True):
+    """Run a job of the same tenant again, as the new job `job_id`: the same document with the same seed.
+
+    It runs where the first one ran, or at `target` alone. Nothing of it is answered from memory.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    replay_of: Key
+    target: Target | None = None
+
+
 class ExpireJob(Value, frozen=True):
     """A job's deadline has come; sent by a schedule when the job was accepted."""
 
@@ -84,6 +96,7 @@ class JobAccepted(Value, frozen=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     deadline_at: datetime | None = None
     repeated: bool = False
+    replay_of: Key | None = None
 
 
 class JobRejected(Value, frozen=True):

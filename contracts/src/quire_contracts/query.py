@@ -42,6 +42,7 @@ class JobSummary(Value, frozen=True):
     ended_at: datetime | None
     shots: int
     cost_usd: float
+    replay_of: Key | None = None
 
 
 class JobList(Value, frozen=True):

@@ -74,6 +74,17 @@ class Decision(Value, frozen=True):
     fault_code: Annotated[str, Meta(max_length=64)] = ""
 
 
+class Replay(Value, frozen=True):
+    """What a job repeats: the job `of`, at `target` alone where one was named, each circuit with so many shots.
+
+    `shots` is None where nobody had lowered those of the first job.
+    """
+
+    of: Key
+    target: Target | None = None
+    shots: int | None = None
+
+
 class Checkpoint(Value, frozen=True):
     """A loop after its last full round: enough to go on as if nothing had happened.
 
@@ -172,6 +183,7 @@ class JobRecord(Value, frozen=True):
     reason: str = ""
     fault: Fault | None = None
     problems: tuple[Problem, ...] = ()
+    replay: Replay | None = None
 
     @property
     def is_over(self) -> bool:

@@ -6,7 +6,7 @@ import operator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, task
+from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, switch, task
 from quire_contracts.intake import SHARED_TENANT
 from quire_contracts.value import Value
 
@@ -73,6 +73,7 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(job.SubmitJob, "cmd", "job", "submit", "job_id", ("job_id",), raw=True),
     Entry(job.CancelJob, "cmd", "job", "cancel", "job_id", ("job_id",)),
     Entry(job.ExpireJob, "cmd", "job", "expire", "job_id", ("job_id",)),
+    Entry(job.ReplayJob, "cmd", "job", "replay", "job_id", ("job_id",)),
     Entry(job.AbandonJob, "cmd", "job", "abandon", "job_id", ("job_id",)),
     Entry(job.JobAccepted, "evt", "job", "accepted", "job_id", ("job_id",)),
     Entry(job.JobRejected, "evt", "job", "rejected", "job_id", ("job_id",)),
@@ -81,8 +82,10 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(preparation.JobPrepared, "evt", "job", "prepared", "job_id", ("job_id",)),
     Entry(preparation.PreparationFailed, "evt", "preparation", "failed", "job_id", ("job_id",)),
     Entry(task.RunTask, "cmd", "task", "run", "task.job_id", ("task.task_id", "task.attempt"), tenant="task.tenant"),
+    Entry(task.CancelTask, "cmd", "task", "cancel", "job_id", ("task_id", "attempt")),
     Entry(batch.ExecuteBatch, "cmd", "batch", "execute", "batch.batch_id", ("batch.batch_id",), tenant=None),
     Entry(batch.SimulateBatch, "cmd", "batch", "simulate", "batch.batch_id", ("batch.batch_id",), tenant=None),
+    Entry(batch.CancelBatch, "cmd", "batch", "cancel", "batch_id", ("batch_id", "task_id"), tenant=None),
     Entry(batch.BatchStarted, "evt", "batch", "started", "batch_id", ("batch_id",), tenant=None),
     Entry(batch.BatchExecuted, "evt", "batch", "executed", "batch_id", ("batch_id",), tenant=None),
     Entry(batch.BatchFailed, "evt", "batch", "failed", "batch_id", ("batch_id",), tenant=None),
@@ -92,6 +95,7 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(
         calibration.CalibrationChanged, "evt", "calibration", "changed", "snapshot_id", ("snapshot_id",), tenant=None
     ),
+    Entry(switch.SwitchTurned, "evt", "switch", "turned", "switch_id", ("switch_id", "at"), tenant=None),
     Entry(submission.BatchParked, "evt", "batch", "parked", "batch_id", ("batch_id", "since"), tenant=None),
     Entry(
         submission.DuplicateFound, "evt", "duplicate", "found", "batch_id", ("batch_id", "provider_job_id"), tenant=None

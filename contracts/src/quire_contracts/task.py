@@ -68,6 +68,8 @@ class Task(Value, frozen=True):
     scoring: Scoring | None = None
     alone: bool = False
     mitigation: Mitigation | None = None
+    fresh: bool = False
+    """It is run in any case: no answer of equal work is taken for it."""
 
 
 class RunTask(Value, frozen=True):
@@ -87,6 +89,17 @@ class ReviewTask(Value, frozen=True):
     task_id: Key
     attempt: Annotated[int, Meta(ge=1)]
     due: datetime | None = None
+
+
+class CancelTask(Value, frozen=True):
+    """Nobody wants this attempt of a task any more: it is dropped where it waits, and stopped at its provider."""
+
+    job_id: Key
+    tenant: Tenant
+    task_id: Key
+    attempt: Annotated[int, Meta(ge=1)]
+    target: Target
+    reason: Text = ""
 
 
 class TaskQuality(Value, frozen=True):
