@@ -188,6 +188,26 @@ def test_dead_letters_are_listed_replayed_and_dropped(fake, quire):
     assert quire("dead", "drop", "5").exit_code == 3
 
 
+def test_parked_submissions_are_listed_adopted_and_abandoned(fake, quire):
+    parked = {
+        "batch_id": "b1",
+        "target": "ibm:fez",
+        "token": "b1-x",
+        "since": "2026-01-02T00:00:00Z",
+        "reserved_usd": 1.5,
+        "jobs": [],
+    }
+    fake.say("GET", "/v1/parked", Answer(body={"submissions": [parked]}))
+    fake.say("POST", "/v1/parked/b1/adopt", Answer(body={"batch_id": "b1", "state": "adopted"}))
+    fake.say("POST", "/v1/parked/b1/abandon", Answer(body={"batch_id": "b1", "state": "abandoned"}))
+    assert "ibm:fez" in quire("parked").stdout
+    assert json.loads(quire("parked", "--json").stdout) == [parked]
+    assert quire("parked", "adopt", "b1", "job-7", "--by", "ann").exit_code == 0
+    assert "provider_job_id=job-7" in fake.of("POST", "/v1/parked/b1/adopt")[0].query
+    assert quire("parked", "abandon", "b1").exit_code == 0
+    assert quire("parked", "abandon", "b2").exit_code == 3
+
+
 def test_help_costs_no_import_of_what_it_does_not_need():
     code = """
 import sys

@@ -16,6 +16,7 @@ from quire.console import INTERRUPTED, Commands, print_json, program, say
 from quire.dead import dead_app
 from quire.emulator import emulator
 from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
+from quire.parked import parked_app
 
 if TYPE_CHECKING:
     from quire.client import Job
@@ -27,6 +28,7 @@ app = typer.Typer(
     pretty_exceptions_show_locals=False,
 )
 app.add_typer(dead_app, name="dead")
+app.add_typer(parked_app, name="parked")
 
 
 @app.command()

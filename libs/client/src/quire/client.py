@@ -13,6 +13,7 @@ from quire.answer import JobView
 from quire.counts import counts_of
 from quire.errors import CannotConnectError, NotFoundError, StillRunningError
 from quire.events import Event, parse_events
+from quire.parked_work import ParkedWork
 from quire.transport import Transport, decoded
 from quire_contracts.query import JobList, JobSummary
 from quire_contracts.result import JobResult, SampleResult
@@ -42,7 +43,7 @@ class DeadLetters(Value, frozen=True):
     dead_letters: tuple[dict[str, Any], ...]
 
 
-class Client:
+class Client(ParkedWork):
     """A Quire at an address. Safe to share between threads; close it, or use it as a context manager.
 
     url: `http://host:port` of the API.

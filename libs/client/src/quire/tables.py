@@ -149,6 +149,17 @@ def show_dead(letters: Sequence[dict[str, Any]]) -> None:
     out().print(table)
 
 
+def show_parked(submissions: Sequence[dict[str, Any]]) -> None:
+    """Print a list of submissions that wait for an operator."""
+    if not submissions:
+        out().print("no parked submissions")
+        return
+    table = _table("", ("batch", "left"), ("target", "left"), ("since", "left"), ("USD", "right"), ("token", "left"))
+    for each in submissions:
+        table.add_row(*(str(each.get(name, "")) for name in ("batch_id", "target", "since", "reserved_usd", "token")))
+    out().print(table)
+
+
 def _state(view: JobView) -> str:
     colour = {"completed": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}.get(view.state, "cyan")
     return f"[{colour}]{view.state}[/{colour}]"
