@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from quire_aggregation.checks import CHECKS, examine
 from quire_aggregation.evidence import Evidence, Piece
+from quire_aggregation.judging import judge_all
 from quire_aggregation.question import Question
 from quire_contracts.result import Best
-from quire_contracts.value import BlobRef, CountsTable, Observable
+from quire_contracts.value import BlobRef, CountsTable, Matrix, Observable
 from quire_quantum.counts import pack
 from quire_quantum.observables import group
 
@@ -129,6 +130,22 @@ def test_value_beyond_what_its_observable_allows(exact, column, planted, valued)
     values = np.zeros((3, 2))
     values[1, column] = planted
     assert caught(replace(exact, pieces=(valued(0, values),))) == "bounds"
+
+
+def test_value_that_errors_were_taken_out_of_may_lie_beyond(exact, valued):
+    values = np.full((3, 2), 1.6)
+    mitigated = replace(valued(0, values), scales=3)
+    assert examine(replace(exact, pieces=(mitigated,))).passed == ("coverage", "kind", "shape", "layout", "finite")
+
+
+def test_every_scale_of_noise_has_shots(exact, valued, blob):
+    errors = np.zeros((3, 2))
+    matrix = Matrix(rows=3, columns=2, data=blob(errors.tobytes()))
+    piece = replace(valued(0, np.zeros((3, 2))), std_errors=matrix, error_data=errors.tobytes(), scales=3)
+    sampled = replace(exact, question=replace(exact.question, shots=10), pieces=(piece,))
+    assert sampled.shots == 3 * 3 * 2 * 10  # sets, scales, groups, shots
+    (alone, beside) = judge_all([sampled, sampled])
+    assert (alone.shots, beside.shots) == (sampled.shots, sampled.shots)
 
 
 def test_rounding_at_the_bound_passes(exact, valued):

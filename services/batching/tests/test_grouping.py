@@ -15,6 +15,7 @@ from quire_batching.cutting import cut_matrix, piece, whole
 from quire_batching.grouping import MAX_SLICES, batch_id, cut, form_batch, group_key
 from quire_batching.load import Load, load_of, row_seconds
 from quire_contracts.batch import ExecuteBatch, SimulateBatch
+from quire_contracts.mitigation import Mitigation, Readout, Zne
 from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix
 from quire_resilience.errors import Permanent
@@ -101,6 +102,15 @@ def test_mixed_classes_share_a_key_and_the_most_urgent_is_the_batchs(make_task):
     assert group_key(tasks[0]) != group_key(tasks[1])
     assert group_key(tasks[0], mixed=True) == group_key(tasks[1], mixed=True)
     assert form_batch(tasks, [whole(task, NOW, None) for task in tasks], "age", NOW).batch.priority == "production"
+
+
+def test_mitigated_work_stays_apart_from_other_work_and_its_batch_says_so(make_task):
+    asked = [None, Mitigation(readout=Readout()), Mitigation(readout=Readout(shots=10)), Mitigation(zne=Zne())]
+    tasks = [make_task(f"task-{place}", mitigation=mitigation) for place, mitigation in enumerate(asked)]
+    assert len({group_key(task) for task in tasks}) == len(asked)
+    assert group_key(make_task("same", mitigation=Mitigation(zne=Zne()))) == group_key(tasks[3])
+    batches = [form_batch([task], [whole(task, NOW, None)], "age", NOW).batch for task in tasks]
+    assert [batch.mitigation for batch in batches] == asked
 
 
 def test_who_wants_expectations_of_shots_and_who_is_scored_by_samples_stay_apart(make_task):

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from quire_contracts.document import EstimateJob, SampleJob
+from quire_contracts.document import EstimateJob, MitigationSetting, ReadoutSetting, SampleJob, ZneSetting
+from quire_contracts.mitigation import Mitigation, Readout, Zne
 from quire_preprocessing.circuits import IGNORED_MEASUREMENTS, MEASURED_ALL, draft_of, shots_for
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.refusal import Refused
@@ -161,3 +162,20 @@ def test_parameters_are_plain_little_endian_rows():
     draft = sample(TURN, parameters=((0.1, 3.0),))
     assert draft.parameters.dtype == np.float64
     assert draft.parameters.flags.c_contiguous
+
+
+def test_mitigation_goes_with_the_draft_and_its_circuits_are_counted():
+    asked = MitigationSetting(readout=ReadoutSetting(shots=100), zne=ZneSetting(scale_factors=(1.0, 2.0, 3.0)))
+    draft = estimate(BELL, precision=0.1, mitigation=asked)
+    assert draft.circuits == 6
+    assert draft.estimate.shots == 600
+    assert draft.mitigation == Mitigation(readout=Readout(shots=100), zne=Zne(scale_factors=(1.0, 2.0, 3.0)))
+    assert estimate(BELL, precision=0.1).mitigation is None
+
+
+@pytest.mark.parametrize("middle", ["reset q[0];", "c[0] = measure q[0];"])
+def test_what_measures_or_resets_midway_is_not_mitigated(middle):
+    program = HEAD + f"qubit[2] q; bit[2] c; h q[0]; {middle} h q[0]; c = measure q;"
+    code, problem = refused(sample, program, mitigation=MitigationSetting(readout=ReadoutSetting()))
+    assert (code, problem.pointer) == ("mitigation-midway", "/mitigation")
+    assert problem.hint

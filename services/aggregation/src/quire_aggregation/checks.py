@@ -172,6 +172,10 @@ def _estimated(evidence: Evidence) -> bool:
     return evidence.question.grouping is not None
 
 
+def _within_bounds(evidence: Evidence) -> bool:
+    return _estimated(evidence) and not evidence.mitigated
+
+
 def _scorable(evidence: Evidence) -> bool:
     return evidence.scoring is not None
 
@@ -191,7 +195,7 @@ CHECKS: Final = (
     Check("layout", _always, _layout),
     Check("totals", _counted, _totals),
     Check("finite", _estimated, _finite),
-    Check("bounds", _estimated, _bounds),
+    Check("bounds", _within_bounds, _bounds),
     Check("diagonal", _scorable, _diagonal),
     Check("optimum", _proven, _optimum),
 )

@@ -26,6 +26,7 @@ class Piece:
     """A slice's answer with its data at hand: rows `first` to `first + rows` of the task.
 
     data: of the counts, or of the values.   error_data: of `std_errors`, which stand beside estimated values.
+    scales: of noise that it was measured at; 0 where nothing was mitigated.
     """
 
     first: int
@@ -35,6 +36,7 @@ class Piece:
     data: bytes
     std_errors: Matrix | None = None
     error_data: bytes = b""
+    scales: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,11 +106,21 @@ class Evidence:
         return score(self.counts if self.counted else None, self.question.observables[0], self.scoring)
 
     @property
+    def mitigated(self) -> bool:
+        """Whether errors were taken out of it, by which an estimate may come to lie beyond what can be."""
+        return any(piece.scales for piece in self.pieces)
+
+    @property
     def shots(self) -> int:
-        """All shots that were run, over parameter sets and measurement groups."""
+        """All shots that were run, over parameter sets, measurement groups and scales of noise."""
         if self.reduced:
-            return self.total_rows * self.question.groups * (self.question.shots or 0)
+            return sum(piece.rows * max(1, piece.scales) for piece in self.pieces) * self.shots_of_a_set
         return int(self.counts.shots.sum()) if self.sampled else 0
+
+    @property
+    def shots_of_a_set(self) -> int:
+        """Shots of one parameter set, over measurement groups, at one scale of noise."""
+        return self.question.groups * (self.question.shots or 0)
 
     def _numbers(self, data: Sequence[bytes]) -> Array:
         return np.frombuffer(b"".join(data), "<f8").reshape(-1, len(self.question.observables))

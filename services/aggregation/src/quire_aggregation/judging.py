@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
@@ -73,12 +73,12 @@ def _judge_together(answers: Sequence[Evidence]) -> list[Judged] | None:
 
 
 def _estimates_apart(whole: Evidence, verdict: Verdict, values: Array, errors: Array) -> list[Judged]:
-    shots = whole.question.groups * (whole.question.shots or 0)
     judged = []
     for piece in whole.pieces:
         own = slice(piece.first, piece.first + piece.rows)
         estimates = values[own], errors[own]
-        judged.append(Judged(verdict, estimates, None, estimate_result(*estimates), piece.rows * shots))
+        shots = piece.rows * max(1, piece.scales) * whole.shots_of_a_set
+        judged.append(Judged(verdict, estimates, None, estimate_result(*estimates), shots))
     return judged
 
 
@@ -92,4 +92,4 @@ def _counts_apart(whole: Evidence, verdict: Verdict) -> list[Judged]:
 
 
 def _moved(piece: Piece, first: int) -> Piece:
-    return Piece(first, piece.rows, piece.counts, piece.values, piece.data, piece.std_errors, piece.error_data)
+    return replace(piece, first=first)

@@ -27,6 +27,12 @@ def execution_of(batch: Execution, member: Slice, *, batch_id: str, batch_rows: 
     )
 
 
+def scales_of(execution: Execution) -> int:
+    """At how many scales of noise something was measured for its errors to be taken out; 0 where they were not."""
+    said = execution.mitigation
+    return max(1, len(str(said.get("zne_scale_factors", "")).split())) if said.get("applied") else 0
+
+
 def timings_of(
     parts: Sequence[Part], task_id: str, scoring_began: datetime, scoring_seconds: float
 ) -> tuple[Timing, ...]:

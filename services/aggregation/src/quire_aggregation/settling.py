@@ -14,6 +14,7 @@ from quire_aggregation.arrival import Arrival, task_failed
 from quire_aggregation.evidence import Evidence, Piece
 from quire_aggregation.fanin import KEEP_SECONDS, KIND, FanIn, Part, absorb, fan_in_id, finish
 from quire_aggregation.judging import Judged, judge_all
+from quire_aggregation.provenance import scales_of
 from quire_aggregation.question import Question, ask
 from quire_bus.blobs import Blobs
 from quire_bus.envelope import Outgoing
@@ -152,7 +153,8 @@ class Settling:
         carrier, errors = part.counts or part.values, part.std_errors
         data = b"" if carrier is None else await self._blobs.get(carrier.data)
         error_data = b"" if errors is None else await self._blobs.get(errors.data)
-        return Piece(part.first, part.rows, part.counts, part.values, data, errors, error_data)
+        scales = scales_of(part.execution)
+        return Piece(part.first, part.rows, part.counts, part.values, data, errors, error_data, scales)
 
     async def _slim(self, fan_in: FanIn) -> FanIn:
         """The fan-in with its data by reference alone: many slices together would not fit into a record."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from quire_batching.load import Load
 from quire_contracts.batch import Batch, ExecuteBatch, FlushReason, SimulateBatch, Slice
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.task import Task
 from quire_contracts.value import Priority
 
@@ -42,6 +43,7 @@ class GroupKey:
     priority: Priority
     reduced: bool = False
     alone: str = ""
+    mitigation: Mitigation | None = None
 
 
 def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
@@ -50,7 +52,8 @@ def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
     reduced = observables is not None and task.shots is not None and task.scoring is None
     priority: Priority = "customer-facing" if mixed else task.priority
     alone = task.task_id if task.alone else ""
-    return GroupKey(task.target, task.structure.sha256, observables, task.shots, priority, reduced, alone)
+    structure, mitigation = task.structure.sha256, task.mitigation
+    return GroupKey(task.target, structure, observables, task.shots, priority, reduced, alone, mitigation)
 
 
 def is_simulated(target: str) -> bool:
@@ -98,6 +101,7 @@ def form_batch(
         flush_reason=reason,
         formed_at=formed_at,
         deadline_at=max(ends) if len(ends) == len(tasks) else None,
+        mitigation=first.mitigation,
     )
     return SimulateBatch(batch=batch) if is_simulated(first.target) else ExecuteBatch(batch=batch)
 

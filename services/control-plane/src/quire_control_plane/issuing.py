@@ -43,6 +43,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         priority=record.priority,
         deadline_at=record.deadline_at,
         scoring=_scoring(record, prepared),
+        mitigation=prepared.mitigation,
     )
     decision = Decision(
         at=moment.now,

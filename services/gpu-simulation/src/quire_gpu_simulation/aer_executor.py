@@ -54,7 +54,7 @@ class AerExecutor:
     def capabilities(self) -> Capabilities:
         """A simulator with exact values; what a circuit of so many qubits may look like is the chooser's to say."""
         qubits = max(self._limits.max_qubits, self._limits.max_wide_qubits)
-        return Capabilities(target=TARGET, max_qubits=qubits, exact=True)
+        return Capabilities(target=TARGET, max_qubits=qubits, exact=True, noisy=False)
 
     def execute(self, work: Work) -> Outcome:
         """Run the batch; see the port.

@@ -15,6 +15,7 @@ from quire_gpu_simulation.simulators import Simulators, open_simulators
 from quire_plane import Lanes, Plane, Turns, batch_failed, warm, with_wait
 from quire_plane.coalescing import Coalescing
 from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
+from quire_plane.mitigation import folding_alone, needless
 from quire_plane.result_memory import ResultMemory
 from quire_quantum.executor import Outcome, Work
 from quire_service import Deps, Parts
@@ -69,7 +70,8 @@ def router(
             if not await delivery.is_marked():
                 target = message.batch.target
                 identity = simulators.identity_of(target)
-                executed = await plane.run(message.batch, delivery.meta, partial(perform, target), identity)
+                mitigate = needless if target == TARGET else folding_alone
+                executed = await plane.run(message.batch, delivery.meta, partial(perform, target), identity, mitigate)
                 if fleet is not None:
                     await tell(fleet, executed.execution)
                 await delivery.commit(executed)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from quire_contracts import limits
 from quire_contracts.document import EstimateJob, ParameterSets, SampleJob
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.value import Observable, Problem
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
@@ -37,8 +39,13 @@ def draft_of(document: SampleJob | EstimateJob, program: Program, bounds: Bounds
     else:
         structure, notes = unmeasured(program.structure, exact=document.precision == 0)
         observables = regular_observables(document, structure.num_qubits)
+    mitigation = mitigation_of(document)
+    if mitigation is not None:
+        _check_mitigable(structure)
     shots = shots_of(document)
     circuits = 1 if shots is None or observables is None else _circuits(observables, bounds)
+    if mitigation is not None and mitigation.zne is not None:
+        circuits *= len(mitigation.zne.scale_factors)
     total = total_shots(document, circuits, bounds)
     return Draft(
         structure=structure,
@@ -47,8 +54,17 @@ def draft_of(document: SampleJob | EstimateJob, program: Program, bounds: Bounds
         shots=shots,
         estimate=estimate(structure, len(parameters), total),
         circuits=circuits,
+        mitigation=mitigation,
         notes=notes,
     )
+
+
+def mitigation_of(document: SampleJob | EstimateJob) -> Mitigation | None:
+    """What the document asks to be done about noise, as tasks carry it."""
+    asked = document.mitigation
+    if isinstance(asked, msgspec.UnsetType):
+        return None
+    return msgspec.convert(msgspec.to_builtins(asked), Mitigation)
 
 
 def shots_of(document: SampleJob | EstimateJob) -> int | None:
@@ -189,6 +205,17 @@ def shots_for(precision: float) -> int | None:
             hint="ask for a coarser precision, or for exact values with 0",
         )
     return min(limits.SHOTS, math.ceil(1 / precision**2 * (1 - 1e-12)))
+
+
+def _check_mitigable(structure: Structure) -> None:
+    """Refuse what measures or resets midway: mitigation knows how a circuit's end is read, and nothing of before."""
+    if any(each.name in ("measure", "reset") for each in without_final_measurements(structure).operations):
+        raise refuse(
+            "mitigation-midway",
+            "/mitigation",
+            "the program measures or resets a qubit before its end, which cannot be mitigated",
+            hint="measure only at the end, or leave `mitigation` out",
+        )
 
 
 def _circuits(observables: tuple[Observable, ...], bounds: Bounds) -> int:

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from quire_contracts.mitigation import Mitigation
 from quire_contracts.preparation import Estimate
 from quire_contracts.value import Observable
 from quire_quantum.structure import Structure
@@ -18,7 +19,8 @@ class Draft:
     """What `Preparation` says, with plain values in place of blobs; the fields of the same name mean the same.
 
     parameters: float64 [sets, structure parameters], or None where a loop finds them.
-    circuits: circuits for each parameter set: measurement bases, 1 for sampling and for exact values.
+    circuits: circuits for each parameter set: measurement bases, 1 for sampling and for exact values; once for each
+        scale of noise.
     start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
     """
 
@@ -30,6 +32,7 @@ class Draft:
     circuits: int = 1
     start_points: NDArray[np.float64] | None = None
     scale: Literal[1, -1] = 1
+    mitigation: Mitigation | None = None
     notes: tuple[str, ...] = ()
 
 

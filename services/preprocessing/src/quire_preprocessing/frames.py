@@ -14,7 +14,7 @@ from quire_contracts.intake import content_sha256
 from quire_contracts.preparation import Preparation
 from quire_contracts.value import BlobRef, Matrix
 from quire_preprocessing.bounded import Bounded
-from quire_preprocessing.circuits import shots_of, total_shots
+from quire_preprocessing.circuits import mitigation_of, shots_of, total_shots
 from quire_preprocessing.draft import Bounds
 from quire_resilience.clock import Clock
 
@@ -75,9 +75,10 @@ class Frames:
 
 def key_of(document: SampleJob | EstimateJob, structure_sha256: str) -> str:
     """What the frame of a document depends on: its program's structure and its question, numbers of shots apart."""
+    mitigated = _encoder.encode(mitigation_of(document))
     if isinstance(document, SampleJob):
-        return f"sample|{structure_sha256}"
-    question = hashlib.sha256(_encoder.encode(document.observables)).hexdigest()
+        return f"sample|{structure_sha256}|{hashlib.sha256(mitigated).hexdigest()}"
+    question = hashlib.sha256(_encoder.encode(document.observables) + mitigated).hexdigest()
     return f"{'exact' if document.precision == 0 else 'shots'}|{structure_sha256}|{question}"
 
 

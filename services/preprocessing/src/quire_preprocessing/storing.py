@@ -49,6 +49,7 @@ async def put_away(
         loop=loop,
         baseline=baseline,
         notes=draft.notes,
+        mitigation=draft.mitigation,
     )
 
 

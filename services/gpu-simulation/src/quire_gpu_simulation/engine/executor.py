@@ -77,7 +77,7 @@ class EngineExecutor:
 
     def capabilities(self) -> Capabilities:
         """A simulator with exact values, of circuits that measure at their end only."""
-        return Capabilities(target=TARGET, max_qubits=self._max_qubits, exact=True, mid_circuit=False)
+        return Capabilities(target=TARGET, max_qubits=self._max_qubits, exact=True, mid_circuit=False, noisy=False)
 
     def supports(self, structure: Structure) -> bool:
         """Whether the structure has a single state vector of a width that is allowed, and outcomes of one word."""

@@ -57,7 +57,7 @@ class NoisyExecutor:
 
     def capabilities(self) -> Capabilities:
         """A noisy simulator, still with exact values; nothing in the middle of a circuit."""
-        return Capabilities(target=self._target, max_qubits=WIDEST, exact=True, mid_circuit=False)
+        return Capabilities(target=self._target, max_qubits=WIDEST, exact=True, mid_circuit=False, folds=True)
 
     def execute(self, work: Work) -> Outcome:
         """Run the batch; see the port.
@@ -125,7 +125,7 @@ class NoisyExecutor:
 
     def _circuits(self, work: Work) -> tuple[Structure, ...]:
         if work.shots is not None:
-            return work.circuits()
+            return work.folded_circuits()
         return tuple(with_measurements(work.structure, basis) for basis in group(work.observables).bases)
 
     def _probabilities(self, circuit: Structure, parameters: NDArray[np.float64]) -> NDArray[np.float64]:
