@@ -75,7 +75,7 @@ async def desk(clock):
     await lanes.close()
 
 
-async def made(desk, clock, provider, operation="status", target="aws:Aria-1", **options):
+async def made(desk, clock, provider, operation="find", target="aws:Aria-1", **options):
     """The result of a call, or its error; the clock is moved on whenever it waits."""
     task = asyncio.ensure_future(desk.calls.call(target, operation, provider, **options))
     while not task.done():
@@ -94,6 +94,12 @@ async def test_a_question_is_asked_again_within_its_tries(desk, clock):
     provider = Provider(*(failing("provider-error") for _ in range(4)))
     assert isinstance(await made(desk, clock, provider), Transient)
     assert provider.calls == 4
+
+
+async def test_a_poll_is_not_repeated_for_it_comes_again_anyway(desk, clock):
+    provider = Provider(failing("provider-error"))
+    assert isinstance(await made(desk, clock, provider, "status"), Transient)
+    assert provider.calls == 1
 
 
 @pytest.mark.parametrize("applied", ["no", "maybe"])

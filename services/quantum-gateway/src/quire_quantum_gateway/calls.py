@@ -41,6 +41,9 @@ _AFTER_PROBE: Final = 2.0
 _WORK: Final = ("create", "run")
 """Operations that are not questions: they are repeated only where the caller says that it is safe."""
 
+_POLLED: Final = ("status",)
+"""Questions that come again anyway: repeating one as well would only make more calls."""
+
 
 class CallCounts:
     """What the calls of providers came to, for operators."""
@@ -83,7 +86,8 @@ class Calls:
 
         deadline: of the clock's `monotonic`; no try begins after it.
         repeatable: whether the same call may be made again although the provider may have done what it was asked;
-            questions are, giving work is where it carries a token.
+            questions are, but that for a job's state, which is asked again anyway; giving work is where it carries a
+            token.
 
         Raises:
             Postponed: nothing was called; it may be later.
@@ -91,7 +95,7 @@ class Calls:
         """
         site = self.sites(target)
         about = {"quire.provider": site.provider, "quire.operation": operation}
-        again = repeatable if repeatable is not None else operation not in _WORK
+        again = repeatable if repeatable is not None else operation not in (*_WORK, *_POLLED)
         began, attempt = self.clock.monotonic(), 0
         dependency = (site.provider, operation)
         self._budgets[dependency] = self._budgets.get(dependency, RetryBudget()).called()
