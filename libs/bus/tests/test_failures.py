@@ -3,6 +3,7 @@
 import pytest
 
 from quire_bus.router import Router
+from quire_bus.trials import ALONE_SECONDS, KIND, Trouble
 from quire_contracts.job import CancelJob, JobRejected, SubmitJob
 from quire_contracts.topology import durable_name
 from quire_resilience.errors import Permanent, Transient
@@ -181,19 +182,69 @@ async def test_a_handler_that_fails_after_its_commit_is_done(control, bus, probe
     assert runs == ["j1"]
 
 
+async def unanswered(js, times):
+    """Deliveries to processes that died: here they are only handed back, which the broker counts alike."""
+    subscription = await js.pull_subscribe_bind(DURABLE, stream="QUIRE")
+    for _ in range(times):
+        [message] = await subscription.fetch(1, timeout=5)
+        await message.nak()
+    await subscription.unsubscribe()
+
+
+async def test_a_message_whose_processes_were_ended_is_no_failure_and_runs(control, js, bus, probe, cancel, rejected):
+    events, router = await probe("quire.evt.>"), Router("control-plane")
+
+    @router.consume(CancelJob, attempts=2, failed=lambda message, meta, fault: [rejected("j1", code=fault.code)])
+    async def do_cancel(message, delivery):
+        await delivery.commit(rejected("j1", code="done"))
+
+    published = await bus.publisher.publish(cancel("j1"))
+    await unanswered(js, 8)
+    control.include(router)
+    await control.start()
+    [event] = await events.wait(JobRejected)
+    assert event.code == "done"
+    assert await bus.dead_letters.list() == ()
+
+    async def acquitted():
+        known = await bus.records(KIND, Trouble).get("shared", f"{DURABLE}-{published.sequence}")
+        return known is not None and known.value == Trouble()
+
+    await eventually(acquitted)
+
+
+async def test_a_suspect_that_fails_is_given_up_after_as_many_failures_as_any_other(control, js, bus, probe, cancel):
+    router, runs = Router("control-plane"), []
+
+    @router.consume(CancelJob, attempts=4)
+    async def do_cancel(message, delivery):
+        runs.append(delivery.meta.attempt)
+        raise RuntimeError("bug")
+
+    await bus.publisher.publish(cancel("j1"))
+    await unanswered(js, 3)
+    control.include(router)
+    await control.start()
+
+    async def buried():
+        return await bus.dead_letters.list()
+
+    await eventually(buried)
+    assert runs == [4, 5]
+
+
 async def test_a_message_that_ends_every_process_is_given_up(control, js, bus, probe, cancel, failed):
-    """Deliveries that nobody answered count as attempts: here the broker counts them for processes that died."""
     events, router, runs = await probe("quire.evt.>"), Router("control-plane"), []
 
-    @router.consume(CancelJob, attempts=2, failed=failed)
+    @router.consume(CancelJob, failed=failed)
     async def do_cancel(message, delivery):
         runs.append(message)
 
-    await bus.publisher.publish(cancel("j1"))
-    subscription = await js.pull_subscribe_bind(DURABLE, stream="QUIRE")
-    for _ in range(2):
-        [message] = await subscription.fetch(1, timeout=5)
-        await message.nak()
+    published = await bus.publisher.publish(cancel("j1"))
+    await unanswered(js, 6)
+    troubles = bus.records(KIND, Trouble)
+    ended = Trouble(trials=len(ALONE_SECONDS))  # each written before its trial, which nobody saw the end of
+    await troubles.put(troubles.write("shared", f"{DURABLE}-{published.sequence}", ended, 0))
     control.include(router)
     await control.start()
     [event] = await events.wait(JobRejected)

@@ -25,6 +25,7 @@ from quire_bus.process import Processor
 from quire_bus.publisher import Publisher
 from quire_bus.records import Records
 from quire_bus.subjects import token
+from quire_bus.trials import Trials
 from quire_contracts.registry import entry_of
 from quire_resilience.clock import Clock, SystemClock
 from quire_resilience.errors import Transient
@@ -76,6 +77,7 @@ class Bus:
         self.publisher = Publisher(connection, self._sender)
         self.blobs = Blobs(self._store, clock)
         self.dead_letters = DeadLetters(self._store, clock)
+        self._trials = Trials(self._store, clock)
         self._routers: list[Router] = []
         self._pullers: list[Puller] = []
         self._followers: list[Follower] = []
@@ -239,7 +241,7 @@ class Bus:
                 self._broker,
                 self.connection,
                 row.consumer,
-                Processor(row, sender, self.dead_letters, self._around),
+                Processor(row, sender, self.dead_letters, self._trials, self._around),
                 workers=row.workers,
             )
             for row in router.consumptions

@@ -17,6 +17,7 @@ from quire_bus.compose import Sender
 from quire_bus.delivery import Delivery
 from quire_bus.envelope import Meta, message_id
 from quire_bus.errors import AlreadyDone, Conflict, DecodeError, fault_of
+from quire_bus.trials import NO_TROUBLE, is_guilty, is_suspect, may_be_suspect
 from quire_contracts.value import Fault
 from quire_resilience.backoff import Backoff
 from quire_resilience.errors import Permanent, Transient
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from quire_bus.dead_letters import DeadLetters
     from quire_bus.message import Message
     from quire_bus.router import Consumption
+    from quire_bus.trials import Trials
     from quire_contracts.value import Value
 
 _LOG = logging.getLogger("quire.bus")
@@ -51,6 +53,7 @@ class Processor:
     consumption: Consumption
     sender: Sender
     dead_letters: DeadLetters
+    trials: Trials
     around: Callable[[Meta], AbstractContextManager[object]] = nullcontext
 
     async def __call__(self, message: Message) -> None:
@@ -83,13 +86,18 @@ class Processor:
             delivery = self._delivery(opened.meta, message)
             if await delivery.is_marked():
                 return None
-            if arrived.attempt > row.attempts:
+            trouble = await self.trials.known(self._durable, arrived) if may_be_suspect(arrived) else NO_TROUBLE
+            if is_guilty(trouble):
                 await self._give_up(
                     arrived, delivery, _given_up(arrived.attempt - 1), "it ended every process that tried"
                 )
                 return None
             try:
-                await self._run(delivery)
+                if is_suspect(arrived, trouble):
+                    async with self.trials.trial(self._durable, arrived, trouble):
+                        await self._run(delivery)
+                else:
+                    await self._run(delivery)
             except Exception as error:  # noqa: BLE001 - every failure is classified here, none may stop the consumer
                 tracing.failed(span, error)
                 return await self._failed(arrived, delivery, error)
@@ -124,8 +132,9 @@ class Processor:
             return None
         if not isinstance(error, (Transient, AlreadyDone)):
             _LOG.error("%s: attempt %d failed", self._durable, arrived.attempt, exc_info=error)
-        if arrived.attempt >= row.attempts:
-            fault = fault_of(error) if isinstance(error, Transient) else _given_up(arrived.attempt)
+        failures = await self.trials.failed(self._durable, arrived)
+        if failures >= row.attempts or arrived.attempt >= row.consumer.max_deliver:
+            fault = fault_of(error) if isinstance(error, Transient) else _given_up(failures)
             await self._give_up(arrived, delivery, fault, _named(error))
             return None
         retry_after = error.retry_after if isinstance(error, Transient) else None

@@ -102,7 +102,8 @@ class Router:
             `delivery.commit` writes the mark in the same atomic batch as its messages and records. A handler that
             returns without a commit gets its mark written then. With False there is no mark: the handler's own
             record must absorb repetitions.
-        attempts: deliveries before the message is given up; must stay under the topology's `max_deliver`.
+        attempts: failures before the message is given up; must stay under the topology's `max_deliver`. A delivery
+            whose process was ended is no failure: see `quire_bus.trials`.
         failed: pure function of (message, meta, fault) that gives the failure events. They are committed (with the
             inbox mark) when the handler raises Permanent, and when the message is given up. Without it, a Permanent
             is dead-lettered.
