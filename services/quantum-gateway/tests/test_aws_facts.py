@@ -13,7 +13,7 @@ from quire_quantum.observables import normalise
 from quire_quantum.structure import Operation, Structure
 from quire_quantum_gateway.providers import aws_tasks
 from quire_quantum_gateway.providers.aws_device import Sets, availability, price, read_device
-from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measured, read_result, shots_of
+from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measured, failure_of, read_result, shots_of
 from quire_testing.executor_suite import TURN_MEASURED
 
 ARN = "arn:aws:braket:us-east-1::device/qpu/ionq/Forte-1"
@@ -250,9 +250,11 @@ def test_an_executable_that_failed_is_not_passed_over():
         **header("program_set_task_result"),
         "programResults": [{"executableResults": [executable(1, 1), broken]}],
     }
-    with pytest.raises(ExecutableFailed, match="device") as failed:
-        read_result(lambda bucket, key: json.dumps(result), "b", "f")
-    assert failed.value.retryable
+    broke, ran = read_result(lambda bucket, key: json.dumps(result), "b", "f")
+    failure = failure_of(broke)
+    assert isinstance(failure, ExecutableFailed)
+    assert (failure.category, failure.retryable) == ("device", True)
+    assert failure_of(ran) is None
 
 
 def test_a_result_of_another_schema_is_not_guessed_at():

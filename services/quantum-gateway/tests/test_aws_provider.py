@@ -415,12 +415,25 @@ async def test_a_result_that_is_withheld_is_unfetched_and_not_failed(provider, e
     assert missing.value.found.fault.code == "result-not-there"
 
 
-async def test_a_partial_result_is_not_passed_off_as_whole(provider, emulator, token):
+async def test_of_a_partial_result_the_member_that_did_not_run_is_named_and_the_others_keep_theirs(
+    provider, emulator, token
+):
     emulator.arm(Rule(kind="partial", count=1))
-    job = provider.submit("garnet", TURNS, token)
-    await eventually(lambda: provider.status(job) in ("done", "failed"))
-    with pytest.raises((Transient, Permanent)):
-        provider.retrieve("garnet", TURNS, job)
+    ran, failed = (await run(provider, "garnet", TURNS, token)).members
+    assert unpack(ran.counts) == [{"0": 50}, {"1": 50}]
+    assert (failed.counts, failed.fault.code, failed.fault.retryable) == (None, "execution-failed", True)
+
+
+async def test_a_result_of_which_nothing_ran_is_a_failure(provider, emulator, token):
+    emulator.arm(Rule(kind="partial", count=1, share=0.0))
+    with pytest.raises(Transient):
+        await run(provider, "garnet", TURNS, token)
+
+
+async def test_half_of_one_programs_shots_is_not_passed_off_as_all(provider, emulator, token):
+    emulator.arm(Rule(kind="partial", count=1))
+    with pytest.raises((Transient, Permanent, ValueError)):
+        await run(provider, "garnet", ONE, token)
 
 
 def test_what_a_spending_limit_would_refuse_is_not_asked_for(make, emulator, token):

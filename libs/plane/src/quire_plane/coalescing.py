@@ -149,7 +149,7 @@ class Coalescing:
             kept = Kept(answer, outcome.execution)
             plan.known[place] = kept
             key = keys[place]
-            if key is not None:
+            if key is not None and answer.fault is None:
                 self._memory.put(key, kept)
                 if self._fleet is not None and self._fleet.worth_keeping(each * len(work.members[place].parameters)):
                     worth.append((key, kept))

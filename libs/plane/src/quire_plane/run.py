@@ -157,7 +157,7 @@ class Plane:
     ) -> list[SliceResult]:
         """One result for each member of the batch, in its order."""
         payloads = [slices.payloads(answer) for answer in outcome.members]
-        limit, grouping = slices.inline_limit(batch, max(map(len, payloads))), admitted.question.grouping
+        limit, grouping = slices.inline_limit(batch, max(1, *map(len, payloads))), admitted.question.grouping
         groups = len(grouping.bases) if grouping is not None else 1
         gate = asyncio.Semaphore(_AT_ONCE)
 

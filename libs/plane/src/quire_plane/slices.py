@@ -139,7 +139,9 @@ def admit_members(batch: Batch, question: Question, parameters: Sequence[NDArray
 
 
 def payloads(outcome: MemberOutcome) -> dict[Answer, tuple[bytes, str]]:
-    """A member's answer as named bytes with their media types."""
+    """A member's answer as named bytes with their media types; none of one that has a fault."""
+    if outcome.fault is not None:
+        return {}
     if outcome.counts is not None:
         return {"counts": (outcome.counts.to_bytes(), COUNTS_TYPE)}
     if outcome.values is None:
@@ -157,6 +159,8 @@ def result_of(
 
     groups: circuits for each parameter set, of answers by counts.
     """
+    if outcome.fault is not None:
+        return SliceResult(member=member, fault=outcome.fault, traceparent=traceparent)
     if outcome.counts is not None:
         counts = outcome.counts
         table = CountsTable(rows=counts.rows, groups=groups, bits=counts.bits, data=data["counts"])

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from quire_contracts.mitigation import Mitigation
-    from quire_contracts.value import Execution, Observable
+    from quire_contracts.value import Execution, Fault, Observable
     from quire_quantum.counts import PackedCounts
     from quire_quantum.structure import Structure
 
@@ -124,7 +124,7 @@ class Work:
 
 @dataclass(frozen=True, eq=False)
 class MemberOutcome:
-    """A member's share of the answer: either packed counts, or values float64 [rows, observables].
+    """A member's share of the answer: packed counts, or values float64 [rows, observables], or why it has none.
 
     `std_errors` has the shape of `values` where those were estimated from shots, and is None where they are exact.
     """
@@ -132,6 +132,7 @@ class MemberOutcome:
     counts: PackedCounts | None = None
     values: NDArray[np.float64] | None = None
     std_errors: NDArray[np.float64] | None = None
+    fault: Fault | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,13 +7,15 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from quire_contracts.value import Execution
-from quire_quantum.executor import Outcome
+from quire_quantum.executor import MemberOutcome, Outcome
 from quire_quantum_gateway.providers.aws_device import Device, price
-from quire_quantum_gateway.providers.aws_results import Measured, shots_of
+from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measured, failure_of, shots_of
+from quire_quantum_gateway.providers.faults import meanings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from quire_contracts.value import Fault
     from quire_quantum.executor import Work
     from quire_quantum_gateway.providers.aws_tasks import Plan
 
@@ -32,22 +34,45 @@ class Ran:
 
 
 def outcome_of(ran: Ran, work: Work, *, backend: str, region: str, task_usd: float) -> Outcome:
-    """The outcome of a finished job.
+    """The outcome of a finished job. A member of which an executable did not run has a fault instead of counts.
 
     Raises:
+        ExecutableFailed: no member ran.
         ValueError: what was measured is not what was asked for.
     """
     from quire_quantum_gateway.providers.braket_sets import packed  # noqa: PLC0415 - imports the SDK
 
     programs, shots = ran.planned.programs, work.shots or 0
-    drawn = {
-        (program, row): shots_of(measured, programs[program].measured_qubits, shots)
+    results = {
+        place: measured
         for part, results in zip(ran.planned.parts, ran.measured, strict=True)
-        for (program, row), measured in zip(part, results, strict=True)
+        for place, measured in zip(part, results, strict=True)
     }
-    table = iter([[drawn[program, row] for program in range(len(programs))] for row in range(work.rows)])
-    members = tuple(packed([next(table) for _ in member.parameters], programs, work) for member in work.members)
-    return Outcome(members, _execution(ran, work, backend, region, task_usd))
+    failed = {row: failure for (_, row), measured in results.items() if (failure := failure_of(measured)) is not None}
+    members, row = [], 0
+    for member in work.members:
+        rows = range(row, row + len(member.parameters))
+        row = rows.stop
+        failure = next((failed[each] for each in rows if each in failed), None)
+        if failure is not None:
+            members.append(MemberOutcome(fault=fault_of(failure)))
+            continue
+        shots_by_row = [
+            [
+                shots_of(results[program, each], programs[program].measured_qubits, shots)
+                for program in range(len(programs))
+            ]
+            for each in rows
+        ]
+        members.append(packed(shots_by_row, programs, work))
+    if failed and all(member.fault is not None for member in members):
+        raise next(iter(failed.values()))
+    return Outcome(tuple(members), _execution(ran, work, backend, region, task_usd))
+
+
+def fault_of(failure: ExecutableFailed) -> Fault:
+    """What is said of work that did not run although its task did."""
+    return meanings()["execution-failed" if failure.retryable else "unsupported-circuit"].fault
 
 
 def _execution(ran: Ran, work: Work, backend: str, region: str, task_usd: float) -> Execution:

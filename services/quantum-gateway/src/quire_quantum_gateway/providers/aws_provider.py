@@ -21,7 +21,7 @@ from quire_plane import admit
 from quire_quantum.executor import Capabilities
 from quire_quantum_gateway.providers import aws_tasks, faults
 from quire_quantum_gateway.providers.aws_device import Device, availability, price
-from quire_quantum_gateway.providers.aws_outcome import Ran, outcome_of
+from quire_quantum_gateway.providers.aws_outcome import Ran, fault_of, outcome_of
 from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measured, read_result
 from quire_quantum_gateway.providers.aws_service import AwsService, AwsSettings
 from quire_quantum_gateway.providers.error_table import meanings
@@ -167,9 +167,11 @@ class AwsProvider:
         if len(arns) != len(planned.parts):
             raise ValueError(f"the job has {len(arns)} tasks, the work {len(planned.parts)}")
         ran = Ran(device, planned, tuple(tasks), tuple(map(self._fetch, tasks)))
-        return outcome_of(
-            ran, work, backend=backend, region=self._service.region_of(device.arn), task_usd=self._settings.task_usd
-        )
+        region, task_usd = self._service.region_of(device.arn), self._settings.task_usd
+        try:
+            return outcome_of(ran, work, backend=backend, region=region, task_usd=task_usd)
+        except ExecutableFailed as failed:
+            raise faults.error_of(fault_of(failed)) from failed
 
     def classify(self, error: BaseException) -> Fault:
         """See `Provider.classify`."""
@@ -253,9 +255,6 @@ class AwsProvider:
         read = partial(self._service.read, task["quantumTaskArn"])
         try:
             return read_result(read, task["outputS3Bucket"], task["outputS3Directory"])
-        except ExecutableFailed as failed:
-            code = "execution-failed" if failed.retryable else "unsupported-circuit"
-            raise faults.error_of(meanings()[code].fault) from failed
         except (QuireError, Ambiguous) as error:
             raise Unfetched("the task's result cannot be fetched now", classified_of(error)) from error
 

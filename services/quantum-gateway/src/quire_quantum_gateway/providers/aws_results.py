@@ -62,11 +62,10 @@ class ExecutableFailed(Exception):
 def read_result(read: Read, bucket: str, folder: str) -> list[Measured]:
     """What a task measured, executable by executable in the order of its programs and their inputs.
 
-    read: fetches an object's text.
+    One that did not run is among them, and `failure_of` says why. read: fetches an object's text.
     bucket, folder: where the task's result is.
 
     Raises:
-        ExecutableFailed: some of it did not run.
         msgspec.MsgspecError, LookupError: the files are of a schema that is not known here.
         Whatever `read` raises.
     """
@@ -81,6 +80,14 @@ def read_result(read: Read, bucket: str, folder: str) -> list[Measured]:
     for each in result.program_results:
         found += sorted(_executables(read, result.s3_location, each), key=lambda measured: measured.inputs_index)
     return found
+
+
+def failure_of(measured: Measured) -> ExecutableFailed | None:
+    """Why an executable did not run; None where it did."""
+    failure = measured.failure_metadata
+    if failure is None:
+        return None
+    return ExecutableFailed(str(failure.get("category")).lower(), retryable=bool(failure.get("retryable")))
 
 
 def shots_of(measured: Measured, qubits: tuple[int, ...], shots: int) -> NDArray[np.uint8]:
@@ -116,9 +123,6 @@ def _executables(read: Read, location: tuple[str, str] | None, program: str | _P
         if isinstance(measured, str):
             bucket, folder = place or _nowhere()
             measured = msgspec.json.decode(read(bucket, f"{folder}/{measured}"), type=Measured)
-        failure = measured.failure_metadata
-        if failure is not None:
-            raise ExecutableFailed(str(failure.get("category")).lower(), retryable=bool(failure.get("retryable")))
         yield measured
 
 
