@@ -304,7 +304,7 @@ class House:
         self.clock = ManualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         self.records, self.blobs, self.said = MemoryRecords(seed), MemoryBlobs(), Said()
         self.provider = FakeRemote(mode, self.clock, **provider)
-        self.shelf = MemoryShelf()
+        self.shelf, self.again = MemoryShelf(), []
         self.lanes, self.rules = InlineLanes(self.clock), rules
 
     def gateway(self, points=None, **pace):
@@ -324,12 +324,15 @@ class House:
             calls=calls,
             clock=self.clock,
             alarms=alarms,
-            findings=Findings(journal=journal, calls=calls, alarms=alarms),
+            findings=Findings(journal=journal, calls=calls, alarms=alarms, again=self.deliver_again),
             pace=replace(Pace(), **pace),
             failpoints=points or NoFailpoints(),
         )
         plane = Plane(blobs=self.blobs, publisher=self.said, clock=self.clock, tracer=NoOpTracer())
         return Gateway(catalog={"cloud": self.provider}, plane=plane, desk=desk)
+
+    async def deliver_again(self, batch_id):
+        self.again.append(batch_id)
 
     def batch(self, structure, batch_id="b1", **options):
         members = [make_slice("a", [[0.1] * structure.num_parameters])]

@@ -11,6 +11,8 @@ from quire_quantum_gateway.events import Adopted, Doubled
 from quire_quantum_gateway.journal import IllegalStep
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from quire_quantum_gateway.alarms import Alarms
     from quire_quantum_gateway.calls import Calls
     from quire_quantum_gateway.desk import Address
@@ -22,11 +24,12 @@ _LOG: Final = logging.getLogger("quire.gateway")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What one gateway does about them."""
+    """What one gateway does about them. again: has a batch delivered again that was answered without its job."""
 
     journal: Submissions
     calls: Calls
     alarms: Alarms
+    again: Callable[[str], Awaitable[object]]
 
     async def found(self, address: Address, submission: Submission, job_id: str, note: str) -> bool:
         """The provider has this job of a submission; whether it was adopted."""
@@ -37,9 +40,12 @@ class Findings:
             if newest is not None and newest.provider_job_id != job_id and newest.state not in ("intent", "calling"):
                 await self.surplus(address, newest, job_id)
             return False
-        if current is not None:
-            self.alarms.recovered(current)
-        return current is not None
+        if current is None:
+            return False
+        self.alarms.recovered(current)
+        if any(step.state == "parked" for step in current.steps):
+            await self.again(current.batch_id)
+        return True
 
     async def surplus(self, address: Address, submission: Submission, job_id: str) -> None:
         """A job too many: have it cancelled, write it down, and raise the alarm once for each."""

@@ -55,7 +55,7 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
         calls=guard.calls,
         clock=clock,
         alarms=alarms,
-        findings=Findings(journal=journal, calls=guard.calls, alarms=alarms),
+        findings=Findings(journal=journal, calls=guard.calls, alarms=alarms, again=operators.deliver_again),
         pace=settings.pace,
         failpoints=points,
     )

@@ -127,9 +127,7 @@ class Reconciler:
         elif submission is not None and says == "surplus":
             await self.desk.findings.surplus(address, submission, found.job_id)
         elif submission is not None and says == "adopt":
-            adopted = await self.desk.findings.found(address, submission, found.job_id, "found by the reconciler")
-            if adopted and submission.state == "parked":
-                await self.operators.deliver_again(submission.batch_id)
+            await self.desk.findings.found(address, submission, found.job_id, "found by the reconciler")
         elif submission is not None and (says == "deliver" or self._is_forgotten(found, submission)):
             await self.operators.deliver_again(submission.batch_id)
         return says
