@@ -95,6 +95,9 @@ class FakeRemote:
     def refresh(self):
         return ()
 
+    def snapshots(self):
+        return {}
+
     def window(self, backend):
         return Availability()
 

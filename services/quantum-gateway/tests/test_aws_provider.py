@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from quire_contracts.mitigation import Mitigation, Readout
 from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
@@ -509,3 +510,20 @@ def test_devices_are_off_until_they_are_named():
     assert provider.site(backend) == Site("aws", "default", "eu-north-1", "garnet")
     with pytest.raises(Permanent, match="unsupported-target"):
         provider.cost("forte", ONE)
+
+
+def test_a_device_says_how_good_it_is_and_compiles_for_itself(provider):
+    provider.capabilities("garnet")
+    snapshot = provider.snapshots()["garnet"]
+    assert not snapshot.compiled_here
+    assert snapshot.calibration_id == provider.window("garnet").calibration_id
+    assert 0 < snapshot.figures.two_qubit_error < 0.2
+    assert 0 < snapshot.figures.readout_error < 0.2
+
+
+def test_mitigation_is_refused_because_the_service_compiles_what_it_runs(provider, emulator, token):
+    work = Work(BELL, (Member(np.zeros((1, 0))),), 20, mitigation=Mitigation(readout=Readout()))
+    with pytest.raises(Permanent) as caught:
+        provider.submit("garnet", work, token)
+    assert (caught.value.kind, caught.value.code) == ("invalid", "unsupported-mitigation")
+    assert created(emulator, token) == []

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from qiskit_ibm_runtime import QiskitRuntimeService
 
+from quire_contracts.mitigation import Mitigation, Readout, Zne
 from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
@@ -336,6 +337,11 @@ def test_a_new_calibration_is_compiled_for(provider, token):
     before = provider._described("ibm_restless").calibration_id
     assert list(provider.refresh()) == ["ibm_restless"]
     assert provider._described("ibm_restless").calibration_id != before
+    snapshot = provider.snapshots()["ibm_restless"]
+    assert provider.window("ibm_restless").calibration_id == snapshot.calibration_id
+    assert snapshot.compiled_here
+    assert 0.001 < snapshot.figures.two_qubit_error < 0.1
+    assert 1e-5 < snapshot.figures.t1_seconds < 1e-2
     assert list(make_stale(provider)) == []
 
 
@@ -399,3 +405,29 @@ def test_backends_are_off_until_they_are_named():
     assert provider.site(backend) == Site("ibm", CRN, "default", "ibm_a")
     with pytest.raises(Permanent, match="unsupported-target"):
         provider.window("ibm_b")
+
+
+@BY_CLIENT
+async def test_mitigated_work_runs_at_every_scale_and_says_which_qubits_were_read(request, client, make, token):
+    mitigation = Mitigation(readout=Readout(), zne=Zne(scale_factors=(1.0, 3.0)))
+    observables = (normalise({"ZZ": 1.0}, 2), normalise({"XX": 1.0}, 2))
+    work = Work(BELL, (Member(np.zeros((2, 0))),), 20, observables, reduced=True, mitigation=mitigation)
+    outcome = await run(request.getfixturevalue(client), "ibm_manila", work, token)
+    assert outcome.members[0].counts.rows == 2 * 2 * 2
+    assert outcome.execution.transpiler["compiled_for"] == outcome.execution.calibration_id
+    assert len(outcome.read_from) == 2
+    assert {len(set(each)) for each in outcome.read_from} == {2}
+
+
+async def test_a_process_that_did_not_send_a_job_guesses_neither_calibration_nor_qubits(provider, make, token):
+    outcome = await run(provider, "ibm_manila", ONE, token)
+    again = make().retrieve("ibm_manila", ONE, outcome.execution.provider_job_id)
+    assert again.members[0].counts == outcome.members[0].counts
+    assert (again.read_from, again.execution.transpiler["compiled_for"]) == ((), "")
+
+
+async def test_work_runs_on_the_qubits_that_it_is_put_on(provider, token):
+    work = Work(CROSSED, (Member(np.zeros((1, 0))),), 20, places=(4, 0, 2))
+    outcome = await run(provider, "ibm_manila", work, token)
+    assert outcome.read_from == ((2, 4),)
+    assert unpack(outcome.members[0].counts) == [{"10": 20}]

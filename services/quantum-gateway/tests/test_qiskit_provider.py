@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from quire_contracts.mitigation import Mitigation, Zne
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.observables import normalise
@@ -11,7 +12,7 @@ from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, qiskit_provider
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_testing.executor_suite import BELL, FLIP, PAIR, TURN_MEASURED, ExecutorSuite, measure
+from quire_testing.executor_suite import BELL, CROSSED, FLIP, PAIR, TURN_MEASURED, ExecutorSuite, measure
 
 NOTHING = np.zeros((1, 0))
 
@@ -184,8 +185,9 @@ def test_read_out_errors_mix_the_outcomes_of_their_qubit():
 
 
 def test_idle_qubits_of_a_device_are_not_simulated():
+    from quire_quantum_gateway.providers.qiskit_compiled import compile_structure
     from quire_quantum_gateway.providers.qiskit_machines import open_machine
-    from quire_quantum_gateway.providers.qiskit_runs import compile_structure, samples_probabilities
+    from quire_quantum_gateway.providers.qiskit_runs import samples_probabilities
 
     machine = open_machine("generic_6", MachineSettings())
     compiled = compile_structure(machine, BELL)
@@ -278,3 +280,81 @@ def test_a_calibration_makes_compilations_stale_and_answers_another_machines(mon
     assert manila.execute(work).execution.compile_cached
     assert ideal.execute(work).execution.compile_cached
     assert provider.identity("fake_manila") != before
+
+
+@pytest.fixture(scope="module")
+def manila():
+    from quire_quantum_gateway.providers.qiskit_machines import open_machine
+
+    return open_machine("fake_manila", MachineSettings())
+
+
+@pytest.fixture(scope="module")
+def compiled(manila):
+    from quire_quantum_gateway.providers.qiskit_compiled import compile_structure
+
+    gates = [
+        Operation("h", (0,)),
+        Operation("cx", (0, 1)),
+        Operation("ry", (1,), (Angle(0),)),
+        Operation("cx", (1, 2)),
+    ]
+    return compile_structure(manila, Structure(3, 3, 1, (*gates, *(measure(each, each) for each in range(3)))))
+
+
+class TestFolding:
+    """What the compiler made, folded: the same circuit on the same qubits, with more of its gates."""
+
+    def test_gates_with_errors_are_multiplied_and_nothing_else(self, compiled):
+        from quire_quantum_gateway.providers.qiskit_compiled import scaled
+
+        (plain, folded) = scaled([compiled], (1.0, 3.0))
+        assert plain is compiled
+        before, after = compiled.circuit.count_ops(), folded.circuit.count_ops()
+        assert after["cx"] == 3 * before["cx"]
+        assert after["sx"] + after.get("x", 0) == 3 * (before["sx"] + before.get("x", 0))
+        assert after["measure"] == before["measure"]
+        assert set(after) <= {"cx", "sx", "x", "rz", "measure"}  # only what the device has
+        assert (folded.qubits, folded.read_from, folded.columns) == (plain.qubits, plain.read_from, plain.columns)
+
+    def test_a_folded_circuit_does_the_same(self, compiled):
+        from qiskit.quantum_info import Operator
+
+        from quire_quantum_gateway.providers.qiskit_compiled import scaled
+
+        (folded,) = scaled([compiled], (2.3,))
+        bare = [each.circuit.remove_final_measurements(inplace=False) for each in (compiled, folded)]
+        one, other = (Operator(each.assign_parameters([0.7])) for each in bare)
+        assert one.equiv(other)
+        assert len(folded.circuit.data) > len(compiled.circuit.data)
+
+    def test_bits_say_which_qubits_they_were_read_from(self, compiled):
+        layout = compiled.routed.layout.final_index_layout()
+        assert list(compiled.read_from) == layout
+
+    def test_placed_work_runs_where_it_is_put(self, provider):
+        work = Work(CROSSED, (Member(NOTHING, 7),), 100, places=(3, 0, 1))
+        outcome = provider.retrieve("fake_manila", work, provider.submit("fake_manila", work, "placed-1"))
+        assert outcome.read_from == ((1, 3),)
+        (counts,) = unpack(outcome.members[0].counts)
+        assert max(counts, key=counts.get) == "10"
+
+    def test_scales_are_rows_between_sets_and_groups(self, provider):
+        observables = (normalise({"ZZ": 1.0}, 2), normalise({"XX": 1.0}, 2))
+        mitigation = Mitigation(zne=Zne(scale_factors=(1.0, 3.0)))
+        member = Member(np.array([[0.3], [0.9], [1.7]]), 7)
+        work = Work(PAIR, (member,), 200, observables, reduced=True, mitigation=mitigation)
+        outcome = provider.retrieve("fake_manila", work, provider.submit("fake_manila", work, "scales-1"))
+        assert outcome.members[0].counts.rows == 3 * 2 * 2
+        plain = Work(PAIR, (member,), 200, observables)
+        same = provider.retrieve("fake_manila", plain, provider.submit("fake_manila", plain, "scales-2"))
+        rows = unpack(outcome.members[0].counts)
+        assert [row for each in range(3) for row in rows[4 * each : 4 * each + 2]] == unpack(same.members[0].counts)
+
+    def test_figures_are_the_medians_of_the_calibration(self, provider):
+        provider.capabilities("fake_manila")
+        figures = provider.snapshots()["fake_manila"].figures
+        assert 0.005 < figures.two_qubit_error < 0.02
+        assert 0.01 < figures.readout_error < 0.05
+        assert 5e-5 < figures.t1_seconds < 5e-4
+        assert "aer" not in provider.snapshots()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
 import math
 import threading
 from types import SimpleNamespace
@@ -19,12 +18,10 @@ from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchExecuted, BatchFailed, BatchStarted, ExecuteBatch
 from quire_contracts.task import Scoring
 from quire_contracts.value import Matrix, inline_blob
-from quire_plane import Lanes
 from quire_quantum.counts import PackedCounts, unpack
 from quire_quantum.executor import Capabilities
 from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import expectation, group, normalise
-from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.__main__ import SERVICE
 from quire_quantum_gateway.events import Accepted
 from quire_quantum_gateway.failpoints import NoFailpoints
@@ -74,6 +71,9 @@ class FakeProvider:
 
     def refresh(self):
         return ()
+
+    def snapshots(self):
+        return {}
 
     def cost(self, backend, work):
         return Quote()
@@ -484,31 +484,3 @@ async def test_a_calibration_in_the_middle_of_a_run_spoils_the_run(desk, bus, pr
     await log.wait(BatchExecuted, within=30)
     assert len(desk.provider.runs) == 2
     assert (await journal_of(bus)).steps[2].state == "failed"
-
-
-async def test_calibrations_are_read_again_from_time_to_time(clock, caplog):
-    class Calibrated(FakeProvider):
-        readings = itertools.chain([(), KeyError("a bug"), ("aer",)], itertools.repeat(()))
-
-        def refresh(self):
-            found = next(self.readings)
-            if isinstance(found, Exception):
-                raise found
-            return found
-
-    caplog.set_level("INFO", "quire.gateway")
-    lanes, stopping = Lanes(1, SystemClock()), asyncio.Event()
-    watching = asyncio.create_task(calibrations.watch({"qiskit": Calibrated()}, lanes, clock, 60.0, stopping))
-
-    async def said():
-        clock.advance(61.0)
-        await asyncio.sleep(0)
-        return [record.getMessage() for record in caplog.records] == [
-            "calibrations of qiskit could not be read: KeyError",
-            "qiskit:aer has a new calibration",
-        ]
-
-    await eventually(said)
-    stopping.set()
-    await watching
-    await lanes.close()

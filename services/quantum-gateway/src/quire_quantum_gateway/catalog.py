@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from quire_quantum_gateway.providers.braket_local import Parsed
     from quire_quantum_gateway.providers.port import Provider
-    from quire_quantum_gateway.providers.qiskit_runs import Compiled
+    from quire_quantum_gateway.providers.qiskit_compiled import Compiled
     from quire_quantum_gateway.settings import Settings
     from quire_resilience.clock import Clock
 

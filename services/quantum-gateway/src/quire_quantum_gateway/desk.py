@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from quire_quantum_gateway.drift import Drifts
 from quire_quantum_gateway.failpoints import NoFailpoints
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Desk:
     alarms: Alarms
     pace: Pace = field(default_factory=Pace)
     failpoints: Failpoints = field(default_factory=NoFailpoints)
+    drifts: Drifts = field(default_factory=Drifts)
     late: set[asyncio.Task[Any]] = field(default_factory=set)
     """Answers of calls that came after their time, on their way to the journal."""
 

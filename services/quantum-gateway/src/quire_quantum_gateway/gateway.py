@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -12,10 +12,12 @@ from quire_bus.envelope import Outgoing
 from quire_bus.errors import fault_of
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_plane import Plane, Turns, with_wait
+from quire_plane.mitigation import folding_alone
 from quire_plane.slices import permanent_from
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.desk import Address, Desk
 from quire_quantum_gateway.events import Accepted, Lost, Parked, Refused
+from quire_quantum_gateway.mitigating import Mitigating, Nobody
 from quire_quantum_gateway.places import Places
 from quire_quantum_gateway.postponing import LATEST_SECONDS, said_later
 from quire_quantum_gateway.pursuit import Pursuit
@@ -28,7 +30,9 @@ if TYPE_CHECKING:
     from quire_bus.envelope import Meta
     from quire_contracts.batch import Batch
     from quire_contracts.value import Fault
+    from quire_plane import Perform
     from quire_quantum.executor import Outcome, Work
+    from quire_quantum.observables import Grouping
     from quire_quantum_gateway.limits import Postponed
     from quire_quantum_gateway.postponing import Patience
     from quire_quantum_gateway.providers.port import IdentityMode, Provider
@@ -40,13 +44,19 @@ _ENDED: Final = frozenset({"retrieved", "failed", "parked", "abandoned"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
-    """Runs batches at providers, keeping the journal; a sick target takes no other target's places."""
+    """Runs batches at providers, keeping the journal; a sick target takes no other target's places.
+
+    mitigating: what takes noise out; None refuses what asks for more than extrapolation.
+    on: the target's qubits that everything runs on; none leaves them to the compiler.
+    """
 
     catalog: Catalog
     plane: Plane
     desk: Desk
+    mitigating: Mitigating | None = None
     places: Places = field(default_factory=Places)
     turns: Turns = field(default_factory=Turns)
+    on: tuple[int, ...] = ()
 
     async def run(self, batch: Batch, cause: Meta) -> BatchExecuted:
         """The event that answers a batch: run now, or read from the journal if it ran before.
@@ -59,9 +69,35 @@ class Gateway:
         provider, backend = find(self.catalog, batch.target)
         mode = provider.identity_mode(backend)
         async with self.turns.of(batch.batch_id), self.places.of(batch.target, remote=mode != "forgetful"):
-            if mode == "forgetful":
-                return await self._here(batch, cause, provider, backend)
-            return await self._there(batch, cause, provider, backend, mode)
+            drifted = self.desk.drifts.fault(batch.target, self.desk.clock.now())
+            if drifted is not None and await self._given_up(batch, drifted):
+                raise permanent_from(drifted)
+            return await self._at(provider, backend, batch, cause)
+
+    async def _at(self, provider: Provider, backend: str, batch: Batch, cause: Meta) -> BatchExecuted:
+        mode = provider.identity_mode(backend)
+        if mode == "forgetful":
+            return await self._here(batch, cause, provider, backend)
+        return await self._there(batch, cause, provider, backend, mode)
+
+    async def _on(self, cause: Meta, batch: Batch, on: tuple[int, ...]) -> BatchExecuted:
+        """The answer of a batch of our own on these qubits; within the place of the one that it is for."""
+        ours = replace(self, plane=replace(self.plane, publisher=Nobody()), on=on)
+        async with self.turns.of(batch.batch_id):
+            return await ours._at(*find(self.catalog, batch.target), batch, cause)  # noqa: SLF001 - a gateway too
+
+    async def _through_plane(
+        self, batch: Batch, cause: Meta, perform: Perform, identity: str | None = None
+    ) -> BatchExecuted:
+        async def on_qubits(work: Work) -> Outcome:
+            return await perform(replace(work, places=self.on))
+
+        async def mitigate(work: Work, perform: Perform, grouping: Grouping | None) -> Outcome:
+            if self.mitigating is None:
+                return await folding_alone(work, perform, grouping)
+            return await self.mitigating.mitigate(batch, partial(self._on, cause), work, perform, grouping)
+
+        return await self.plane.run(batch, cause, on_qubits if self.on else perform, identity, mitigate)
 
     async def later(self, batch: Batch, postponed: Postponed, patience: Patience) -> Outgoing | BatchFailed:
         """The command that runs a postponed batch later, or its end where it cannot wait; see `postponing.said_later`.
@@ -95,7 +131,7 @@ class Gateway:
         try:
             identity = await self._identity(batch.target, provider, backend)
             perform = partial(self._perform, batch.target, ticket, identity)
-            executed = await self.plane.run(batch, cause, perform, identity)
+            executed = await self._through_plane(batch, cause, perform, identity)
         except Exception as error:
             await self._ended_badly(ticket, error)
             raise
@@ -162,7 +198,7 @@ class Gateway:
         ticket = pursuit.ticket
         while True:
             try:
-                executed = await self.plane.run(batch, cause, pursuit.outcome)
+                executed = await self._through_plane(batch, cause, pursuit.outcome)
                 await self.desk.journal.store(ticket, executed)
             except Superseded:
                 raise

@@ -12,16 +12,18 @@ from quire_plane import Lanes, Plane, batch_failed, warm
 from quire_plane.coalescing import Coalescing
 from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
 from quire_plane.result_memory import ResultMemory
-from quire_quantum_gateway import calibrations
 from quire_quantum_gateway.alarms import Alarms
+from quire_quantum_gateway.calibrations import Calibrations
 from quire_quantum_gateway.catalog import Catalog, open_catalog, warmable
 from quire_quantum_gateway.desk import Desk
+from quire_quantum_gateway.drift import Drifts
 from quire_quantum_gateway.failpoints import Failpoints, failpoints
 from quire_quantum_gateway.findings import Findings
 from quire_quantum_gateway.gateway import Gateway
 from quire_quantum_gateway.guard import open_guard
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_quantum_gateway.limits import Postponed
+from quire_quantum_gateway.mitigating import Mitigating
 from quire_quantum_gateway.operators import BUCKET as SUBMISSIONS
 from quire_quantum_gateway.operators import answering, operators_of
 from quire_quantum_gateway.places import Places
@@ -58,6 +60,15 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
         findings=Findings(journal=journal, calls=guard.calls, alarms=alarms, again=operators.deliver_again),
         pace=settings.pace,
         failpoints=points,
+        drifts=Drifts(settings.drift_rule),
+    )
+    calibrations = Calibrations(
+        catalog=catalog,
+        drifts=desk.drifts,
+        lanes=lanes,
+        publisher=bus.publisher,
+        clock=clock,
+        every_seconds=settings.calibration_seconds,
     )
     reconciler = Reconciler(
         catalog=catalog,
@@ -80,6 +91,7 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
             coalescing=Coalescing(memory, deps.meter, fleet),
         ),
         desk=desk,
+        mitigating=Mitigating(catalog=catalog, calls=guard.calls, lanes=lanes, blobs=bus.blobs, clock=clock),
         places=Places(settings.batches_per_local_target, settings.batches_per_remote_target),
     )
     made = router(gateway, workers=settings.workers, patience=guard.patience)
@@ -88,7 +100,7 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
         routers=(made,),
         background={
             "warming": partial(warm, warmable(catalog, settings.warm_targets), lanes),
-            "calibrations": partial(calibrations.watch, catalog, lanes, clock, settings.calibration_seconds),
+            "calibrations": calibrations.watch,
             "breakers": guard.fleet.watch,
             "reconciler": reconciler.watch,
         },

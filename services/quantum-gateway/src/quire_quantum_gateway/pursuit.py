@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -28,6 +28,7 @@ from quire_resilience.backoff import Backoff
 from quire_resilience.errors import QuireError, Transient
 
 if TYPE_CHECKING:
+    from quire_contracts.value import Fault
     from quire_quantum.executor import Outcome, Work
     from quire_quantum_gateway.desk import Address, Desk
     from quire_quantum_gateway.events import Event
@@ -49,6 +50,8 @@ class Pursuit:
 
     _refused: QuireError | None = None
     _cancelled: bool = False
+    _began: bool = False
+    _stale: Fault | None = None
     _polls: int = 0
     _troubles: int = 0
     _waited: float = 0.0
@@ -101,7 +104,7 @@ class Pursuit:
             case Call():
                 await self._call(work, action)
             case Poll():
-                return await self._poll(work, action)
+                return await self._poll(work, self._unless_stale(action))
             case Search():
                 await self._search()
             case Wait(until=until):
@@ -197,12 +200,20 @@ class Pursuit:
         if status == "unknown":
             await self._missing()
         elif status in ("queued", "running"):
+            self._began = status == "running"
             if action.unwanted is not None and not self._cancelled:
                 await self._cancel(job_id, only_queued=action.unwanted.code != "cancelled", status=status)
             await self._pause()
         else:
             return await self._fetch(work, action)
         return None
+
+    def _unless_stale(self, action: Poll) -> Poll:
+        """The same, but that a job compiled too long ago, or for what the device was, is unwanted while it waits."""
+        if self._stale is None and not self._began:
+            compiled_at = self.ticket.submission.first_call_at
+            self._stale = self.desk.drifts.stale(self.address.target, compiled_at, self.desk.clock.now())
+        return action if action.unwanted is not None else replace(action, unwanted=self._stale)
 
     async def _fetch(self, work: Work, action: Poll) -> Outcome | None:
         """The outcome of a job that is over. Only what the provider says of the job itself ends the submission."""

@@ -15,7 +15,7 @@ from quire_quantum_gateway.providers.ibm_provider import IbmProvider
 if TYPE_CHECKING:
     from quire_plane.compile_cache import CompileCache
     from quire_quantum_gateway.providers.port import Provider
-    from quire_quantum_gateway.providers.qiskit_runs import Compiled
+    from quire_quantum_gateway.providers.qiskit_compiled import Compiled
     from quire_quantum_gateway.settings import Settings
     from quire_resilience.clock import Clock
 

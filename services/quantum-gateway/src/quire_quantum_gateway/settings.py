@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
+from quire_quantum_gateway.drift import DriftRule
 from quire_quantum_gateway.guard_settings import GuardSettings
 from quire_quantum_gateway.protocol_settings import ProtocolSettings
 from quire_service import Field
@@ -56,6 +57,19 @@ class Settings(GuardSettings, ProtocolSettings):
     calibration_seconds: float = Field(
         default=300.0, gt=0, description="How often the calibrations of open backends are read again."
     )
+    drift_two_qubit_error: float = Field(
+        default=0.5, ge=0, description="A device has drifted when its median grows by this share between calibrations."
+    )
+    drift_readout_error: float = Field(default=0.5, ge=0, description="Likewise.")
+    drift_t1: float = Field(default=0.5, ge=0, le=1, description="Likewise, when its median shrinks by this share.")
+    drift_action: Literal["recompile", "reroute"] = Field(
+        default="recompile",
+        description="What follows: jobs in the device's queue are taken back and compiled anew; with `reroute` new "
+        "work goes elsewhere too.",
+    )
+    drift_hold_seconds: float = Field(
+        default=3600.0, gt=0, description="After that a device that drifted counts as what it is."
+    )
     program_sets: tuple[Pattern, ...] = Field(
         default=(),
         description="Braket targets whose work goes out as program sets: those whose service is paid for by the task. "
@@ -69,3 +83,15 @@ class Settings(GuardSettings, ProtocolSettings):
         ge=0,
         description="Answers that took at least so long are kept for all gateways, and looked up by them.",
     )
+
+    @property
+    def drift_rule(self) -> DriftRule:
+        """When a device has drifted, and what follows."""
+        return DriftRule(
+            two_qubit_error=self.drift_two_qubit_error,
+            readout_error=self.drift_readout_error,
+            t1=self.drift_t1,
+            action=self.drift_action,
+            hold_seconds=self.drift_hold_seconds,
+            compiled_seconds=self.compiled_seconds,
+        )

@@ -26,6 +26,7 @@ def request_sha256(batch: Batch) -> str:
         batch.observables.sha256 if batch.observables else None,
         batch.shots,
         [(member.task_id, member.attempt, member.first, member.seed, member.parameters) for member in batch.members],
+        *([batch.mitigation] if batch.mitigation is not None else []),  # what has none is named as it always was
     )
     return hashlib.sha256(msgspec.json.encode(asked)).hexdigest()
 

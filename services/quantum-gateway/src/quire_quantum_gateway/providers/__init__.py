@@ -11,6 +11,6 @@ braket_provider   Amazon Braket: its local simulators
 aws_provider      Amazon Braket's service, by the SDK's own device and session; identity by token
 ibm_provider      IBM Quantum by qiskit-ibm-runtime, and clouds with such an API by a small client; identity by tag
 
-The SDKs themselves are imported only by `qiskit_machines`, `qiskit_runs`, `braket_local`, `braket_sets`, `aws_session`,
-`ibm_rest` and `ibm_runtime`, on first use.
+The SDKs themselves are imported only by `qiskit_machines`, `qiskit_compiled`, `qiskit_runs`, `braket_local`,
+`braket_sets`, `aws_session`, `ibm_rest` and `ibm_runtime`, and what these alone import, on first use.
 """

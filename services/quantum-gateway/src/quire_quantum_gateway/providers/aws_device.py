@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from statistics import median
 from typing import TYPE_CHECKING, Any, Final
 
+from quire_contracts.calibration import DeviceFigures
 from quire_quantum_gateway.providers.port import Availability
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Device:
     hours: tuple[Hours, ...]
     calibration_id: str
     queued: int | None
+    figures: DeviceFigures = field(default_factory=DeviceFigures)
 
 
 def read_device(answer: Mapping[str, Any]) -> Device:
@@ -94,6 +97,7 @@ def read_device(answer: Mapping[str, Any]) -> Device:
         hours=tuple(map(_hours, service["executionWindows"])),
         calibration_id="none" if simulator else str(updated)[:128],
         queued=_queued(answer.get("deviceQueueInfo") or ()),
+        figures=_figures(found.get("standardized") or {}),
     )
 
 
@@ -139,6 +143,24 @@ def _sets(action: Mapping[str, Any] | None) -> Sets | None:
         fewest_shots=int(action.get("minimumTotalShots") or 1),
     )
     return found if found.executables > 1 else None
+
+
+def _figures(found: Mapping[str, Any]) -> DeviceFigures:
+    """Medians of the properties that all gate-based devices state alike; a device may leave any of them out."""
+    ones, twos = (found.get(name) or {} for name in ("oneQubitProperties", "twoQubitProperties"))
+    pairs = [gate["fidelity"] for pair in twos.values() for gate in pair.get("twoQubitGateFidelity") or ()]
+    reads = [
+        each["fidelity"]
+        for qubit in ones.values()
+        for each in qubit.get("oneQubitFidelity") or ()
+        if (each.get("fidelityType") or {}).get("name") == "READOUT"
+    ]
+    t1s = [qubit["T1"]["value"] for qubit in ones.values() if (qubit.get("T1") or {}).get("value")]
+    return DeviceFigures(
+        two_qubit_error=1 - median(pairs) if pairs else None,
+        readout_error=1 - median(reads) if reads else None,
+        t1_seconds=float(median(t1s)) if t1s else None,
+    )
 
 
 def _hours(window: Mapping[str, Any]) -> Hours:

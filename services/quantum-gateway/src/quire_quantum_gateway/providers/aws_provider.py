@@ -19,6 +19,7 @@ import numpy as np
 
 from quire_plane import admit
 from quire_quantum.executor import Capabilities
+from quire_quantum_gateway.drift import Snapshot
 from quire_quantum_gateway.providers import aws_tasks, faults
 from quire_quantum_gateway.providers.aws_device import Device, availability, price
 from quire_quantum_gateway.providers.aws_outcome import Ran, fault_of, outcome_of
@@ -96,6 +97,15 @@ class AwsProvider:
                 if self._describe(backend).calibration_id != old.calibration_id:
                     changed.append(backend)
         return changed
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """See `Provider.snapshots`; circuits are compiled by the service."""
+        known = list(self._devices.items())
+        return {
+            name: Snapshot(each.calibration_id, each.figures, compiled_here=False)
+            for name, each in known
+            if not each.simulator
+        }
 
     def window(self, backend: str) -> Availability:
         """See `Provider.window`: one GetDevice."""

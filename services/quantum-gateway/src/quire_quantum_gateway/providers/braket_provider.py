@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from quire_quantum.braket_program import BraketProgram
     from quire_quantum.executor import Member, Work
+    from quire_quantum_gateway.drift import Snapshot
     from quire_quantum_gateway.providers.braket_local import Parsed
     from quire_resilience.clock import Clock
 
@@ -80,6 +81,7 @@ class BraketSimulators:
             max_qubits=min(BACKENDS[backend], self._max_qubits),
             exact=backend not in self._sets,
             mid_circuit=False,
+            noisy=False,
             simulator=bool(_simulator_version()),
         )
 
@@ -92,6 +94,10 @@ class BraketSimulators:
     def refresh(self) -> Sequence[str]:
         """Nothing: without noise there is no calibration."""
         return ()
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """Nothing, likewise."""
+        return {}
 
     def prepare(self, backend: str, work: Work) -> Ready:
         """Parse the work's programs, inputs free."""

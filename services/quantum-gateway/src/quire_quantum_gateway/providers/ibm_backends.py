@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Literal
 
 from quire_contracts.value import Execution
 from quire_plane.compile_cache import CompileKey
 from quire_quantum.executor import MemberOutcome, Outcome
+from quire_quantum_gateway.drift import Snapshot
+from quire_quantum_gateway.providers.qiskit_figures import figures_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from quire_contracts.calibration import DeviceFigures
     from quire_plane.compile_cache import CompileCache
     from quire_quantum.executor import Work
-    from quire_quantum.structure import Structure
     from quire_quantum_gateway.providers.ibm_account import Described, Job, Tallies
-    from quire_quantum_gateway.providers.qiskit_runs import Compiled
+    from quire_quantum_gateway.providers.qiskit_compiled import Compiled
     from quire_quantum_gateway.sites import Site
 
 
@@ -53,9 +56,23 @@ class Compiler:
     """The compiler for a backend as it was described; `compiling` guards the pass manager, which keeps state."""
 
     described: Described
+    figures: DeviceFigures
     family: str
     pass_manager: Any
     compiling: Lock = field(default_factory=Lock)
+
+
+@dataclass(frozen=True, eq=False)
+class Sent:
+    """Work as it is given to a backend.
+
+    calibration_id: of what it was compiled for. compiled: its circuits, scale by scale.
+    read_from: as `Outcome` has it; empty where nobody knows any more.
+    """
+
+    calibration_id: str
+    compiled: Sequence[Compiled]
+    read_from: tuple[tuple[int, ...], ...]
 
 
 class Compilers:
@@ -76,6 +93,10 @@ class Compilers:
         compiler = self._compilers.get(backend)
         return compiler.described if compiler is not None else None
 
+    def snapshots(self) -> dict[str, Snapshot]:
+        """The backends' newest calibrations."""
+        return {name: Snapshot(each.described.calibration_id, each.figures) for name, each in self._compilers.items()}
+
     def renew(self, backend: str, described: Described) -> bool:
         """Take a description; whether its calibration is another, for which circuits are compiled anew."""
         from qiskit.transpiler import generate_preset_pass_manager  # noqa: PLC0415 - imports the SDK
@@ -90,32 +111,38 @@ class Compilers:
             backend=described.backend,
             seed_transpiler=self._settings.seed_transpiler,
         )
-        self._compilers[backend] = Compiler(described, f"ibm:{backend} {family_of(described.backend)}", pass_manager)
+        figures, family = figures_of(described.backend.target), f"ibm:{backend} {family_of(described.backend)}"
+        self._compilers[backend] = Compiler(described, figures, family, pass_manager)
         if old is not None:
             stale = (old.family, old.described.calibration_id)
             self._compiled.forget(lambda key: (key.family, key.calibration) == stale)
         return old is not None
 
-    def compile(self, backend: str, circuits: Sequence[Structure]) -> list[Compiled]:
-        """The circuits as the backend, which has been described, takes them; parameters free."""
-        from quire_quantum_gateway.providers.qiskit_runs import compile_structure  # noqa: PLC0415 - imports the SDK
+    def compile(self, backend: str, work: Work) -> Sent:
+        """The work's circuits, each scale's, as the backend, which has been described, takes them; parameters free."""
+        from quire_quantum_gateway.providers.qiskit_compiled import compile_structure, scaled  # noqa: PLC0415 - same
 
         compiler = self._compilers[backend]
-        options = f"level={self._settings.optimization_level} seed={self._settings.seed_transpiler}"
+        options = f"level={self._settings.optimization_level} seed={self._settings.seed_transpiler} on={work.places}"
+        calibration_id = compiler.described.calibration_id
         found = []
-        for each in circuits:
-            key = CompileKey(each.sha256, compiler.family, options, compiler.described.calibration_id)
-            found.append(self._compiled.get(key, lambda each=each: compile_structure(compiler, each))[0])  # type: ignore[misc]
-        return found
+        for each in work.circuits():
+            key = CompileKey(each.sha256, compiler.family, options, calibration_id)
+            make = partial(compile_structure, compiler, each, work.places)
+            found.append(self._compiled.get(key, make)[0])
+        return Sent(calibration_id, scaled(found, work.scales), tuple(each.read_from for each in found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ran:
-    """A finished job. tallies: row by row of each circuit, in order."""
+    """A finished job. tallies: row by row of each circuit, in order.
+
+    described: the backend's newest description. sent: what was given to it.
+    """
 
     site: Site
     described: Described
-    compiled: Sequence[Compiled]
+    sent: Sent
     job: Job
     ended: datetime
     tallies: Sequence[Tallies]
@@ -125,15 +152,15 @@ def outcome_of(ran: Ran, work: Work, settings: IbmSettings) -> Outcome:
     """The outcome of a finished job, counts row-major over [parameter set, circuit]."""
     from quire_quantum_gateway.providers.qiskit_runs import packed  # noqa: PLC0415 - imports the SDK
 
-    circuits, start = len(ran.compiled), 0
-    bits = ran.compiled[0].circuit.num_clbits
+    circuits, start = len(ran.sent.compiled), 0
+    bits = ran.sent.compiled[0].circuit.num_clbits
     members = []
     for member in work.members:
         rows = range(start, start + len(member.parameters))
         tallies = [ran.tallies[circuit * work.rows + row] for row in rows for circuit in range(circuits)]
         members.append(MemberOutcome(counts=packed(tallies, bits)))
         start = rows.stop
-    return Outcome(tuple(members), _execution(ran, work, settings))
+    return Outcome(tuple(members), _execution(ran, work, settings), ran.sent.read_from)
 
 
 def _execution(ran: Ran, work: Work, settings: IbmSettings) -> Execution:
@@ -153,9 +180,13 @@ def _execution(ran: Ran, work: Work, settings: IbmSettings) -> Execution:
         execute_seconds=seconds,
         provider_job_id=ran.job.job_id,
         simulator=ran.described.simulator,
-        compiled_depth=max(each.depth for each in ran.compiled),
-        two_qubit_gates=max(each.two_qubit_gates for each in ran.compiled),
+        compiled_depth=max(each.depth for each in ran.sent.compiled),
+        two_qubit_gates=max(each.two_qubit_gates for each in ran.sent.compiled),
         cost_usd=seconds * settings.second_usd,
-        transpiler={"optimization_level": settings.optimization_level, "seed_transpiler": settings.seed_transpiler},
-        provider_metadata={"circuits": len(ran.compiled)},
+        transpiler={
+            "optimization_level": settings.optimization_level,
+            "seed_transpiler": settings.seed_transpiler,
+            "compiled_for": ran.sent.calibration_id,
+        },
+        provider_metadata={"circuits": len(ran.sent.compiled)},
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
 from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -31,21 +32,22 @@ from quire_quantum_gateway.providers.faults import (
     translated,
 )
 from quire_quantum_gateway.providers.ibm_account import Missing, Request
-from quire_quantum_gateway.providers.ibm_backends import Compilers, IbmSettings, Ran, outcome_of
+from quire_quantum_gateway.providers.ibm_backends import Compilers, IbmSettings, Ran, Sent, outcome_of
 from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Unfetched
 from quire_quantum_gateway.sites import LOCAL, Site
 from quire_resilience.errors import QuireError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from quire_contracts.value import Fault
     from quire_plane.compile_cache import CompileCache
     from quire_quantum.executor import Outcome, Work
+    from quire_quantum_gateway.drift import Snapshot
     from quire_quantum_gateway.providers.error_table import Operation
     from quire_quantum_gateway.providers.ibm_account import Account, Described, Job, Tallies
-    from quire_quantum_gateway.providers.qiskit_runs import Compiled
+    from quire_quantum_gateway.providers.qiskit_compiled import Compiled
     from quire_resilience.clock import Clock
 
 T = TypeVar("T")
@@ -74,6 +76,7 @@ class IbmProvider:
         self._account: Account | None = None
         self._compilers = Compilers(settings, compiled)
         self._ended: OrderedDict[str, Job] = OrderedDict()
+        self._sent: OrderedDict[str, Sent] = OrderedDict()
         self._faults = load("ibm")
 
     def discover(self) -> Sequence[Capabilities]:
@@ -89,6 +92,8 @@ class IbmProvider:
             exact=False,
             simulator=described.simulator,
             max_shots=described.max_shots,
+            folds=True,
+            places=True,
         )
 
     def site(self, backend: str) -> Site:
@@ -114,10 +119,16 @@ class IbmProvider:
                     changed.append(backend)
         return changed
 
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """See `Provider.snapshots`."""
+        return self._compilers.snapshots()
+
     def window(self, backend: str) -> Availability:
         """See `Provider.window`: the backend's status."""
         self._check(backend)
-        return self._call("describe", lambda account: account.availability(backend))
+        found = self._call("describe", lambda account: account.availability(backend))
+        described = self._compilers.described(backend)
+        return found if described is None else replace(found, calibration_id=described.calibration_id)
 
     def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - time is paid, and bounded
         """See `Provider.cost`: what the longest job costs."""
@@ -128,10 +139,14 @@ class IbmProvider:
         admit(work, self.capabilities(backend))
         rows = np.concatenate([member.parameters for member in work.members])
         with translated(self._faults, "run"):
-            circuits = [each.routed for each in self._compilers.compile(backend, work.circuits())]
+            sent = self._compilers.compile(backend, work)
+        circuits = [each.routed for each in sent.compiled]
         requests = [Request(each, rows[:, [free.index for free in each.parameters]]) for each in circuits]
         described, tags = self._described(backend), [self._tag(token)] if self._settings.identity == "tag" else []
-        return self._call("create", lambda account: account.run(described, requests, work.shots or 0, tags), deadline)
+        self._remember(self._tag(token), sent)
+        job_id = self._call("create", lambda account: account.run(described, requests, work.shots or 0, tags), deadline)
+        self._remember(job_id, sent)
+        return job_id
 
     def find(self, backend: str, token: str, since: datetime) -> Sequence[Found]:
         """See `Provider.find`."""
@@ -167,13 +182,13 @@ class IbmProvider:
         if job.status != "done" and self._settings.identity != "forgetful":
             raise LookupError(f"the job is {job.status}, and has no result yet")
         tallies = self._fetch(job_id)
-        if len(tallies) != work.rows * len(work.circuits()):
+        if len(tallies) != work.rows * len(work.circuits()) * max(1, len(work.scales)):
             # Some of its circuits did not run, and the service does not say why.
             raise faults.error_of(meanings()["execution-failed"].fault)
         ran = Ran(
             site=self.site(backend),
             described=self._described(backend),
-            compiled=self._compilers.compile(backend, work.circuits()),
+            sent=self._sent_of(job, backend, work),
             job=job,
             ended=job.ended or self._clock.now(),
             tallies=tallies,
@@ -226,6 +241,16 @@ class IbmProvider:
             while len(self._ended) > _ENDED_KEPT:
                 self._ended.popitem(last=False)
         return found
+
+    def _remember(self, name: str, sent: Sent) -> None:
+        self._sent[name] = sent
+        while len(self._sent) > _ENDED_KEPT:
+            self._sent.popitem(last=False)
+
+    def _sent_of(self, job: Job, backend: str, work: Work) -> Sent:
+        """What a job was given, as far as this process knows; else as it would be given now, less what may differ."""
+        known = [self._sent[name] for name in (job.job_id, *job.tags) if name in self._sent]
+        return known[0] if known else replace(self._compilers.compile(backend, work), calibration_id="", read_from=())
 
     def _fetch(self, job_id: str) -> Sequence[Tallies]:
         try:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, MemberOutcome, Work
+    from quire_quantum_gateway.drift import Snapshot
     from quire_quantum_gateway.providers.error_table import Table
     from quire_resilience.clock import Clock
 
@@ -32,6 +33,7 @@ class Ready:
     """Work that is compiled and waits to be run, and what there is to say of how.
 
     cached: whether every compilation was kept from before.
+    read_from: as `Outcome` has it.
     """
 
     run: Callable[[], tuple[MemberOutcome, ...]]
@@ -41,6 +43,7 @@ class Ready:
     calibration_id: str = "none"
     transpiler: Facts = field(default_factory=dict)
     metadata: Facts = field(default_factory=dict)
+    read_from: tuple[tuple[int, ...], ...] = ()
 
 
 class Simulators(Protocol):
@@ -63,6 +66,10 @@ class Simulators(Protocol):
 
     def refresh(self) -> Sequence[str]:
         """See `Provider.refresh`."""
+        ...
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """See `Provider.snapshots`."""
         ...
 
     def prepare(self, backend: str, work: Work) -> Ready:
@@ -103,6 +110,10 @@ class LocalProvider:
     def refresh(self) -> Sequence[str]:
         """See `Provider.refresh`."""
         return self._simulators.refresh()
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """See `Provider.snapshots`."""
+        return self._simulators.snapshots()
 
     def window(self, backend: str) -> Availability:  # noqa: ARG002 - the same for all
         """Always open."""
@@ -173,4 +184,4 @@ class LocalProvider:
             transpiler=dict(ready.transpiler),
             provider_metadata=dict(ready.metadata),
         )
-        return Outcome(members, execution)
+        return Outcome(members, execution, ready.read_from)

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Final, Literal, Protocol
 from quire_quantum_gateway.providers.faults import Ambiguous
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from quire_contracts.value import Fault
     from quire_quantum.executor import Capabilities, Outcome, Work
+    from quire_quantum_gateway.drift import Snapshot
     from quire_quantum_gateway.providers.faults import Classified
     from quire_quantum_gateway.sites import Site
 
@@ -147,6 +148,10 @@ class Provider(Protocol):
 
         Their compilations are stale then and dropped, and their identity is another.
         """
+        ...
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """The newest calibration that was read of each open backend that has any; calls nobody."""
         ...
 
     def window(self, backend: str) -> Availability:

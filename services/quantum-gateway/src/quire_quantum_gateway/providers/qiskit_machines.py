@@ -16,9 +16,11 @@ from qiskit.transpiler import generate_preset_pass_manager
 from qiskit_aer import AerSimulator
 from qiskit_aer.noise import NoiseModel
 
+from quire_contracts.calibration import DeviceFigures
 from quire_plane.aer_gates import IDEAL_BASIS
 from quire_quantum.executor import Capabilities
 from quire_quantum_gateway.providers.faults import NO_BACKEND, NOT_INSTALLED, error_of, fault_of
+from quire_quantum_gateway.providers.qiskit_figures import figures_of
 from quire_quantum_gateway.providers.qiskit_noise import Noise, Place, read_noise
 
 if TYPE_CHECKING:
@@ -43,6 +45,7 @@ class Machine:
     family: names what a compiled circuit needs of a backend (qubits, coupling, gates); equal for backends that can
         share compilations. calibration_id names the calibration that its noise is taken from, `none` where there is no
         noise; `calibration_now` reads the backend's present one, and a machine whose own is another is stale.
+    figures_now: how good the backend is at present.
     `runner` takes one call at a time; `compiling` guards the pass manager, which keeps state while it runs.
     `noise_of` cuts the noise down to used gates and their qubits, and remembers the last ones.
     """
@@ -52,6 +55,7 @@ class Machine:
     capabilities: Capabilities
     calibration_id: str
     calibration_now: Callable[[], str]
+    figures_now: Callable[[], DeviceFigures]
     version: str
     noise: Noise | None
     noise_of: Callable[[frozenset[Place], tuple[int, ...]], NoiseModel | None]
@@ -98,6 +102,7 @@ def stand_in(
         max_qubits=min(int(backend.num_qubits), settings.max_qubits),
         calibration_id=read(backend),
         calibration_now=lambda: read(backend),
+        figures_now=lambda: figures_of(backend.target),
         version=str(getattr(backend, "backend_version", None) or "1"),
     )
 
@@ -114,6 +119,7 @@ def _ideal(settings: MachineSettings) -> Machine:
         max_qubits=settings.max_qubits,
         calibration_id="none",
         calibration_now=lambda: "none",
+        figures_now=DeviceFigures,
         version=str(AerSimulator().configuration().backend_version),
     )
 
@@ -128,6 +134,7 @@ def _machine(
     max_qubits: int,
     calibration_id: str,
     calibration_now: Callable[[], str],
+    figures_now: Callable[[], DeviceFigures],
     version: str,
 ) -> Machine:
     runner = AerSimulator(
@@ -142,9 +149,17 @@ def _machine(
     return Machine(
         name=name,
         family=family,
-        capabilities=Capabilities(target=f"qiskit:{name}", max_qubits=max_qubits, exact=noise is None),
+        capabilities=Capabilities(
+            target=f"qiskit:{name}",
+            max_qubits=max_qubits,
+            exact=noise is None,
+            noisy=noise is not None,
+            folds=True,
+            places=True,
+        ),
         calibration_id=calibration_id,
         calibration_now=calibration_now,
+        figures_now=figures_now,
         version=version,
         noise=noise,
         noise_of=lru_cache(_NOISES_KEPT)(noise.cut_down if noise is not None else lambda _used, _qubits: None),

@@ -11,17 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from quire_plane.compile_cache import CompileCache, CompileKey
 from quire_quantum.qiskit_home import settle
+from quire_quantum_gateway.drift import Snapshot
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import NO_BACKEND, WIDTH, translated
 from quire_quantum_gateway.providers.local_provider import LocalProvider, Ready
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from quire_quantum.executor import Capabilities, Work
     from quire_quantum.structure import Structure
+    from quire_quantum_gateway.providers.qiskit_compiled import Compiled
     from quire_quantum_gateway.providers.qiskit_machines import Machine
-    from quire_quantum_gateway.providers.qiskit_runs import Compiled
     from quire_resilience.clock import Clock
 
 _MIB: Final = 1024 * 1024
@@ -65,6 +66,7 @@ class QiskitSimulators:
         self._settings = settings
         self._compiled = compiled
         self._machines: dict[str, Machine] = {}
+        self._snapshots: dict[str, Snapshot] = {}
         self._opening = Lock()
 
     def discover(self) -> Sequence[Capabilities]:
@@ -92,12 +94,18 @@ class QiskitSimulators:
         for machine in stale:
             with self._opening:
                 self._machines.pop(machine.name, None)
+                self._snapshots[machine.name] = Snapshot(machine.calibration_now(), machine.figures_now())
             # The old calibration may still be that of another backend of the family.
             in_use = {(each.family, each.calibration_id) for each in list(self._machines.values())}
             old = (machine.family, machine.calibration_id)
             if old not in in_use:
                 self._compiled.forget(lambda key, old=old: (key.family, key.calibration) == old)  # type: ignore[misc]
         return [machine.name for machine in stale]
+
+    def snapshots(self) -> Mapping[str, Snapshot]:
+        """See `Provider.snapshots`."""
+        with self._opening:
+            return dict(self._snapshots)
 
     def prepare(self, backend: str, work: Work) -> Ready:
         """Compile the work's circuits, parameters free.
@@ -106,13 +114,15 @@ class QiskitSimulators:
             Permanent: kind `invalid`, code `unsupported-width`: too many qubits for noise, after routing.
         """
         settle()
-        from quire_quantum_gateway.providers import qiskit_runs  # noqa: PLC0415 - imports the SDK
+        from quire_quantum_gateway.providers import qiskit_compiled, qiskit_runs  # noqa: PLC0415 - imports the SDK
 
         machine = self._machine(backend)
         exact = work.shots is None
         structures = (qiskit_runs.without_measurements(work.structure),) if exact else work.circuits()
-        found = [self._compile(machine, structure) for structure in structures]
-        compiled = [each for each, _ in found]
+        found = [self._compile(machine, structure, work.places) for structure in structures]
+        plain = [each for each, _ in found]
+        with translated(FAULTS):
+            compiled = qiskit_compiled.scaled(plain, work.scales)
         if machine.noise is not None and max(len(each.qubits) for each in compiled) > self._settings.max_noisy_qubits:
             raise faults.error_of(faults.fault_of(WIDTH))
         return Ready(
@@ -132,6 +142,7 @@ class QiskitSimulators:
                 "noise": machine.noise is not None,
                 "circuits": len(compiled),
             },
+            read_from=tuple(each.read_from for each in plain),
         )
 
     @property
@@ -147,14 +158,17 @@ class QiskitSimulators:
                 with translated(FAULTS):
                     from quire_quantum_gateway.providers.qiskit_machines import open_machine  # noqa: PLC0415 - 2 s
 
-                    self._machines[name] = open_machine(name, self._settings)
+                    machine = self._machines[name] = open_machine(name, self._settings)
+                    if machine.noise is not None:
+                        self._snapshots[name] = Snapshot(machine.calibration_id, machine.figures_now())
             return self._machines[name]
 
-    def _compile(self, machine: Machine, structure: Structure) -> tuple[Compiled, bool]:
-        from quire_quantum_gateway.providers.qiskit_runs import compile_structure  # noqa: PLC0415 - imports the SDK
+    def _compile(self, machine: Machine, structure: Structure, places: Sequence[int]) -> tuple[Compiled, bool]:
+        from quire_quantum_gateway.providers.qiskit_compiled import compile_structure  # noqa: PLC0415 - imports the SDK
 
-        key = CompileKey(structure.sha256, machine.family, self._compiler, machine.calibration_id)
-        return self._compiled.get(key, lambda: compile_structure(machine, structure))
+        settings = f"{self._compiler} on={places}" if places else self._compiler
+        key = CompileKey(structure.sha256, machine.family, settings, machine.calibration_id)
+        return self._compiled.get(key, lambda: compile_structure(machine, structure, places))
 
 
 @cache

@@ -1,36 +1,33 @@
-"""Work on a Qiskit machine: structures compiled once with their parameters free, rows bound as they run."""
+"""Work on a Qiskit machine: rows bound to compiled circuits as they run."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from qiskit import QuantumCircuit
 from qiskit.quantum_info import SparsePauliOp
 
-from quire_plane.aer_gates import BINDABLE, ROW_STRIDE
+from quire_plane.aer_gates import ROW_STRIDE
 from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import PackedCounts, pack, pack_integers
 from quire_quantum.executor import MemberOutcome, Work, row_generator, row_seed
 from quire_quantum.observables import without_final_measurements
-from quire_quantum.qiskit_circuit import to_circuit
 from quire_quantum_gateway.providers.faults import CIRCUIT, WIDTH, error_of, fault_of
+from quire_quantum_gateway.providers.qiskit_compiled import PROBABILITIES, Compiled
 from quire_quantum_gateway.providers.qiskit_noise import read_with_errors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     from quire_contracts.value import Observable
     from quire_quantum.structure import Structure
-    from quire_quantum_gateway.providers.ibm_backends import Compiler
     from quire_quantum_gateway.providers.qiskit_machines import Machine
 
 _WORD_BITS: Final = 64
-_PROBABILITIES: Final = "p"
 _PROBABILITY_BYTES: Final = 2 * 8
 """Each probability exists twice for a moment: in the simulator's result and in ours."""
 
@@ -41,83 +38,6 @@ _REFUSALS: Final = (
     (re.compile(r"(?i)invalid instruction|not supported|unsupported|incompatible"), CIRCUIT),
 )
 """Aer says why it did not run a circuit only in words."""
-
-
-@dataclass(frozen=True, eq=False)
-class Compiled:
-    """A structure compiled for a family of machines, idle qubits removed: qubit i of `circuit` is `qubits[i]` there.
-
-    routed: as the compiler left it, for exact values, which its layout says how to read.
-    circuit: its parameters are the structure's columns `columns`, in order; `bindable`: Aer binds them rightly.
-    head: the circuit up to its final measurements, saving probabilities; None where it measures or resets on the way.
-    measured: bit to qubit of the final measurements.
-    used: the gates and the machine's qubits they are on, for the noise.
-    """
-
-    routed: QuantumCircuit
-    circuit: QuantumCircuit
-    head: QuantumCircuit | None
-    columns: tuple[int, ...]
-    bindable: bool
-    measured: Mapping[int, int]
-    qubits: tuple[int, ...]
-    used: frozenset[tuple[str, tuple[int, ...]]]
-    depth: int
-    two_qubit_gates: int
-
-
-def compile_structure(compiler: Machine | Compiler, structure: Structure) -> Compiled:
-    """Compile a structure, parameters free."""
-    with compiler.compiling:
-        routed = compiler.pass_manager.run(to_circuit(structure))
-    routed.global_phase = 0  # no result shows it, and Aer cannot bind a free one
-    steps = [
-        (item.operation, tuple(routed.find_bit(qubit).index for qubit in item.qubits), item.clbits)
-        for item in routed.data
-        if item.operation.name != "barrier"
-    ]
-    qubits = tuple(sorted({qubit for _, where, _ in steps for qubit in where}))
-    index = {qubit: position for position, qubit in enumerate(qubits)}
-    circuit = QuantumCircuit(len(qubits), routed.num_clbits)
-    for operation, where, bits in steps:
-        places = [index[qubit] for qubit in where]
-        circuit.append(operation, places, [routed.find_bit(bit).index for bit in bits], copy=False)
-    measured = _final_measurements(circuit)
-    parameterised = {operation.name for operation, _, _ in steps if operation.is_parameterized()}
-    return Compiled(
-        routed=routed,
-        circuit=circuit,
-        head=_head(circuit) if measured is not None else None,
-        columns=tuple(parameter.index for parameter in circuit.parameters),
-        bindable=parameterised <= BINDABLE,
-        measured=measured or {},
-        qubits=qubits,
-        used=frozenset((operation.name, where) for operation, where, _ in steps),
-        depth=routed.depth(),
-        two_qubit_gates=sum(len(where) == 2 for _, where, _ in steps),  # noqa: PLR2004
-    )
-
-
-def _final_measurements(circuit: QuantumCircuit) -> dict[int, int] | None:
-    """Bit to qubit; None where a circuit measures a qubit twice or goes on with it, or resets one."""
-    found: dict[int, int] = {}
-    closed: set[Any] = set()
-    for item in circuit.data:
-        if item.operation.name == "reset" or closed.intersection(item.qubits):
-            return None
-        if item.operation.name == "measure":
-            closed.update(item.qubits)
-            found[circuit.find_bit(item.clbits[0]).index] = circuit.find_bit(item.qubits[0]).index
-    return found
-
-
-def _head(circuit: QuantumCircuit) -> QuantumCircuit:
-    head = circuit.copy_empty_like()
-    for item in circuit.data:
-        if item.operation.name != "measure":
-            head.append(item, copy=False)
-    head.save_probabilities(label=_PROBABILITIES)
-    return head
 
 
 def samples_probabilities(compiled: Compiled, shots: int, *, noisy: bool) -> bool:
@@ -181,7 +101,7 @@ def _probabilities(machine: Machine, compiled: Compiled, parameters: NDArray[np.
     method = "statevector" if machine.noise is None else "density_matrix"
     head = replace(compiled, circuit=compiled.head)
     different = parameters if compiled.columns else parameters[:1]
-    found = [data[_PROBABILITIES] for data in _run(machine, head, different, shots=1, method=method)]
+    found = [data[PROBABILITIES] for data in _run(machine, head, different, shots=1, method=method)]
     return found if compiled.columns else found * len(parameters)
 
 
