@@ -9,7 +9,7 @@ import sys
 
 from measure import HERE, say
 
-NAMES = ("sweep", "small_jobs", "loop", "latency", "gateway", "engine", "start_and_size")
+NAMES = ("sweep", "small_jobs", "loop", "latency", "gateway", "engine", "mitigation", "start_and_size")
 """In the order in which they run; `tests/benchmarks/README.md` says what each is."""
 
 
