@@ -30,9 +30,6 @@ AWAY: Final = frozenset({"offline", "capacity"})
 DRIFTED: Final = "calibration-drifted"
 """The code of a calibration that no compilation makes good: the target is as good as away until the next one."""
 
-TOLD: Final = "target-down"
-"""The code with which work comes back that nobody has taken, because all know that its target takes none."""
-
 ONCE: Final = frozenset({"spend", "invalid"})
 """Kinds of faults that the same target would give again."""
 
@@ -143,10 +140,11 @@ class _Known:
         self.down, self.asks = dict(trouble.down), dict(trouble.asks)
         if self.kind in AWAY or self.code == DRIFTED:
             pause = min(_LATEST, _SOONEST * 2.0 ** min(trouble.returns, 10))
-            told = self.code == TOLD and trouble.target in self.down
+            offline = self.kind == "offline"
+            told = offline and trouble.target in self.down and trouble.target not in self.asks
             self.down.setdefault(trouble.target, reason)
             if not told:  # else somebody tells when it is back
-                self.asks[trouble.target] = pause if self.code == TOLD else max(trouble.after_seconds, pause)
+                self.asks[trouble.target] = pause if offline else max(trouble.after_seconds, pause)
         elif trouble.fault is not None and not self.spoiled_by_others:
             self.failures = (*self.failures, trouble.target)[-2 * FAILURES :]
             if self.kind in ONCE or self.failures.count(trouble.target) >= self._tries:

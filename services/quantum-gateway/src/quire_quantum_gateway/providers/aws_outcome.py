@@ -10,7 +10,7 @@ from quire_contracts.value import Execution
 from quire_quantum.executor import MemberOutcome, Outcome
 from quire_quantum_gateway.providers.aws_device import Device, price
 from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measured, failure_of, shots_of
-from quire_quantum_gateway.providers.faults import meanings
+from quire_quantum_gateway.providers.error_table import meanings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
