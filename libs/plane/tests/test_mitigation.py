@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from quire_contracts.mitigation import Mitigation, Readout, Zne
+from quire_contracts.value import Fault
 from quire_plane.admission import admit
 from quire_plane.content import keys
 from quire_plane.mitigation import folding_alone, needless, valued
@@ -84,6 +85,13 @@ def _only_second(outcome, groups):
     counts = outcome.members[0].counts
     rows = np.arange(counts.rows).reshape(-1, 2, groups)[:, 1].ravel()
     return replace(outcome, members=(MemberOutcome(counts=select_rows(counts, rows)),))
+
+
+def test_a_member_that_did_not_run_keeps_its_fault():
+    fault = Fault("transient", "execution-failed", "it did not run", "Run it again.", retryable=True)
+    execution = FakeExecutor("fake").execute(work_of(None)).execution
+    (member,) = valued(work_of(ZNE), Outcome((MemberOutcome(fault=fault),), execution)).members
+    assert (member.fault, member.values) == (fault, None)
 
 
 async def test_what_was_done_stands_in_the_execution():

@@ -100,6 +100,8 @@ def unsupported(reason: str) -> Permanent:
 
 
 def _valued(work: Work, member: MemberOutcome, grouping: Grouping, estimate: Estimate) -> MemberOutcome:
+    if member.fault is not None:
+        return member
     if member.counts is None:
         raise unsupported("the target gave values instead of counts")
     scales, groups = work.scales or (1.0,), len(grouping.bases)
