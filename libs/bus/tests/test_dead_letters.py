@@ -109,3 +109,14 @@ async def test_the_broker_s_own_limit_is_caught_in_the_net(bus, js, cancel):
     assert letter.body == b'{"job_id":"j1","tenant":"acme","reason":""}'
     assert await bus.dead_letters.replay(letter.sequence) > sent.sequence
     assert await bus.dead_letters.list() == ()
+
+
+async def test_the_broker_says_what_was_terminated_and_that_is_a_letter_too(bus, js, cancel):
+    consumer = consumer_of("control-plane", CancelJob)
+    await bus.publisher.publish(cancel("j1"))
+    subscription = await js.pull_subscribe_bind(consumer.durable, stream="QUIRE")
+    [message] = await subscription.fetch(1, timeout=5)
+    await message.term()
+    [letter] = await letters_of(bus, 1)
+    assert (letter.kind, letter.code, letter.attempts) == ("advisory", "terminated", 1)
+    assert (letter.service, letter.tenant, letter.key, letter.source) == ("control-plane", "acme", "j1", "/quire/test")

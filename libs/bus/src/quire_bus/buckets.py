@@ -73,6 +73,15 @@ class Bucket(Generic[T]):
         subjects = await self._store.subjects(f"{start}{prefix}>", stream=bucket_stream(self._name))
         return tuple(sorted(subject.removeprefix(start) for subject in subjects))
 
+    async def revision(self) -> int:
+        """The newest revision of all its keys; 0 where nothing was ever written. Asked of the leader: none is newer.
+
+        Raises:
+            NotStored: if there is no such bucket.
+            Unknown: if the broker does not answer in time.
+        """
+        return (await self._store.bounds(bucket_stream(self._name)))[1]
+
     def _subject(self, key: str) -> str:
         if _KEY.fullmatch(key) is None or len(key) > 256:  # noqa: PLR2004 - a subject of the broker's recommended length
             raise ValueError(f"{key[:80]!r} is no key of a bucket")

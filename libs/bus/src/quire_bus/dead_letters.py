@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from quire_bus import headers as h
+from quire_bus.codec import tokens_of
 from quire_bus.envelope import message_id
-from quire_bus.errors import NotStored
+from quire_bus.errors import DecodeError, NotStored
 from quire_bus.read import Kept
 from quire_bus.store import Part
 from quire_bus.subjects import dead_subject
@@ -57,6 +58,28 @@ class DeadLetter:
     attempts: int
     headers: Mapping[str, str]
     body: bytes
+
+    @property
+    def tenant(self) -> str:
+        """The tenant token of its subject; empty where there is none."""
+        return self._tokens[0]
+
+    @property
+    def key(self) -> str:
+        """The key token of its subject, a job's or a batch's id; empty where there is none."""
+        return self._tokens[1]
+
+    @property
+    def source(self) -> str:
+        """Who said the message, by its own word; empty where it has none."""
+        return h.normalised(self.headers).get("ce-source", "")
+
+    @property
+    def _tokens(self) -> tuple[str, str]:
+        try:
+            return tokens_of(self.subject)
+        except DecodeError:
+            return "", ""
 
 
 class _Advisory(msgspec.Struct):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import random
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,9 +15,10 @@ from quire_bus import codec, tracing
 from quire_bus.codec import Arrived
 from quire_bus.compose import Sender
 from quire_bus.delivery import Delivery
-from quire_bus.envelope import Meta, message_id
+from quire_bus.envelope import Meta, Outgoing, message_id
 from quire_bus.errors import AlreadyDone, Conflict, DecodeError, fault_of
 from quire_bus.trials import NO_TROUBLE, is_guilty, is_suspect, may_be_suspect
+from quire_bus.unreadable import abandoned
 from quire_contracts.value import Fault
 from quire_resilience.backoff import Backoff
 from quire_resilience.errors import Permanent, Transient
@@ -160,17 +161,27 @@ class Processor:
             return
 
     async def _undecodable(self, arrived: Arrived, error: DecodeError) -> None:
-        """No second try: the bytes will not change. Of a raw message the sender can still be told."""
+        """No second try: the bytes will not change. The sender of a raw one can be told; else its jobs are ended."""
         row = self.consumption
         await self.dead_letters.bury(arrived, row.entry, row.consumer, fault_of(error), "undecodable")
-        if row.entry.raw and row.failed is not None:
-            try:
-                tenant, key = codec.tokens_of(arrived.subject)
-            except DecodeError:
-                return
-            meta = _stand_in(arrived, tenant, key, row.entry.type)
+        if row.failed is None:
+            return
+        try:
+            tenant, key = codec.tokens_of(arrived.subject)
+        except DecodeError:
+            return
+        meta = _stand_in(arrived, tenant, key, row.entry.type)
+        if row.entry.raw:
             message = codec.raw_message(row.entry, tenant, key, arrived.body, codec.JSON)
             await self._answer(self._delivery(meta, message), fault_of(error))
+            return
+        words = await abandoned(row.entry, tenant, key, arrived.body, self.sender.store.last)
+        if words:
+            said = [
+                Outgoing(word, attempt=number) for number, word in enumerate(words)
+            ]  # jobs of two tenants may be namesakes
+            with suppress(AlreadyDone):
+                await self._delivery(meta, words[0]).commit(*said)
 
     def _delivery(self, meta: Meta, message: Value) -> Delivery[Any]:
         return Delivery(self.sender, meta, message, durable=self._durable, once=self.consumption.once)
