@@ -12,6 +12,7 @@ import msgspec
 
 from quire_contracts.breaker import TARGET_KEYS, TargetState
 from quire_resilience.errors import QuireError
+from quire_service.switches import SWITCHED_OFF, Switches, fault_of, switches_of
 
 if TYPE_CHECKING:
     from quire_bus.buckets import Bucket
@@ -31,11 +32,15 @@ class Targets:
     """What was last said of each target. Where nothing is known a target is up: then the gateway says what is wrong.
 
     changed: called when a target goes down or comes back.
+    switches: what operators have stopped; a target that is switched off is down.
     """
 
-    def __init__(self, clock: Clock, changed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, clock: Clock, changed: Callable[[], None] = lambda: None, switches: Switches | None = None
+    ) -> None:
         self._clock = clock
         self._changed = changed
+        self._switches = switches
         self._said: dict[str, TargetState] = {}
 
     def heard(self, _subject: str, body: bytes) -> None:
@@ -54,11 +59,21 @@ class Targets:
         self._take({stored.value.target: stored.value for stored in found if stored is not None})
 
     def current(self) -> Mapping[str, TargetState]:
-        """The targets that take no work now, and why."""
+        """The targets that gateways say to take no work now, and why; of any other one ask `down`."""
         return {target: state for target in self._said if (state := self.down(target)) is not None}
 
-    def down(self, target: str) -> TargetState | None:
-        """Why a target takes no work now; None if it does."""
+    def down(self, target: str, tenant: str | None = None) -> TargetState | None:
+        """Why a target takes no work now; None if it does. tenant: whose work, which may be switched off as well."""
+        tenants = () if tenant is None else (tenant,)
+        switch = self._switches.stopped(target, tenants) if self._switches is not None else None
+        if switch is not None:
+            return TargetState(
+                target=target,
+                state="down",
+                since=switch.at,
+                reason_code=SWITCHED_OFF,
+                reason=fault_of(switch).reason,
+            )
         state = self._said.get(target)
         if state is None or state.state == "up":
             return None
@@ -73,9 +88,14 @@ class Targets:
 
 @contextlib.asynccontextmanager
 async def targets_of(bus: Bus, clock: Clock, changed: Callable[[], None] = lambda: None) -> AsyncIterator[Targets]:
-    """Keep what is known of targets while the block runs: heard at once, and read again every two seconds."""
-    targets = Targets(clock, changed)
-    async with bus.overhear(_SUBJECT, targets.heard):
+    """Keep what is known of targets while the block runs: heard at once, and read again every two seconds.
+
+    What operators have switched off is known as `switches_of` says.
+    """
+    async with contextlib.AsyncExitStack() as stack:
+        switches = await stack.enter_async_context(switches_of(bus, clock, changed))
+        targets = Targets(clock, changed, switches)
+        await stack.enter_async_context(bus.overhear(_SUBJECT, targets.heard))
         polling = asyncio.create_task(_poll(targets, bus.bucket(_BUCKET, TargetState), clock), name="targets")
         try:
             yield targets
