@@ -40,6 +40,7 @@ from quire_resilience.breaker import BreakerPolicy
 from quire_resilience.errors import Permanent
 from quire_testing import ManualClock
 from quire_testing.batches import make_batch, make_slice
+from quire_testing.switches import ManualSwitches
 
 
 @pytest.fixture
@@ -307,13 +308,14 @@ class House:
         self.clock = ManualClock(datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
         self.records, self.blobs, self.said = MemoryRecords(seed), MemoryBlobs(), Said()
         self.provider = FakeRemote(mode, self.clock, **provider)
-        self.shelf, self.again = MemoryShelf(), []
+        self.shelf, self.again, self.switches = MemoryShelf(), [], ManualSwitches()
         self.lanes, self.rules = InlineLanes(self.clock), rules
 
     def gateway(self, points=None, **pace):
         journal = Submissions(self.records, self.blobs, self.clock, self.rules)
         calls = Calls(
             sites=lambda target: self.provider.site(target.partition(":")[2]),
+            switches=self.switches,
             breakers=Breakers(policy=BreakerPolicy(least_calls=1000), clock=self.clock, uniform=lambda: 0.5),
             limits=Limits(clock=self.clock),
             lanes=self.lanes,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import threading
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
 from opentelemetry.metrics import NoOpMeter
 
+from quire_contracts.switch import Switch
 from quire_plane import Lanes
 from quire_quantum_gateway.breakers import Breakers
 from quire_quantum_gateway.calls import CallCounts, Calls
@@ -18,7 +21,9 @@ from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.sites import Site
 from quire_resilience.breaker import BreakerPolicy
 from quire_resilience.errors import Permanent, Transient
+from quire_service.switches import SwitchesUnreadable
 from quire_testing import ManualClock, eventually
+from quire_testing.switches import ManualSwitches
 
 SITE = Site("aws", "1234", "us-east-1", "Aria-1")
 
@@ -61,9 +66,10 @@ async def desk(clock):
     for name in vars(counts):
         setattr(counts, name, Counter())
     breakers = Breakers(policy=BreakerPolicy(jitter=0), clock=clock, uniform=lambda: 0.5)
-    limits = Limits(clock=clock)
+    limits, switches = Limits(clock=clock), ManualSwitches()
     calls = Calls(
         sites=lambda target: Site(SITE.provider, SITE.account, SITE.region, target.partition(":")[2]),
+        switches=switches,
         breakers=breakers,
         limits=limits,
         lanes=lanes,
@@ -71,7 +77,7 @@ async def desk(clock):
         uniform=lambda: 0.5,
         counts=counts,
     )
-    yield SimpleNamespace(calls=calls, counts=counts, breakers=breakers, limits=limits)
+    yield SimpleNamespace(calls=calls, counts=counts, breakers=breakers, limits=limits, switches=switches)
     await lanes.close()
 
 
@@ -148,7 +154,7 @@ async def test_an_open_breaker_lets_nothing_through_and_says_for_how_long(desk, 
     assert (raised.retry_after, raised.fault.kind, raised.fault.code) == (33, "offline", "target-failing")
     assert provider.calls == 0
     with pytest.raises(Postponed):
-        desk.calls.ready("aws:Aria-1", "create")
+        await desk.calls.ready("aws:Aria-1", "create")
     assert await made(desk, clock, provider, "status") == "done"
     assert await made(desk, clock, provider, "create", target="aws:Forte-1") == "done"
 
@@ -264,3 +270,65 @@ async def test_a_job_that_the_device_cannot_run_counts_against_giving_it_more(de
         await made(desk, clock, Provider(failing(code)), "fetch")
     assert desk.breakers.refusal(SITE, "create") is not None
     assert desk.breakers.refusal(SITE, "fetch") is None
+
+
+OFF = Switch("provider", "aws", "off", "the bill is too high", "ann", datetime(2026, 1, 1, tzinfo=UTC))
+MINE = Switch("tenant", "acme", "off", "asked for", "ann", datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("operation", ["create", "run"])
+async def test_what_is_switched_off_is_not_called_and_says_why(desk, clock, operation):
+    desk.switches.off.append(OFF)
+    provider = Provider()
+    with pytest.raises(Postponed, match="too high"):
+        await desk.calls.ready("aws:Aria-1", operation)
+    raised = await made(desk, clock, provider, operation)
+    assert (raised.fault.kind, raised.fault.code, provider.calls) == ("offline", "switched-off", 0)
+    assert "the bill is too high" in raised.fault.reason
+    desk.switches.off.clear()
+    assert await made(desk, clock, provider, operation) == "done"
+
+
+@pytest.mark.parametrize("operation", ["status", "fetch", "cancel", "find", "describe"])
+async def test_what_is_at_a_provider_is_looked_after_however_the_switches_stand(desk, clock, operation):
+    desk.switches.off.append(OFF)
+    desk.switches.error = SwitchesUnreadable()
+    assert await made(desk, clock, Provider(), operation) == "done"
+
+
+async def test_a_tenant_that_is_switched_off_stops_the_work_that_it_is_in(desk, clock):
+    desk.switches.off.append(MINE)
+    provider = Provider()
+    raised = await made(desk, clock, provider, "create", tenants={"beta", "acme"})
+    assert "tenant acme" in raised.fault.reason
+    assert await made(desk, clock, provider, "create", tenants={"beta"}) == "done"
+    assert provider.calls == 1
+
+
+async def test_where_nobody_knows_the_switches_nothing_begins(desk, clock):
+    desk.switches.error = SwitchesUnreadable()
+    provider = Provider()
+    raised = await made(desk, clock, provider, "create")
+    assert (raised.fault.code, raised.fault.retryable, provider.calls) == ("switches-unreadable", True, 0)
+
+
+async def test_what_was_known_before_a_long_wait_for_a_thread_is_asked_anew(desk):
+    """The first work holds the only thread; meanwhile what is known grows old, and the switch is turned."""
+    free, begun = threading.Event(), threading.Event()
+
+    def hold():
+        begun.set()
+        free.wait(5)
+
+    holding = asyncio.ensure_future(desk.calls.call("aws:Aria-1", "create", hold))
+    await eventually(begun.is_set)
+    provider = Provider()
+    waiting = asyncio.ensure_future(desk.calls.call("aws:Aria-1", "create", provider))
+    await eventually(lambda: desk.switches.asks == 2)
+    desk.switches.is_fresh = False
+    desk.switches.off.append(OFF)
+    free.set()
+    await holding
+    with pytest.raises(Postponed, match="switched off"):
+        await waiting
+    assert (provider.calls, desk.switches.asks) == (0, 3)

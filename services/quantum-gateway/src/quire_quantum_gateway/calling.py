@@ -61,7 +61,7 @@ class Calling:
             Unmade: nothing was called.
         """
         desk, address = self.desk, self.address
-        desk.calls.ready(address.target, "create")
+        await desk.calls.ready(address.target, "create", address.tenants)
         usd = ticket.submission.reserved_usd or await self._cost(work)
         announced = desk.clock.monotonic()
         try:
@@ -82,7 +82,9 @@ class Calling:
             return job_id
 
         # A repeated call would not be announced, so it is not repeated below the journal.
-        made = desk.calls.call(address.target, "create", submit, deadline=deadline, repeatable=False)
+        made = desk.calls.call(
+            address.target, "create", submit, deadline=deadline, repeatable=False, tenants=address.tenants
+        )
         call = asyncio.ensure_future(made)
         try:
             return await self._hear(ticket, call, deadline)

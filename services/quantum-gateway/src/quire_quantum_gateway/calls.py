@@ -1,7 +1,9 @@
-"""Every call of a provider goes through here: breakers, limits, threads, retries and counts, in this one layer alone.
+"""Every call of a provider goes through here: switches, breakers, limits, threads, retries, in this one layer alone.
 
 ::
 
+    switch ──off, or unreadable──> Postponed   only work that is given away: what is at a provider is looked after
+       |
     breaker ──open──> Postponed              an error as the answer is
        |                                       classed by the adapter's table (`providers.faults`),
     rate limit ──too far away──> Postponed     counted by the breakers as its class says,
@@ -13,20 +15,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from quire_quantum_gateway.limits import PATIENCE_SECONDS, Limits, Postponed
 from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.providers.faults import classified_of
 from quire_resilience.errors import QuireError
 from quire_resilience.retry import RetryBudget, RetryPolicy
+from quire_service.switches import UNREADABLE, SwitchesUnreadable, fault_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from contextlib import AbstractAsyncContextManager
 
     from opentelemetry.metrics import Counter, Meter
 
+    from quire_contracts.switch import Switch
     from quire_plane import Lanes
     from quire_quantum_gateway.breakers import Breakers, Refusal
     from quire_quantum_gateway.providers.error_table import Operation
@@ -38,11 +42,33 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _AFTER_PROBE: Final = 2.0
+_LOOK_AGAIN: Final = 1.0
 _WORK: Final = ("create", "run")
 """Operations that are not questions: they are repeated only where the caller says that it is safe."""
 
 _POLLED: Final = ("status",)
 """Questions that come again anyway: repeating one as well would only make more calls."""
+
+
+class Switches(Protocol):
+    """What is needed of `quire_service.switches.Switches`."""
+
+    @property
+    def is_fresh(self) -> bool:
+        """See there."""
+        ...
+
+    def stopped(self, target: str, tenants: Collection[str] = ()) -> Switch | None:
+        """See there."""
+        ...
+
+    async def asked(self, target: str, tenants: Collection[str] = ()) -> Switch | None:
+        """See there."""
+        ...
+
+
+class _Aged(Exception):
+    """What was known of the switches grew old while the call waited for its thread: ask again."""
 
 
 class CallCounts:
@@ -64,6 +90,7 @@ class Calls:
     """The calls of one gateway. sites: of the targets that are served, by target."""
 
     sites: Callable[[str], Site]
+    switches: Switches
     breakers: Breakers
     limits: Limits
     lanes: Lanes
@@ -81,6 +108,7 @@ class Calls:
         *,
         deadline: float = math.inf,
         repeatable: bool | None = None,
+        tenants: Collection[str] = (),
     ) -> tuple[T, float]:
         """Make a blocking call of a target's provider; its result, and the seconds it waited for a thread.
 
@@ -88,6 +116,7 @@ class Calls:
         repeatable: whether the same call may be made again although the provider may have done what it was asked;
             questions are, but that for a job's state, which is asked again anyway; giving work is where it carries a
             token.
+        tenants: whose work it is; one of them that is switched off stops it.
 
         Raises:
             Postponed: nothing was called; it may be later.
@@ -102,8 +131,12 @@ class Calls:
         while True:
             attempt += 1
             try:
-                await self._turn(target, site, operation, deadline)
-                result = await self.lanes.run(_lane(target, operation), lambda: self._checked(site, operation, call))
+                await self._turn(target, site, operation, deadline, tenants)
+                result = await self.lanes.run(
+                    _lane(target, operation), lambda: self._checked(target, site, operation, tenants, call)
+                )
+            except _Aged:
+                attempt -= 1
             except Postponed:
                 self.counts.postponed.add(1, about)
                 raise
@@ -118,30 +151,53 @@ class Calls:
                 self.breakers.succeeded(site, operation)
                 return result
 
-    def ready(self, target: str, operation: Operation) -> None:
-        """Return if a call would be let through by the breakers now.
+    async def ready(self, target: str, operation: Operation, tenants: Collection[str] = ()) -> None:
+        """Return if a call would be let through by the switches and the breakers now.
 
         Raises:
             Postponed: it would not.
         """
+        await self._allowed(target, operation, tenants)
         self._check(self.sites(target), operation)
 
     def job(self, target: str) -> AbstractAsyncContextManager[None]:
         """Around the life of a job at the provider; see `Limits.job`."""
         return self.limits.job(target)
 
-    async def _turn(self, target: str, site: Site, operation: Operation, deadline: float) -> None:
+    async def _turn(
+        self, target: str, site: Site, operation: Operation, deadline: float, tenants: Collection[str]
+    ) -> None:
         self._check(site, operation)
         await self.limits.turn(target, operation, deadline)
+        await self._allowed(target, operation, tenants)
+
+    async def _allowed(self, target: str, operation: Operation, tenants: Collection[str]) -> None:
+        """Return if no switch stops the call. Where nobody can say, it is stopped."""
+        if operation not in _WORK:
+            return
+        try:
+            switch = await self.switches.asked(target, tenants)
+        except SwitchesUnreadable as error:
+            raise Postponed(UNREADABLE, error.retry_after or _LOOK_AGAIN) from error
+        if switch is not None:
+            raise Postponed(fault_of(switch), _LOOK_AGAIN)
 
     def _check(self, site: Site, operation: Operation) -> None:
         refusal = self.breakers.refusal(site, operation)
         if refusal is not None:
             raise Postponed(meanings()[refusal.reason].fault, self._after(refusal))
 
-    def _checked(self, site: Site, operation: Operation, call: Callable[[], T]) -> T:
-        """In the thread, perhaps long after its turn: what opened meanwhile holds too. Breakers are only read here."""
+    def _checked(
+        self, target: str, site: Site, operation: Operation, tenants: Collection[str], call: Callable[[], T]
+    ) -> T:
+        """In the thread, perhaps long after its turn: what opened meanwhile holds too. Everything is only read here."""
         self._check(site, operation)
+        if operation in _WORK:
+            if not self.switches.is_fresh:
+                raise _Aged
+            switch = self.switches.stopped(target, tenants)
+            if switch is not None:
+                raise Postponed(fault_of(switch), _LOOK_AGAIN)
         self.counts.calls.add(1, {"quire.provider": site.provider, "quire.operation": operation})
         return call()
 

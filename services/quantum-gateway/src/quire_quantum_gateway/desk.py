@@ -54,9 +54,10 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a submission goes."""
+    """Where a submission goes, and whose work it is."""
 
     target: str
     provider: Provider
     backend: str
     mode: IdentityMode
+    tenants: frozenset[str] = frozenset()

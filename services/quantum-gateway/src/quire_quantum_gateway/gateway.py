@@ -129,6 +129,7 @@ class Gateway:
         if isinstance(ticket, BatchExecuted):
             return ticket
         try:
+            await self.desk.calls.ready(batch.target, "run", _tenants(batch))
             identity = await self._identity(batch.target, provider, backend)
             perform = partial(self._perform, batch.target, ticket, identity)
             executed = await self._through_plane(batch, cause, perform, identity)
@@ -186,7 +187,7 @@ class Gateway:
             if isinstance(ticket, BatchExecuted):
                 return ticket
             self.desk.failpoints.reach("opened")
-            address = Address(batch.target, provider, backend, mode)
+            address = Address(batch.target, provider, backend, mode, _tenants(batch))
             pursuit = Pursuit(desk=self.desk, address=address, ticket=ticket)
             try:
                 return await self._pursue(batch, cause, pursuit)
@@ -243,3 +244,7 @@ class Gateway:
                 return
             if ticket.revision != revision:
                 revision, since = ticket.revision, clock.monotonic()
+
+
+def _tenants(batch: Batch) -> frozenset[str]:
+    return frozenset(member.tenant for member in batch.members)

@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Final
 from opentelemetry.metrics import Observation
 
 from quire_contracts.breaker import BreakerState, TargetState
+from quire_contracts.switch import Switch
 from quire_quantum_gateway.breaker_fleet import BreakerFleet, Probed
 from quire_quantum_gateway.breaker_store import BUCKET, BreakerStore
 from quire_quantum_gateway.breakers import Breakers
 from quire_quantum_gateway.calls import CallCounts, Calls
 from quire_quantum_gateway.catalog import Catalog, find
 from quire_quantum_gateway.limits import Limits
+from quire_service.switches import BUCKET as SWITCHES
+from quire_service.switches import Switches
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,18 +60,21 @@ class Guard:
 
     calls: Calls
     fleet: BreakerFleet
+    switches: Switches
     patience: Patience
 
 
 def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
-    """The guard of a gateway; its `fleet.watch` is to run in the background."""
+    """The guard of a gateway; its fleet and its switches are to be watched in the background."""
     bus, clock, settings, sites = deps.bus, deps.clock, deps.settings, Sites(catalog)
     breakers = Breakers(policy=settings.breaker_policy, clock=clock, uniform=random.random)
     deps.meter.create_observable_gauge(
         "quire.gateway.breakers", [partial(_states, breakers)], "{breaker}", "Breakers that are not closed, by state"
     )
+    switches = Switches(bus.bucket(SWITCHES, Switch), clock)
     calls = Calls(
         sites=sites.of,
+        switches=switches,
         breakers=breakers,
         limits=Limits(
             clock=clock,
@@ -90,7 +96,7 @@ def open_guard(deps: Deps[Settings], catalog: Catalog, lanes: Lanes) -> Guard:
         probe=partial(ask, catalog, lanes),
         instance=deps.instance,
     )
-    return Guard(calls, fleet, settings.patience)
+    return Guard(calls, fleet, switches, settings.patience)
 
 
 def _states(breakers: Breakers, _: CallbackOptions) -> Iterator[Observation]:

@@ -8,12 +8,14 @@ from functools import partial
 from quire_bus.delivery import Delivery
 from quire_bus.router import Router
 from quire_contracts.batch import ExecuteBatch
+from quire_contracts.record import JobRecord
 from quire_plane import Lanes, Plane, batch_failed, warm
 from quire_plane.coalescing import Coalescing
 from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
 from quire_plane.result_memory import ResultMemory
 from quire_quantum_gateway.alarms import Alarms
 from quire_quantum_gateway.calibrations import Calibrations
+from quire_quantum_gateway.cancelling import Cancelling, cancelling
 from quire_quantum_gateway.catalog import Catalog, open_catalog, warmable
 from quire_quantum_gateway.desk import Desk
 from quire_quantum_gateway.drift import Drifts
@@ -32,6 +34,7 @@ from quire_quantum_gateway.reconciler import Reconciler, Round
 from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.submissions import Submissions
 from quire_service import Deps, Parts
+from quire_service.switches import watch
 
 
 async def build(deps: Deps[Settings]) -> Parts:
@@ -96,12 +99,14 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
     )
     made = router(gateway, workers=settings.workers, patience=guard.patience)
     answering(made, operators)
+    cancelling(made, Cancelling(catalog=catalog, journal=journal, log=bus, jobs=bus.records("job", JobRecord)))
     return Parts(
         routers=(made,),
         background={
             "warming": partial(warm, warmable(catalog, settings.warm_targets), lanes),
             "calibrations": calibrations.watch,
             "breakers": guard.fleet.watch,
+            "switches": partial(watch, guard.switches, bus, clock),
             "reconciler": reconciler.watch,
         },
     )
