@@ -34,7 +34,7 @@ from quire_quantum_gateway.events import (
 )
 from quire_quantum_gateway.journal import IllegalStep, Submission, transition
 from quire_quantum_gateway.providers.port import Found
-from quire_quantum_gateway.recovery import Rules, Seen
+from quire_quantum_gateway.recovery import Moment, Rules, Seen
 from quire_resilience.backoff import Backoff
 
 EPOCH = 1
@@ -149,17 +149,17 @@ class Model:
             case "ok":
                 yield write(Accepted(epoch, gateway.job), seen)
             case "lost":
-                yield write(Lost(epoch, ""), seen and replace(seen.called(), calls=0))
+                yield write(Lost(epoch, ""), seen and Seen(elapsed(world)))
             case "refused":
-                yield write(Refused(epoch, REFUSAL), seen and replace(seen.called(), calls=0))
+                yield write(Refused(epoch, REFUSAL), seen and Seen(elapsed(world)))
 
     def _act(self, world, index, gateway, write):
-        now, seen = START + QUARANTINE * world.clock, gateway.seen
-        match self.decide(world.journal, self.mode, seen, now, RULES):
+        moment, seen = Moment(START + QUARANTINE * world.clock, elapsed(world)), gateway.seen
+        match self.decide(world.journal, self.mode, seen, moment, RULES):
             case recovery.Begin():
-                yield write(INTENDED, Seen())
+                yield write(INTENDED, Seen(elapsed(world)))
             case recovery.TakeOver():
-                yield write(TakenOver(), Seen())
+                yield write(TakenOver(), Seen(elapsed(world)))
             case recovery.Call(cleared=cleared):
                 yield write(Called(EPOCH, cleared=cleared), seen, phase="armed")
             case recovery.Search():
@@ -168,7 +168,7 @@ class Model:
                     for name, when, visible in world.jobs
                     if visible
                 ]
-                seen = seen.searched(found, now)
+                seen = seen.searched(found, moment.elapsed)
                 yield put(world, index, gateway._replace(seen=replace(seen, searches=min(seen.searches, 2))))
             case recovery.Adopt(job_id=job):
                 yield write(Adopted(job, "found"), seen)
@@ -205,9 +205,10 @@ class Model:
         return put(after, index, Gateway(phase, fresh=mine, mine=mine, seen=seen))
 
     def _stepped(self, world, event):
-        """The journal after an event, without what is not behaviour: its history, and the number of its epoch."""
+        """The journal after an event, without what decides nothing: history, the epoch's number, times of calls."""
         journal = self.step(world.journal, event, START + QUARANTINE * world.clock)
-        return msgspec.structs.replace(journal, steps=(), epoch=EPOCH)
+        first = journal.first_call_at if self.mode == "token" else None
+        return msgspec.structs.replace(journal, steps=(), epoch=EPOCH, called_at=None, first_call_at=first)
 
     def _others(self, world):
         """An operator's cancel and a reconciler, each at any time; they write by compare-and-swap on what they read."""
@@ -228,6 +229,11 @@ class Model:
                     return world, name
         name = f"j{len(world.jobs)}"
         return world._replace(jobs=(*world.jobs, (name, world.clock, False))), name
+
+
+def elapsed(world):
+    """Seconds, by everybody's monotonic clock; differences between clocks of the day do not matter to the protocol."""
+    return QUARANTINE.total_seconds() * world.clock
 
 
 def put(world, index, gateway):
@@ -259,7 +265,7 @@ def wrong_with(world):
     return None
 
 
-def explore(model, start, most=200_000):
+def explore(model, start, most=300_000):
     """(states, what went wrong or None): every state, or those before the first wrong one."""
     known, edge = {start}, [start]
     while edge:
@@ -300,22 +306,22 @@ def test_the_protocol_never_submits_twice_and_always_ends(mode, world):
     assert states > 300  # it looked
 
 
-def again_without_a_search(current, mode, seen, now, rules):
-    act = recovery.next_action(current, mode, seen, now, rules)
+def again_without_a_search(current, mode, seen, moment, rules):
+    act = recovery.next_action(current, mode, seen, moment, rules)
     return recovery.Call() if isinstance(act, recovery.Search) else act
 
 
-def one_search_is_enough(current, mode, seen, now, rules):
-    return recovery.next_action(current, mode, seen, now, replace(rules, quarantine_seconds=0.0, searches=1))
+def one_search_is_enough(current, mode, seen, moment, rules):
+    return recovery.next_action(current, mode, seen, moment, replace(rules, quarantine_seconds=0.0, searches=1))
 
 
-def call_instead_of_parking(current, mode, seen, now, rules):
-    act = recovery.next_action(current, mode, seen, now, rules)
+def call_instead_of_parking(current, mode, seen, moment, rules):
+    act = recovery.next_action(current, mode, seen, moment, rules)
     return recovery.Call(cleared=True) if isinstance(act, recovery.Park) else act
 
 
-def trust_in_tokens_for_ever(current, mode, seen, now, rules):
-    return recovery.next_action(current, mode, seen, now, replace(rules, token_seconds=10.0**7))
+def trust_in_tokens_for_ever(current, mode, seen, moment, rules):
+    return recovery.next_action(current, mode, seen, moment, replace(rules, token_seconds=10.0**7))
 
 
 def the_call_is_not_written(current, event, now):

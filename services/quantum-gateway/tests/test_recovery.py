@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -31,6 +30,7 @@ from quire_quantum_gateway.recovery import (
     Call,
     Conclude,
     Fail,
+    Moment,
     Park,
     Poll,
     Rules,
@@ -42,11 +42,16 @@ from quire_quantum_gateway.recovery import (
 )
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
-LATER = NOW + timedelta(seconds=301)
+LATER = 301.0
 RULES = Rules()
 INTENDED = Intended("b1", "aws:x", "0" * 64, deadline_at=NOW + timedelta(days=2))
 LOST = (Called(1), Lost(1, "cut"))
-SEARCHED = Seen(searches=3, searched_at=LATER)
+SEARCHED = Seen(0.0, searches=3, searched_at=LATER)
+
+
+def at(moment):
+    """Seconds after all clocks were set, or a time of the day much later."""
+    return Moment(NOW, moment) if isinstance(moment, float) else Moment(moment, (moment - NOW).total_seconds())
 
 
 def fault(kind):
@@ -76,83 +81,90 @@ def found(job_id, *, seconds=0, status="queued", complete=True):
     ],
 )
 def test_what_is_over_is_over_for_every_identity(mode, events, expected):
-    assert next_action(follow(*events), mode, None, NOW, RULES) == expected
+    assert next_action(follow(*events), mode, None, at(0.0), RULES) == expected
 
 
 def test_what_nobody_knows_of_begins():
-    assert next_action(None, "tag", None, NOW, RULES) == Begin()
+    assert next_action(None, "tag", None, at(0.0), RULES) == Begin()
 
 
 def test_jobs_that_die_with_their_process_begin_again():
     for events in ((), (Accepted(1, "local"),), (Lost(1, "KeyError"),)):
-        assert next_action(follow(*events), "forgetful", None, NOW, RULES) == Begin()
+        assert next_action(follow(*events), "forgetful", None, at(0.0), RULES) == Begin()
 
 
 def test_a_job_that_ran_and_failed_is_not_run_again_under_its_name():
     ran = follow(Called(1), Accepted(1, "j"), Refused(1, fault("transient"), provider_job_id="j"))
-    assert next_action(ran, "token", None, NOW, RULES) == Fail()
+    assert next_action(ran, "token", None, at(0.0), RULES) == Fail()
 
 
 @pytest.mark.parametrize("events", [(), (Called(1),), LOST, (Called(1), Accepted(1, "j"))])
 def test_who_finds_it_takes_it_over_first(events):
-    assert next_action(follow(*events), "token", None, NOW, RULES) == TakeOver()
+    assert next_action(follow(*events), "token", None, at(0.0), RULES) == TakeOver()
 
 
 @pytest.mark.parametrize(
     ("events", "mode", "seen", "now", "expected"),
     [
         # nothing in doubt
-        ((), "none", Seen(), NOW, Call()),
-        ((TakenOver(),), "none", Seen(), NOW, Call()),
-        ((Called(1), Accepted(1, "j")), "none", Seen(), NOW, Poll("j")),
+        ((), "none", Seen(0.0), 0.0, Call()),
+        ((TakenOver(),), "none", Seen(0.0), 0.0, Call()),
+        ((Called(1), Accepted(1, "j")), "none", Seen(0.0), 0.0, Poll("j")),
         # token: again with the same token, by and by
-        (LOST, "token", Seen(), NOW, Call()),
-        (LOST, "token", Seen(calls=1), NOW, Wait(NOW + timedelta(seconds=0.5))),
-        (LOST, "token", Seen(calls=3), NOW + timedelta(seconds=2), Call()),
-        ((*LOST, Called(1), Refused(1, fault("transient"))), "token", Seen(), NOW, Call()),
+        (LOST, "token", Seen(0.0), 0.0, Call()),
+        (LOST, "token", Seen(0.0, calls=1), 0.0, Wait(0.5)),
+        (LOST, "token", Seen(0.0, calls=3), 2.0, Call()),
+        ((*LOST, Called(1), Refused(1, fault("transient"))), "token", Seen(0.0), 0.0, Call()),
         # token: a refusal proves nothing of an earlier call, and an old token may be forgotten
-        ((*LOST, Called(1), Refused(1, fault("offline"))), "token", Seen(), NOW, Search()),
+        ((*LOST, Called(1), Refused(1, fault("offline"))), "token", Seen(0.0), 0.0, Search()),
         ((*LOST, Called(1), Refused(1, fault("offline"))), "token", SEARCHED, LATER, Conclude(fault("offline"))),
-        (LOST, "token", Seen(), NOW + timedelta(hours=24), Search()),
+        (LOST, "token", Seen(0.0), NOW + timedelta(hours=24), Search()),
         (LOST, "token", SEARCHED, LATER, Call()),
         # tag: search, wait out the quarantine, call once, and then no more
-        (LOST, "tag", Seen(), NOW, Search()),
-        (LOST, "tag", Seen(searches=1, searched_at=NOW), NOW, Wait(NOW + timedelta(seconds=10))),
-        (LOST, "tag", Seen(searches=9, searched_at=NOW), LATER, Search()),
-        (LOST, "tag", Seen(searches=2, searched_at=LATER), LATER + timedelta(seconds=10), Search()),
+        (LOST, "tag", Seen(0.0), 0.0, Search()),
+        (LOST, "tag", Seen(0.0, searches=1, searched_at=0.0), 0.0, Wait(10.0)),
+        (LOST, "tag", Seen(0.0, searches=9, searched_at=0.0), LATER, Search()),
+        (LOST, "tag", Seen(0.0, searches=2, searched_at=LATER), LATER + 10.0, Search()),
         (LOST, "tag", SEARCHED, LATER, Call(cleared=True)),
         ((*LOST, Called(1, cleared=True), Lost(1, "cut")), "tag", SEARCHED, LATER, Park(PARKED)),
         # none
-        (LOST, "none", Seen(), NOW, Park(PARKED)),
+        (LOST, "none", Seen(0.0), 0.0, Park(PARKED)),
         # found
-        (LOST, "tag", Seen(found=(found("j"),)), NOW, Adopt("j")),
-        (LOST, "tag", Seen(found=(found("b", seconds=2), found("a", seconds=1))), NOW, Adopt("a", ("b",))),
-        (LOST, "tag", Seen(found=(found("a", status="failed"), found("b", seconds=1))), NOW, Adopt("b", ("a",))),
+        (LOST, "tag", Seen(0.0, found=(found("j"),)), 0.0, Adopt("j")),
+        (LOST, "tag", Seen(0.0, found=(found("b", seconds=2), found("a", seconds=1))), 0.0, Adopt("a", ("b",))),
+        (LOST, "tag", Seen(0.0, found=(found("a", status="failed"), found("b", seconds=1))), 0.0, Adopt("b", ("a",))),
         # parts of it
-        (LOST, "token", Seen(found=(found("a", complete=False),)), NOW, Call()),
-        (LOST, "tag", Seen(found=(found("a", complete=False),)), NOW, Park(PARKED)),
+        (LOST, "token", Seen(0.0, found=(found("a", complete=False),)), 0.0, Call()),
+        (LOST, "tag", Seen(0.0, found=(found("a", complete=False),)), 0.0, Park(PARKED)),
         # it was there and is gone
-        ((Called(1), Accepted(1, "j"), Lost(1, "gone", "j")), "token", Seen(), NOW, Search()),
+        ((Called(1), Accepted(1, "j"), Lost(1, "gone", "j")), "token", Seen(0.0), 0.0, Search()),
         ((Called(1), Accepted(1, "j"), Lost(1, "gone", "j")), "token", SEARCHED, LATER, Park(PARKED)),
         # nobody wants it any more
-        ((CancelAsked(),), "tag", Seen(), NOW, Conclude(CANCELLED)),
-        ((), "tag", Seen(), NOW + timedelta(days=2), Conclude(TOO_LATE)),
-        ((Called(1), Accepted(1, "j"), CancelAsked()), "tag", Seen(), NOW, Poll("j", CANCELLED)),
-        ((*LOST, CancelAsked()), "token", Seen(), NOW, Search()),
+        ((CancelAsked(),), "tag", Seen(0.0), 0.0, Conclude(CANCELLED)),
+        ((), "tag", Seen(0.0), NOW + timedelta(days=2), Conclude(TOO_LATE)),
+        ((Called(1), Accepted(1, "j"), CancelAsked()), "tag", Seen(0.0), 0.0, Poll("j", CANCELLED)),
+        ((*LOST, CancelAsked()), "token", Seen(0.0), 0.0, Search()),
         ((*LOST, CancelAsked()), "tag", SEARCHED, LATER, Conclude(CANCELLED)),
-        ((*LOST, CancelAsked()), "none", Seen(), NOW, Park(PARKED)),
+        ((*LOST, CancelAsked()), "none", Seen(0.0), 0.0, Park(PARKED)),
     ],
 )  # fmt: skip
 def test_the_rule_of_each_identity(events, mode, seen, now, expected):
-    assert next_action(follow(*events), mode, seen, now, RULES) == expected
+    assert next_action(follow(*events), mode, seen, at(now), RULES) == expected
 
 
 def test_a_call_that_nobody_makes_any_more_is_taken_over_even_by_its_own_gateway():
-    assert next_action(follow(Called(1)), "token", Seen(), NOW, RULES) == TakeOver()
+    assert next_action(follow(Called(1)), "token", Seen(0.0), at(0.0), RULES) == TakeOver()
 
 
 def test_what_was_seen_grows_until_something_else_is_seen():
-    seen = Seen(calls=2).searched((), NOW).searched((), LATER)
-    assert (seen.searches, seen.searched_at, seen.calls) == (2, LATER, 2)
-    assert seen.searched((found("a"),), LATER).searches == 0
-    assert seen.called() == replace(Seen(), calls=3)
+    seen = Seen(1.0, calls=2).searched((), 5.0).searched((), 6.0)
+    assert (seen.since, seen.searches, seen.searched_at, seen.calls) == (1.0, 2, 6.0, 2)
+    assert seen.searched((found("a"),), 7.0).searches == 0
+    assert seen.called(8.0) == Seen(8.0, calls=3)
+
+
+def test_a_clock_of_the_day_that_leaps_shortens_no_quarantine():
+    """It may be an hour later all of a sudden, or by another gateway's clock."""
+    leapt = Moment(NOW + timedelta(hours=1), 20.0)
+    assert next_action(follow(*LOST), "tag", Seen(0.0, searches=9, searched_at=15.0), leapt, RULES) == Wait(5.0)
+    assert next_action(follow(*LOST), "tag", Seen(0.0, searches=9, searched_at=5.0), leapt, RULES) == Search()

@@ -22,7 +22,19 @@ from quire_quantum_gateway.journal import IllegalStep
 from quire_quantum_gateway.limits import Postponed
 from quire_quantum_gateway.providers.faults import error_of
 from quire_quantum_gateway.providers.port import Unfetched
-from quire_quantum_gateway.recovery import Adopt, Call, Conclude, Fail, Park, Poll, Search, TakeOver, Wait, next_action
+from quire_quantum_gateway.recovery import (
+    Adopt,
+    Call,
+    Conclude,
+    Fail,
+    Park,
+    Poll,
+    Search,
+    Seen,
+    TakeOver,
+    Wait,
+    next_action,
+)
 from quire_quantum_gateway.submissions import Superseded
 from quire_resilience.backoff import Backoff
 from quire_resilience.errors import QuireError, Transient
@@ -99,7 +111,7 @@ class Pursuit:
     async def _next(self, work: Work) -> Outcome | None:
         """Do the next thing; the outcome, if that was the last."""
         journal, ticket = self.desk.journal, self.ticket
-        action = next_action(ticket.submission, self.address.mode, ticket.seen, self.desk.clock.now(), journal.rules)
+        action = next_action(ticket.submission, self.address.mode, ticket.seen, journal.moment, journal.rules)
         match action:
             case Call():
                 await self._call(work, action)
@@ -107,13 +119,13 @@ class Pursuit:
                 return await self._poll(work, self._unless_stale(action))
             case Search():
                 await self._search()
-            case Wait(until=until):
-                await self._wait((until - self.desk.clock.now()).total_seconds())
+            case Wait(seconds=seconds):
+                await self._wait(seconds)
             case Adopt():
                 await self._adopt(action)
             case TakeOver():
                 await journal.intend(ticket, TakenOver())
-                ticket.epoch = ticket.submission.epoch
+                ticket.epoch, ticket.seen = ticket.submission.epoch, Seen(self.desk.clock.monotonic())
             case Conclude(fault=fault):
                 await journal.intend(ticket, Refused(ticket.epoch, fault, cleared=True))
                 raise self._refused or error_of(fault)
@@ -159,15 +171,15 @@ class Pursuit:
             raise unmade.error from None
         self._owed, self._refused, self._waited = heard.event, heard.refused, heard.waited
         if not isinstance(heard.event, Accepted | Uncalled):
-            self.ticket.seen = self.ticket.seen.called()
+            self.ticket.seen = self.ticket.seen.called(self.desk.clock.monotonic())
         if heard.postponed is not None:
             await self._pay()
             raise heard.postponed  # out of here; or to be waited out, if an earlier call left a doubt
 
     async def _search(self) -> None:
         """Look for the token's jobs; a search that fails has seen nothing, not even that there is nothing."""
-        ticket, asked = self.ticket, self.desk.clock.now()
-        since = ticket.submission.first_call_at or asked
+        ticket, asked = self.ticket, self.desk.clock.monotonic()
+        since = ticket.submission.first_call_at or self.desk.clock.now()
         find = partial(self.address.provider.find, self.address.backend, ticket.submission.token, since)
         try:
             found, _ = await self.desk.calls.call(self.address.target, "find", find)

@@ -11,7 +11,7 @@ its last check and its call, plus the time until the provider's search shows a j
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from quire_contracts.value import Fault
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from quire_quantum_gateway.journal import Submission
     from quire_quantum_gateway.providers.port import Found, IdentityMode
 
-_EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 _RECALL: Final = Backoff(base=0.5, cap=30.0)
 _OVER: Final = frozenset({"failed", "cancelled", "unknown"})
 
@@ -50,23 +49,34 @@ class Rules:
 class Seen:
     """What one gateway has seen at the provider since it took a submission on; None before it has.
 
+    since: when it took it on, or its own last call ended. The quarantine runs from here, by this gateway's monotonic
+        clock: clocks of the day leap and differ, and the quarantine must not be shorter for it.
     found: by its last search.   searches: in a row that found nothing.   searched_at: before the newest of them.
     calls: whose outcome it did not learn, or that were refused for now.
     """
 
+    since: float
     found: tuple[Found, ...] = ()
     searches: int = 0
-    searched_at: datetime | None = None
+    searched_at: float | None = None
     calls: int = 0
 
-    def searched(self, found: Sequence[Found], at: datetime) -> Seen:
+    def searched(self, found: Sequence[Found], at: float) -> Seen:
         """After a search that began at `at`."""
         searches = 0 if found else self.searches + 1
-        return Seen(tuple(found), searches, at, self.calls)
+        return Seen(self.since, tuple(found), searches, at, self.calls)
 
-    def called(self) -> Seen:
-        """After a call that did not bring a job. What was found before it is no longer all that is there."""
-        return Seen(calls=self.calls + 1)
+    def called(self, at: float) -> Seen:
+        """After a call that ended at `at` and did not bring a job. What was found before it may not be all any more."""
+        return Seen(at, calls=self.calls + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The time of the day, for what is promised to others, and monotonic seconds, for what has to last."""
+
+    now: datetime
+    elapsed: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +103,9 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """There is nothing to do before `until`."""
+    """There is nothing to do for so long."""
 
-    until: datetime
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +170,7 @@ TOO_LATE: Final = Fault(
 
 
 def next_action(  # noqa: PLR0911 - one line for each state
-    current: Submission | None, mode: IdentityMode, seen: Seen | None, now: datetime, rules: Rules
+    current: Submission | None, mode: IdentityMode, seen: Seen | None, moment: Moment, rules: Rules
 ) -> Action:
     """What a gateway does next with a batch whose journal reads so.
 
@@ -168,7 +178,7 @@ def next_action(  # noqa: PLR0911 - one line for each state
         current: the journal's newest value, None if there is none.
         mode: how the target's provider knows a job again.
         seen: None for a gateway that has just found the submission in the journal.
-        now: by the wall clock; differences between the gateways' clocks count against the quarantine.
+        moment: the time, by this gateway's clocks.
         rules: how long doubt lasts.
     """
     if current is None:
@@ -185,12 +195,12 @@ def next_action(  # noqa: PLR0911 - one line for each state
         return Begin()
     if seen is None or current.state == "calling":  # a call that is not being made any more ended in doubt
         return TakeOver()
-    fault = unwanted(current, now)
+    fault = unwanted(current, moment.now)
     if current.state == "submitted":
         return Poll(current.provider_job_id, fault)
     if not current.doubt:
         return Call() if fault is None else Conclude(fault)
-    return _in_doubt(current, mode, seen, now, rules)
+    return _in_doubt(current, mode, seen, moment, rules)
 
 
 def unwanted(current: Submission, now: datetime) -> Fault | None:
@@ -200,17 +210,17 @@ def unwanted(current: Submission, now: datetime) -> Fault | None:
     return TOO_LATE if current.deadline_at is not None and now >= current.deadline_at else None
 
 
-def _in_doubt(current: Submission, mode: IdentityMode, seen: Seen, now: datetime, rules: Rules) -> Action:
+def _in_doubt(current: Submission, mode: IdentityMode, seen: Seen, moment: Moment, rules: Rules) -> Action:
     """A call was made and nobody knows what became of it, or a job was there and is not any more."""
     whole = sorted((found for found in seen.found if found.complete), key=_worth)
     if whole:
         return Adopt(whole[0].job_id, tuple(found.job_id for found in whole[1:]))
-    if mode == "token" and _token_holds(current, seen, now, rules):
-        again = (current.called_at or _EARLIEST) + timedelta(seconds=_pause(seen, rules))
-        return Call() if now >= again else Wait(again)
+    if mode == "token" and _token_holds(current, seen, moment.now, rules):
+        pause = seen.since + _pause(seen, rules) - moment.elapsed
+        return Wait(pause) if pause > 0 else Call()
     if mode in ("none", "forgetful") or seen.found:
         return Park(PARKED)
-    return _search(current, seen, now, rules)
+    return _search(current, seen, moment, rules)
 
 
 def _token_holds(current: Submission, seen: Seen, now: datetime, rules: Rules) -> bool:
@@ -229,16 +239,14 @@ def _pause(seen: Seen, rules: Rules) -> float:
     return rules.recall.ceiling(seen.calls) if seen.calls else 0.0
 
 
-def _search(current: Submission, seen: Seen, now: datetime, rules: Rules) -> Action:
+def _search(current: Submission, seen: Seen, moment: Moment, rules: Rules) -> Action:
     """Search until nothing can be on its way any more; then act on what certainly is not there."""
-    settled = (current.called_at or _EARLIEST) + timedelta(seconds=rules.quarantine_seconds)
-    if seen.searched_at is not None:
-        if seen.searches >= rules.searches and seen.searched_at >= settled:
-            return _not_there(current, now)
-        due = seen.searched_at + timedelta(seconds=rules.search_seconds)
-        if now < due:
-            return Wait(due)
-    return Search()
+    if seen.searched_at is None:
+        return Search()
+    if seen.searches >= rules.searches and seen.searched_at >= seen.since + rules.quarantine_seconds:
+        return _not_there(current, moment.now)
+    pause = seen.searched_at + rules.search_seconds - moment.elapsed
+    return Wait(pause) if pause > 0 else Search()
 
 
 def _not_there(current: Submission, now: datetime) -> Action:

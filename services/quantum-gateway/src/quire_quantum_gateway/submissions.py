@@ -23,7 +23,7 @@ from quire_quantum_gateway.events import (
     TakenOver,
 )
 from quire_quantum_gateway.journal import IllegalStep, Submission, transition
-from quire_quantum_gateway.recovery import Answer, Begin, Fail, Rules, Seen, next_action
+from quire_quantum_gateway.recovery import Answer, Begin, Fail, Moment, Rules, Seen, next_action
 from quire_quantum_gateway.tokens import request_sha256
 from quire_resilience.errors import Permanent, Transient
 
@@ -68,7 +68,7 @@ class Ticket:
     submission: Submission
     revision: int
     epoch: int
-    seen: Seen = field(default_factory=Seen)
+    seen: Seen
 
     @property
     def is_mine(self) -> bool:
@@ -97,7 +97,7 @@ class Submissions:
         request = request_sha256(batch)
         if current is not None and current.request_sha256 != request:
             raise _reused()
-        action = next_action(current, mode, None, self.clock.now(), self.rules)
+        action = next_action(current, mode, None, self.moment, self.rules)
         if isinstance(action, Answer) and current is not None:
             return await self.answer(current)
         if isinstance(action, Fail) and current is not None and current.fault is not None:
@@ -106,7 +106,12 @@ class Submissions:
         event = intended if isinstance(action, Begin) else TakenOver()
         submission = transition(current, event, self.clock.now())
         revision = await self._write(submission, stored.revision if stored is not None else 0)
-        return Ticket(submission, revision, submission.epoch)
+        return Ticket(submission, revision, submission.epoch, Seen(self.clock.monotonic()))
+
+    @property
+    def moment(self) -> Moment:
+        """The time, by this gateway's clocks."""
+        return Moment(self.clock.now(), self.clock.monotonic())
 
     async def answer(self, submission: Submission) -> BatchExecuted:
         """The stored answer of a submission that was retrieved."""
