@@ -94,6 +94,23 @@ def test_a_member_that_did_not_run_keeps_its_fault():
     assert (member.fault, member.values) == (fault, None)
 
 
+async def test_scales_count_as_they_were_reached():
+    performed = await Fading(0.9)(work_of(ZNE))
+    as_asked = valued(work_of(ZNE), replace(performed, scales=(1.0, 3.0)))
+    reached = valued(work_of(ZNE), replace(performed, scales=(1.0, 2.0)))
+    assert "zne_reached" not in as_asked.execution.mitigation
+    assert reached.execution.mitigation["zne_reached"] == "1 2"
+    assert (reached.members[0].values != as_asked.members[0].values).any()
+
+
+async def test_a_circuit_of_too_few_gates_is_valued_as_it_is_and_says_so():
+    performed = await Fading(0.9)(work_of(ZNE))
+    found = valued(work_of(ZNE), replace(performed, scales=(1.0, 1.0)))
+    plain = valued(work_of(Mitigation()), await Fading(0.9)(work_of(None)))
+    np.testing.assert_array_equal(found.members[0].values, plain.members[0].values)
+    assert found.execution.mitigation["zne_applied"] is False
+
+
 async def test_what_was_done_stands_in_the_execution():
     outcome = await folding_alone(work_of(ZNE), Fading(1.0), None)
     assert outcome.execution.mitigation == {

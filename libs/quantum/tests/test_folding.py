@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from qiskit.quantum_info import Operator
 
 from quire_quantum.extrapolation import extrapolated
-from quire_quantum.folding import folded, folds, gates_of, inverse, reached
+from quire_quantum.folding import folded, folds, gates_of, inverse, reached, reached_by
 from quire_quantum.qiskit_circuit import to_circuit
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 
@@ -55,6 +55,11 @@ def test_a_folded_circuit_does_the_same_with_more_gates(scale):
     assert gates_of(more) == pytest.approx(reached(gates_of(structure), scale) * gates_of(structure))
     np.testing.assert_allclose(unitary(more), unitary(structure), atol=1e-8)
     assert Structure.from_text(more.to_text()) == more
+
+
+def test_what_is_reached_is_the_mean_of_the_circuits():
+    assert reached_by([3, 4], (1.0, 2.0, 3.0)) == pytest.approx((1.0, (7 / 3 + 2.0) / 2, 3.0))
+    assert reached_by([0], (1.0, 3.0)) == (1.0, 1.0)
 
 
 def test_what_is_no_gate_stays_once():

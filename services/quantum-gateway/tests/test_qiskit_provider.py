@@ -346,6 +346,7 @@ class TestFolding:
         work = Work(PAIR, (member,), 200, observables, reduced=True, mitigation=mitigation)
         outcome = provider.retrieve("fake_manila", work, provider.submit("fake_manila", work, "scales-1"))
         assert outcome.members[0].counts.rows == 3 * 2 * 2
+        assert outcome.scales == (1.0, 3.0)
         plain = Work(PAIR, (member,), 200, observables)
         same = provider.retrieve("fake_manila", plain, provider.submit("fake_manila", plain, "scales-2"))
         rows = unpack(outcome.members[0].counts)

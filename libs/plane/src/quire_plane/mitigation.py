@@ -66,8 +66,14 @@ def valued(work: Work, outcome: Outcome, grouping: Grouping | None = None, estim
     if not work.reduced or work.mitigation is None:
         raise unsupported("only observables' values can be mitigated, not the samples behind them")
     grouping = grouping or group(work.observables)
-    members = [_valued(work, member, grouping, estimate) for member in outcome.members]
-    return noted(Outcome(tuple(members), outcome.execution), described(work))
+    scales = outcome.scales or work.scales
+    members = tuple([_valued(work, member, grouping, estimate, scales) for member in outcome.members])
+    facts: dict[str, str | int | float | bool | None] = {}
+    if scales != work.scales:
+        facts["zne_reached"] = _listed(scales)
+    if len(set(scales)) < len(work.scales):
+        facts["zne_applied"] = False  # too few gates to tell the scales apart
+    return noted(replace(outcome, members=members), described(work) | facts)
 
 
 def described(work: Work) -> dict[str, str | int | float | bool | None]:
@@ -77,7 +83,7 @@ def described(work: Work) -> dict[str, str | int | float | bool | None]:
     if asked is not None and asked.readout is not None:
         found |= {"readout": asked.readout.method, "readout_shots": asked.readout.shots}
     if asked is not None and asked.zne is not None:
-        factors = " ".join(f"{scale:g}" for scale in asked.zne.scale_factors)
+        factors = _listed(asked.zne.scale_factors)
         found |= {"zne_scale_factors": factors, "zne_extrapolation": asked.zne.extrapolation, "zne_folding": "gates"}
     return found
 
@@ -99,7 +105,13 @@ def unsupported(reason: str) -> Permanent:
     )
 
 
-def _valued(work: Work, member: MemberOutcome, grouping: Grouping, estimate: Estimate) -> MemberOutcome:
+def _listed(scales: Sequence[float]) -> str:
+    return " ".join(f"{scale:.4g}" for scale in scales)
+
+
+def _valued(
+    work: Work, member: MemberOutcome, grouping: Grouping, estimate: Estimate, reached: Sequence[float]
+) -> MemberOutcome:
     if member.fault is not None:
         return member
     if member.counts is None:
@@ -112,10 +124,10 @@ def _valued(work: Work, member: MemberOutcome, grouping: Grouping, estimate: Est
     ]
     values, errors = (np.array(each) for each in zip(*found, strict=True))
     zne = work.mitigation.zne if work.mitigation is not None else None
-    if zne is None:
+    if zne is None or len(set(reached)) < len(scales):
         return MemberOutcome(None, values[0], errors[0])
     floor = np.array([_worth_of_noise(observable) for observable in work.observables])
-    return MemberOutcome(None, *extrapolated(zne.extrapolation, scales, values, errors, floor))
+    return MemberOutcome(None, *extrapolated(zne.extrapolation, reached, values, errors, floor))
 
 
 def _worth_of_noise(observable: Observable) -> float:

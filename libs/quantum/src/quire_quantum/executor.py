@@ -140,12 +140,14 @@ class Outcome:
     """A batch's answer: one `MemberOutcome` for each member, in order, and where and how it ran.
 
     `read_from` says for each of the work's circuits which qubit of the device each bit was read from, -1 for none; from
-    executors with `Capabilities.places`.
+    executors with `Capabilities.places`. `scales` are those of the work as folding has reached them (whole gates are
+    folded), the mean of its circuits; none where that is not said.
     """
 
     members: tuple[MemberOutcome, ...]
     execution: Execution
     read_from: tuple[tuple[int, ...], ...] = ()
+    scales: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

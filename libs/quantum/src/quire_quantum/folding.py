@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _PAIRS: Final = {"s": "sdg", "sdg": "s", "t": "tdg", "tdg": "t", "sx": "sxdg", "sxdg": "sx"}
 
@@ -31,6 +31,11 @@ def folds(gates: int, scale: float) -> tuple[int, ...]:
 def reached(gates: int, scale: float) -> float:
     """The factor that `folds` really gives; 1 for a circuit without gates, which cannot be folded."""
     return 1.0 + 2.0 * sum(folds(gates, scale)) / gates if gates else 1.0
+
+
+def reached_by(gates: Sequence[int], scales: Sequence[float]) -> tuple[float, ...]:
+    """The factor that each scale really gives, as the mean of circuits with so many gates each."""
+    return tuple(sum(reached(each, scale) for each in gates) / len(gates) for scale in scales)
 
 
 def inverse(gate: Operation) -> Operation:

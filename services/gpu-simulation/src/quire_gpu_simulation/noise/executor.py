@@ -14,6 +14,7 @@ from quire_plane import admit
 from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import pack_integers
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator
+from quire_quantum.folding import gates_of, reached_by
 from quire_quantum.observables import final_measurements, group, with_measurements
 from quire_resilience.errors import Permanent
 
@@ -105,7 +106,8 @@ class NoisyExecutor:
                 "circuits": len(circuits),
             },
         )
-        return Outcome(members, execution)
+        scales = reached_by([gates_of(circuit) for circuit in work.circuits()], work.scales) if work.scales else ()
+        return Outcome(members, execution, scales=scales)
 
     def _check(self, work: Work, *, by_density: bool) -> None:
         qubits = work.structure.num_qubits

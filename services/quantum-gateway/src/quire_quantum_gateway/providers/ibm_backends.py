@@ -67,12 +67,13 @@ class Sent:
     """Work as it is given to a backend.
 
     calibration_id: of what it was compiled for. compiled: its circuits, scale by scale.
-    read_from: as `Outcome` has it; empty where nobody knows any more.
+    read_from, scales: as `Outcome` has them; empty where nobody knows any more.
     """
 
     calibration_id: str
     compiled: Sequence[Compiled]
     read_from: tuple[tuple[int, ...], ...]
+    scales: tuple[float, ...]
 
 
 class Compilers:
@@ -120,7 +121,7 @@ class Compilers:
 
     def compile(self, backend: str, work: Work) -> Sent:
         """The work's circuits, each scale's, as the backend, which has been described, takes them; parameters free."""
-        from quire_quantum_gateway.providers.qiskit_compiled import compile_structure, scaled  # noqa: PLC0415 - same
+        from quire_quantum_gateway.providers.qiskit_compiled import compile_structure, reached, scaled  # noqa: PLC0415 - same
 
         compiler = self._compilers[backend]
         options = f"level={self._settings.optimization_level} seed={self._settings.seed_transpiler} on={work.places}"
@@ -130,7 +131,8 @@ class Compilers:
             key = CompileKey(each.sha256, compiler.family, options, calibration_id)
             make = partial(compile_structure, compiler, each, work.places)
             found.append(self._compiled.get(key, make)[0])
-        return Sent(calibration_id, scaled(found, work.scales), tuple(each.read_from for each in found))
+        read_from = tuple(each.read_from for each in found)
+        return Sent(calibration_id, scaled(found, work.scales), read_from, reached(found, work.scales))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +162,7 @@ def outcome_of(ran: Ran, work: Work, settings: IbmSettings) -> Outcome:
         tallies = [ran.tallies[circuit * work.rows + row] for row in rows for circuit in range(circuits)]
         members.append(MemberOutcome(counts=packed(tallies, bits)))
         start = rows.stop
-    return Outcome(tuple(members), _execution(ran, work, settings), ran.sent.read_from)
+    return Outcome(tuple(members), _execution(ran, work, settings), ran.sent.read_from, ran.sent.scales)
 
 
 def _execution(ran: Ran, work: Work, settings: IbmSettings) -> Execution:

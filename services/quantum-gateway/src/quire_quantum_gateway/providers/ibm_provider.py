@@ -250,7 +250,9 @@ class IbmProvider:
     def _sent_of(self, job: Job, backend: str, work: Work) -> Sent:
         """What a job was given, as far as this process knows; else as it would be given now, less what may differ."""
         known = [self._sent[name] for name in (job.job_id, *job.tags) if name in self._sent]
-        return known[0] if known else replace(self._compilers.compile(backend, work), calibration_id="", read_from=())
+        if known:
+            return known[0]
+        return replace(self._compilers.compile(backend, work), calibration_id="", read_from=(), scales=())
 
     def _fetch(self, job_id: str) -> Sequence[Tallies]:
         try:

@@ -33,7 +33,7 @@ class Ready:
     """Work that is compiled and waits to be run, and what there is to say of how.
 
     cached: whether every compilation was kept from before.
-    read_from: as `Outcome` has it.
+    read_from, scales: as `Outcome` has them.
     """
 
     run: Callable[[], tuple[MemberOutcome, ...]]
@@ -44,6 +44,7 @@ class Ready:
     transpiler: Facts = field(default_factory=dict)
     metadata: Facts = field(default_factory=dict)
     read_from: tuple[tuple[int, ...], ...] = ()
+    scales: tuple[float, ...] = ()
 
 
 class Simulators(Protocol):
@@ -184,4 +185,4 @@ class LocalProvider:
             transpiler=dict(ready.transpiler),
             provider_metadata=dict(ready.metadata),
         )
-        return Outcome(members, execution, ready.read_from)
+        return Outcome(members, execution, ready.read_from, ready.scales)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from qiskit import QuantumCircuit
 
 from quire_plane.aer_gates import BINDABLE
+from quire_quantum.folding import reached_by
 from quire_quantum.qiskit_circuit import to_circuit
-from quire_quantum_gateway.providers.qiskit_folding import fold
+from quire_quantum_gateway.providers.qiskit_folding import fold, gates_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +71,11 @@ def scaled(circuits: Sequence[Compiled], scales: Sequence[float]) -> list[Compil
     return [
         each if scale == 1 else _compiled(fold(each.routed, scale)) for scale in scales or (1.0,) for each in circuits
     ]
+
+
+def reached(circuits: Sequence[Compiled], scales: Sequence[float]) -> tuple[float, ...]:
+    """The scales of noise that folding these circuits really gives."""
+    return reached_by([gates_of(each.routed) for each in circuits], scales)
 
 
 def _compiled(routed: QuantumCircuit) -> Compiled:

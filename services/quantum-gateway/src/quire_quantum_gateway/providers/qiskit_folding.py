@@ -29,7 +29,7 @@ def fold(circuit: QuantumCircuit, scale: float) -> QuantumCircuit:
     Raises:
         Permanent: kind `invalid`, code `unsupported-circuit`: a gate cannot be undone by the device's own.
     """
-    times = iter(folds(sum(map(_is_foldable, circuit.data)), scale))
+    times = iter(folds(gates_of(circuit), scale))
     made = circuit.copy_empty_like()
     for item in circuit.data:
         made.append(item, copy=False)
@@ -40,6 +40,11 @@ def fold(circuit: QuantumCircuit, scale: float) -> QuantumCircuit:
             made.barrier(item.qubits)
             made.append(item, copy=False)
     return made
+
+
+def gates_of(circuit: QuantumCircuit) -> int:
+    """How many gates can be folded."""
+    return sum(map(_is_foldable, circuit.data))
 
 
 def _is_foldable(item: CircuitInstruction) -> bool:

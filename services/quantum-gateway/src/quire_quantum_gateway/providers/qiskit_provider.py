@@ -143,6 +143,7 @@ class QiskitSimulators:
                 "circuits": len(compiled),
             },
             read_from=tuple(each.read_from for each in plain),
+            scales=qiskit_compiled.reached(plain, work.scales),
         )
 
     @property
