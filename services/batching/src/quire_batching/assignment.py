@@ -16,7 +16,7 @@ KEPT_SECONDS: Final = 7 * 24 * 3600
 
 
 class Assignment(msgspec.Struct, frozen=True):
-    """Which batches run a task attempt: one, or several where it was cut."""
+    """Which batches run a task attempt: one, several where it was cut, or none where it was cancelled before."""
 
     task_id: Key
     attempt: int
@@ -26,4 +26,9 @@ class Assignment(msgspec.Struct, frozen=True):
 
 def assignment_id(task: Task) -> str:
     """The id of a task attempt's assignment record, within its tenant."""
-    return f"{task.task_id}-{task.attempt}"
+    return named(task.task_id, task.attempt)
+
+
+def named(task_id: str, attempt: int) -> str:
+    """The id of the assignment record of that attempt of a task."""
+    return f"{task_id}-{attempt}"

@@ -30,6 +30,7 @@ def whole(task: Task, queued_at: datetime, traceparent: str | None) -> Slice:
         seed=task.seed,
         queued_at=queued_at,
         scoring=task.scoring,
+        fresh=task.fresh,
         traceparent=traceparent,
     )
 

@@ -85,7 +85,7 @@ class Gathering:
         *,
         reserve: timedelta = timedelta(0),
         mixed: bool = False,
-        down: Callable[[str], TargetState | None] = lambda _: None,
+        down: Callable[[str, str | None], TargetState | None] = lambda _target, _tenant: None,
         wake: asyncio.Event | None = None,
     ) -> None:
         """down: why a target takes no work at present; what waits for it is given back. wake: set when that changes."""
@@ -100,6 +100,7 @@ class Gathering:
         self._tracer = tracer
         self._figures = figures
         self._waiting: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._leaving: set[asyncio.Future[None]] = set()
         self._sent: dict[str, _Sent] = {}
         self._used: dict[str, float] = {}
         self._wake = wake or asyncio.Event()
@@ -121,6 +122,12 @@ class Gathering:
         finally:
             del self._waiting[name]
             waiting.left.cancel()  # a queue that still holds the task leaves it out; no effect once it has left
+
+    def drop(self, tenant: str, id_: str) -> None:
+        """Forget a task that waits, by its assignment's id; one whose batch is being formed is left out of it."""
+        left = self._waiting.get((tenant, id_))
+        if left is not None and left not in self._leaving:
+            _settle(left, None)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Send what may leave, when it may, until told to stop; then everything, and wait until it is sent."""
@@ -178,7 +185,7 @@ class Gathering:
         now, due = self._clock.monotonic(), math.inf
         for target in tuple(self.queues):
             queue = self.queues[target]
-            self._begin(queue, queue.flush(now) if self._down(target) else queue.take(now))
+            self._begin(queue, queue.flush(now) if self._down(target, None) else queue.take(now))
             due = min(due, queue.next_due())
             if queue.is_idle and now - self._used[target] > _IDLE_SECONDS:
                 del self.queues[target], self._used[target]
@@ -201,6 +208,7 @@ class Gathering:
     async def _send(self, queue: TargetQueue[Waiting], closed: Closed[Waiting]) -> None:
         """Commit what leaves together and tell every member how it went, whatever happens here."""
         members = [waiting for waiting in closed.contents if not waiting.left.done()]
+        self._leaving.update(waiting.left for waiting in members)
         failure: QuireError | None = Transient("the batch's commit was interrupted", code="commit-interrupted")
         sent = _Sent(queue, closed.ticket, set())
         try:
@@ -214,25 +222,26 @@ class Gathering:
                 queue.over(closed.ticket, self._clock.monotonic(), measured=False)
                 self._wake.set()
             for waiting in members:
+                self._leaving.discard(waiting.left)
                 _settle(waiting.left, failure)
 
     async def _commit(self, members: Sequence[Waiting], reason: FlushReason, sent: _Sent) -> None:
         """Commit the members' batches and assignments, all or nothing; who was assigned before is left out.
 
-        Where the target is down there is no batch, and what is committed gives them back.
+        Those whose target takes no work, or none of their tenant's, are given back by the same commit.
         """
         while members:
-            state = self._down(members[0].task.target)
-            commands = self._formed(members, reason) if state is None else []
             now = self._clock.now()
-            back = [given_back(waiting.task, state, now) for waiting in members] if state is not None else []
+            away = {each: self._down(each.task.target, each.task.tenant) for each in members}
+            leaving = [each for each in members if away[each] is None]
+            commands = self._formed(leaving, reason) if leaving else []
             self._expect(sent, commands)
             try:
-                with forming(self._tracer, commands, [waiting.span for waiting in members]):
+                with forming(self._tracer, commands, [each.span for each in leaving]):
                     await members[0].delivery.commit(
                         *commands,
-                        *back,
-                        records=[self._assign(waiting.task, commands) for waiting in members],
+                        *(given_back(each.task, state, now) for each, state in away.items() if state is not None),
+                        records=[self._assign(each.task, commands if away[each] is None else ()) for each in members],
                         together=[waiting.delivery for waiting in members[1:]],
                     )
             except Conflict:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from typing import Final
 
 from opentelemetry import trace
 
 from quire_batching.assignment import KIND, Assignment
+from quire_batching.cancelling import cancel
 from quire_batching.cutting import cut_matrix, piece, whole
 from quire_batching.figures import Figures
 from quire_batching.gathering import ENDS, Gathering, Waiting
@@ -20,10 +22,12 @@ from quire_bus.envelope import Meta
 from quire_bus.router import Router
 from quire_contracts.batch import Slice
 from quire_contracts.load import LoadReport
-from quire_contracts.task import RunTask, TaskFailed
+from quire_contracts.task import CancelTask, RunTask, TaskFailed
 from quire_contracts.value import Fault, Matrix
 from quire_service import Deps, Parts
 from quire_service.targets import targets_of
+
+CANCELLERS: Final = 8
 
 
 async def build(deps: Deps[Settings]) -> Parts:
@@ -32,9 +36,10 @@ async def build(deps: Deps[Settings]) -> Parts:
     figures = Figures(deps.meter)
     wake = asyncio.Event()
     targets = await deps.lifetime.enter_async_context(targets_of(bus, deps.clock, wake.set))
+    records = bus.records(KIND, Assignment)
     gathering = Gathering(
         policy,
-        bus.records(KIND, Assignment),
+        records,
         deps.clock,
         deps.tracer,
         figures,
@@ -56,6 +61,10 @@ async def build(deps: Deps[Settings]) -> Parts:
         if delivery.meta.attempt == 1 or not await gathering.is_assigned(task):
             members = await pieces(delivery, rows, parent, bus.blobs)
             await gathering.join(Waiting(task, members, delivery, span))
+
+    @router.consume(CancelTask, workers=CANCELLERS, once=False)
+    async def do_cancel_task(_: CancelTask, delivery: Delivery[CancelTask]) -> None:
+        await cancel(delivery, records, gathering.drop, deps.clock.now())
 
     async def tell(stopping: asyncio.Event) -> None:
         def failed(reason: str) -> None:
