@@ -287,3 +287,13 @@ def test_equal_angles_written_in_another_layout_are_equal_content():
     plain = Member(np.ascontiguousarray(table[:, :1]), 1)
     first, second = (content.keys("here", Work(TURN_MEASURED, (each,), 5)) for each in (strided, plain))
     assert first == second
+
+
+async def test_what_is_wanted_fresh_runs_though_it_is_known_and_is_given_to_nobody(sharing, runs):
+    known, fresh = member(0.1), replace(member(0.1), fresh=True)
+    work = Work(TURN_MEASURED, (known,), 100)
+    first = await sharing.run(work, "x", runs)
+    for members in ((fresh,), (fresh, known), (fresh, fresh)):
+        again = await sharing.run(replace(work, members=members), "x", runs)
+        assert [each.counts.to_bytes() for each in again.members] == [first.members[0].counts.to_bytes()] * len(members)
+    assert [len(each.members) for each in runs.works] == [1, 1, 1, 2]

@@ -21,13 +21,13 @@ _encoder: Final = msgspec.json.Encoder()
 
 
 def keys(identity: str, work: Work) -> list[str | None]:
-    """One digest for each member, equal exactly where the answers must be; None where they are drawn anew each time.
+    """One digest for each member, equal exactly where the answers must be; None where each is run for itself.
 
     identity: everything besides the work that the numbers depend on: target, software and its versions, settings that
         change the numbers, calibration.
 
-    Sampling is repeatable only with a seed; an exact answer depends on no seed, so that jobs of different seeds share
-    it.
+    What is wanted fresh is shared with nobody. Sampling is repeatable only with a seed; an exact answer depends on no
+    seed, so that jobs of different seeds share it.
     """
     asked = (identity, work.structure.sha256, work.observables, work.shots, work.reduced, work.mitigation, work.places)
     head = hashlib.sha256(_encoder.encode(asked))
@@ -35,7 +35,7 @@ def keys(identity: str, work: Work) -> list[str | None]:
 
 
 def _key(digest: hashlib._Hash, member: Member, *, exact: bool) -> str | None:
-    if member.seed is None and not exact:
+    if member.fresh or (member.seed is None and not exact):
         return None
     rows, columns = member.parameters.shape
     seed, first = (0, 0) if exact else (member.seed or 0, member.first)

@@ -124,7 +124,7 @@ def admit_members(batch: Batch, question: Question, parameters: Sequence[NDArray
         raise permanent_from(next(iter(faults.values())))
     members = tuple(
         [
-            Member(found, member.seed, member.first)
+            Member(found, member.seed, member.first, member.fresh)
             for found, member in zip(parameters, batch.members, strict=True)
             if isinstance(found, np.ndarray)
         ]

@@ -45,11 +45,13 @@ class Member:
 
     `parameters` is float64 [rows, structure.num_parameters] in radians; `seed` makes its counts repeatable, None leaves
     them random. `first` is the place of its first row in its task: the counts of a row are drawn by its place there.
+    `fresh` says that it is to be run, whoever has run the same before.
     """
 
     parameters: NDArray[np.float64]
     seed: int | None = None
     first: int = 0
+    fresh: bool = False
 
     @property
     def places(self) -> range:

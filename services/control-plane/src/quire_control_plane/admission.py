@@ -127,8 +127,12 @@ def admit(record: JobRecord | None, submission: Submission, origin: Origin, mome
         return Change(None, (Say(refused),))
     if record is not None:
         return Change(None, _acceptance(record, submission, repeated=True))
-    record = _record(submission, origin, moment)
-    prepare = PrepareJob(job_id=record.job_id, tenant=record.tenant, document=origin.document, seed=record.seed)
+    return begun(record_of(submission, origin, moment), submission)
+
+
+def begun(record: JobRecord, submission: Submission) -> Change:
+    """A new job with this record: accepted, sent to be prepared, and to be ended at its deadline if it has one."""
+    prepare = PrepareJob(job_id=record.job_id, tenant=record.tenant, document=record.document, seed=record.seed)
     says = (*_acceptance(record, submission, repeated=False), Say(prepare))
     if record.deadline_at is not None:
         says += (Say(ExpireJob(job_id=record.job_id, tenant=record.tenant), at=record.deadline_at),)
@@ -149,6 +153,7 @@ def _acceptance(record: JobRecord, submission: Submission, *, repeated: bool) ->
         tags=record.tags,
         deadline_at=record.deadline_at,
         repeated=repeated,
+        replay_of=record.replay.of if record.replay else None,
     )
     if submission.key == record.job_id:
         return (Say(accepted),)
@@ -156,7 +161,8 @@ def _acceptance(record: JobRecord, submission: Submission, *, repeated: bool) ->
     return (under_key,) if repeated else (Say(accepted), under_key)
 
 
-def _record(submission: Submission, origin: Origin, moment: Moment) -> JobRecord:
+def record_of(submission: Submission, origin: Origin, moment: Moment) -> JobRecord:
+    """The record of a new job."""
     job = submission.document
     deadline = None if job.deadline_seconds is None else moment.now + timedelta(seconds=job.deadline_seconds)
     return JobRecord(

@@ -13,6 +13,7 @@ from quire_contracts.record import Decision, JobRecord
 from quire_control_plane.change import Change, Moment
 from quire_control_plane.recall import Recall
 from quire_control_plane.routing import Routes, load_routes
+from quire_control_plane.unwanted import stopping
 from quire_control_plane.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
 from quire_service.loads import loads_of
 from quire_service.targets import Targets, targets_of
@@ -44,9 +45,9 @@ class Desk:
     clock: Clock
     steps: Counter
 
-    def down(self, target: str, _tenant: str) -> str | None:
+    def down(self, target: str, tenant: str) -> str | None:
         """Why a target takes no work of a tenant now; None if it does."""
-        state = self.targets.down(target)
+        state = self.targets.down(target, tenant)
         return None if state is None else state.reason or state.reason_code or state.state
 
     def moment(self, meta: Meta) -> Moment:
@@ -59,7 +60,10 @@ class Desk:
         Raises:
             Conflict: the record was written by somebody else since it was read.
         """
-        record, before = change.record, stored.value if stored else None
+        before = stored.value if stored else None
+        if before is not None:
+            change = stopping(before, change, getattr(delivery.message, "task_id", None))
+        record = change.record
         if record is None:
             if change.says:
                 await delivery.commit(*outgoing_of(change))

@@ -28,6 +28,7 @@ from quire_contracts.job import (
     CancelJob,
     ExpireJob,
     JobRejected,
+    ReplayJob,
     SubmitJob,
 )
 from quire_contracts.preparation import JobPrepared, PreparationFailed
@@ -37,8 +38,9 @@ from quire_contracts.value import BlobRef, Value
 from quire_control_plane.admission import Origin, admit, read, reject
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
-from quire_control_plane.desk import current_traceparent, open_desk, outgoing_of
+from quire_control_plane.desk import Desk, current_traceparent, open_desk, outgoing_of
 from quire_control_plane.earlier import earlier_answer
+from quire_control_plane.replaying import refused, replay
 from quire_service import Deps, Parts
 
 if TYPE_CHECKING:
@@ -88,6 +90,10 @@ async def build(deps: Deps[Settings]) -> Parts:
             record = stored.value if stored else None
             await desk.commit(admit(record, submission, origin, desk.moment(delivery.meta)), delivery, stored)
 
+    @consume(ReplayJob, failed=submission_failed)
+    async def do_replay_job(command: ReplayJob, delivery: Delivery[ReplayJob]) -> None:
+        await run_again(command, delivery, desk, deps.bus.blobs, rejections)
+
     async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
         moment = desk.moment(delivery.meta)
         recalled = desk.recall.take(message.tenant, message.job_id)
@@ -130,7 +136,30 @@ async def document_of(command: SubmitJob, blobs: Blobs) -> bytes:
     return await blobs.get(msgspec.json.decode(command.body, type=BlobRef))
 
 
-async def once(change: Change, delivery: Delivery[SubmitJob], rejections: Records[Rejected]) -> None:
+async def run_again(
+    command: ReplayJob, delivery: Delivery[ReplayJob], desk: Desk, blobs: Blobs, rejections: Records[Rejected]
+) -> None:
+    """Make the job that repeats another one, once; what cannot run again is answered.
+
+    Raises:
+        Permanent: the first job's document is gone, or is not accepted any more.
+    """
+    known, first = await asyncio.gather(
+        desk.jobs.get(command.tenant, command.job_id), desk.jobs.get(command.tenant, command.replay_of)
+    )
+    if known is not None:
+        return
+    if first is None or first.value.state == "rejected":
+        await once(refused(command, first.value if first else None), delivery, rejections)
+        return
+    document = await blobs.get(first.value.document)
+    change = replay(command, first.value, document, current_traceparent(), desk.moment(delivery.meta))
+    await desk.commit(change, delivery, None)
+
+
+async def once(
+    change: Change, delivery: Delivery[SubmitJob] | Delivery[ReplayJob], rejections: Records[Rejected]
+) -> None:
     """Answer a submission that became no job, unless that was done before: no record of a job would tell."""
     command = delivery.message
     mark = rejections.write(command.tenant, rejection_id(delivery.meta), Rejected(command.job_id), 0, KEEP_SECONDS)
@@ -156,7 +185,7 @@ def abandon(message: JobMessage, _: Meta, fault: Fault) -> Sequence[Value]:
     return [AbandonJob(job_id=message.job_id, tenant=message.tenant, fault=fault)]
 
 
-def submission_failed(command: SubmitJob, _: Meta, fault: Fault) -> Sequence[Value]:
+def submission_failed(command: SubmitJob | ReplayJob, _: Meta, fault: Fault) -> Sequence[Value]:
     """A submission that could not be taken is answered all the same."""
     return [
         JobRejected(

@@ -36,7 +36,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         qubits=prepared.qubits,
         parameters=parameters,
         observables=prepared.observables,
-        shots=route.shots or prepared.shots,
+        shots=_replayed_shots(record) or route.shots or prepared.shots,
         seed=_task_seed(record, phase, round_) if record.seeded else None,
         target=route.targets[0],
         fallbacks=tuple(route.targets[1:]),
@@ -44,6 +44,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         deadline_at=record.deadline_at,
         scoring=_scoring(record, prepared),
         mitigation=prepared.mitigation,
+        fresh=record.replay is not None,
     )
     decision = Decision(
         at=moment.now,
@@ -61,6 +62,11 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         return steps.begin(record, pending, moment)
     waiting = reach(record, "submitted", moment, pending=(*record.pending, pending))
     return Change(waiting, (Say(RunTask(task=task), at=seconds_later(moment, route.delay_seconds)),))
+
+
+def _replayed_shots(record: JobRecord) -> int | None:
+    """Those that the job ran with that this one repeats, where somebody had lowered them."""
+    return record.replay.shots if record.replay is not None else None
 
 
 def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:

@@ -82,7 +82,7 @@ def following(stuck: Stuck) -> tuple[Fallback, Next]:
         returns=task.attempt - 1,
         seconds_left=facts.seconds_left,
         lesser=stuck.has_lesser,
-        earlier=_is_fresh(chain, moment) if moment.looked else None,
+        earlier=False if task.fresh else _is_fresh(chain, moment) if moment.looked else None,
     )
     return chain, next_step(chain, trouble)
 
