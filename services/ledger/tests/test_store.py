@@ -170,3 +170,19 @@ async def test_an_event_of_an_unknown_type_is_kept(engine):
     row.update(type="io.quire.job.dreamt.v7", data='{"new":"field"}')
     await store(engine, [type(known)(**row, message=None)])
     assert (await everything(engine))["events"][0][-1] == '{"new":"field"}'
+
+
+async def test_a_job_that_repeats_another_says_which(engine):
+    log = lives.logged([lives.accepted("j1"), lives.accepted("j2", replay_of="j1", minute=1)])
+    await store(engine, log, position=log[-1].sequence)
+    jobs = (await find_jobs(engine, FindJobs(tenant="acme"))).jobs
+    assert [(job.job_id, job.replay_of) for job in jobs] == [("j2", "j1"), ("j1", None)]
+
+
+async def test_a_ledger_from_before_there_were_replays_gets_their_table(engine):
+    async with engine.begin() as connection:
+        await connection.exec_driver_sql("DROP TABLE replays")
+    await create(engine)
+    log = lives.logged([lives.accepted("j2", replay_of="j1")])
+    await store(engine, log, position=log[-1].sequence)
+    assert (await find_jobs(engine, FindJobs(tenant="acme"))).jobs[0].replay_of == "j1"

@@ -20,7 +20,7 @@ from quire_contracts.preparation import JobPrepared
 from quire_contracts.registry import entry_of
 from quire_contracts.result import OptimizeResult
 from quire_contracts.task import TaskFailed, TaskScored
-from quire_ledger.tables import EXECUTIONS, JOBS, QUALITY, ROUNDS, TASKS
+from quire_ledger.tables import EXECUTIONS, JOBS, QUALITY, REPLAYS, ROUNDS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -133,7 +133,8 @@ def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
         "deadline_at": message.deadline_at,
     }
     job = _job(message.tenant, message.job_id)
-    return Change(JOBS, job, values), _reached(event, message.tenant, message.job_id, "queued")
+    replays = () if message.replay_of is None else (Change(REPLAYS, job, {"replay_of": message.replay_of}),)
+    return Change(JOBS, job, values), *replays, _reached(event, message.tenant, message.job_id, "queued")
 
 
 def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import cast, false, func, select
 
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
-from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, TASKS
+from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, REPLAYS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,9 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         "reason": func.coalesce(JOBS.c.reason, ""),
         "shots": func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0),
         "cost_usd": func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0),
+        "replay_of": select(REPLAYS.c.replay_of)
+        .where(REPLAYS.c.tenant == JOBS.c.tenant, REPLAYS.c.job_id == JOBS.c.job_id)
+        .scalar_subquery(),
     }
     wanted = [(stated[name] if name in stated else JOBS.c[name]).label(name) for name in JobSummary.__struct_fields__]
     query = select(*wanted).where(JOBS.c.tenant == question.tenant, JOBS.c.state.is_not(None), since.is_not(None))

@@ -105,6 +105,14 @@ JOBS: Final = Table(
     Index("jobs_of_a_tenant", "tenant", text("coalesce(accepted_at, ended_at)")),
 )
 
+REPLAYS: Final = Table(
+    "replays",
+    METADATA,
+    *_job_key(),
+    _required("replay_of"),
+)
+"""The jobs that repeat another one of their tenant. A table of its own: what is missing is made, unlike a column."""
+
 TASKS: Final = Table(
     "tasks",
     METADATA,
@@ -185,7 +193,7 @@ QUALITY: Final = Table(
     Column("mean_objective", Float),
 )
 
-PROJECTIONS: Final = (JOBS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
+PROJECTIONS: Final = (JOBS, REPLAYS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
 """What is read off the events; every row of them can be made again."""
 
 MARKS: Final = Table(
