@@ -70,6 +70,7 @@ class FakeRemote:
     """
 
     name = "cloud"
+    compiles = True
 
     def __init__(self, mode, clock, *, fates=(), search_lag=0.0, polls=2):
         self.mode, self.clock, self.fates = mode, clock, list(fates)

@@ -515,7 +515,7 @@ def test_devices_are_off_until_they_are_named():
 def test_a_device_says_how_good_it_is_and_compiles_for_itself(provider):
     provider.capabilities("garnet")
     snapshot = provider.snapshots()["garnet"]
-    assert not snapshot.compiled_here
+    assert not provider.compiles
     assert snapshot.calibration_id == provider.window("garnet").calibration_id
     assert 0 < snapshot.figures.two_qubit_error < 0.2
     assert 0 < snapshot.figures.readout_error < 0.2

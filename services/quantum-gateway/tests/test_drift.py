@@ -95,13 +95,9 @@ def test_what_waits_compiled_for_what_the_device_was_is_stale():
 
 def test_no_compilation_runs_that_is_older_than_its_bound():
     drifts = Drifts(DriftRule(compiled_seconds=100.0))
-    drifts.see("x:y", Snapshot("monday", GOOD), NOW)
-    drifts.see("x:theirs", Snapshot("monday", GOOD, compiled_here=False), NOW)
-    late = NOW + timedelta(seconds=100)
     assert drifts.stale("x:y", NOW, NOW + timedelta(seconds=99)) is None
-    assert drifts.stale("x:y", NOW, late).code == "compilation-too-old"
-    assert drifts.stale("x:theirs", NOW, late) is None
-    assert drifts.stale("x:y", None, late) is None
+    assert drifts.stale("x:y", NOW, NOW + timedelta(seconds=100)).code == "compilation-too-old"
+    assert drifts.stale("x:y", None, NOW) is None
 
 
 class Calibrated:
@@ -212,3 +208,21 @@ async def test_new_work_for_a_device_that_drifted_is_refused_before_anything_is_
             running.result()
         assert (caught.value.kind, caught.value.code) == ("calibration", "calibration-drifted")
     assert house.provider.calls["submit"] == 0
+
+
+@pytest.mark.parametrize(("compiles", "status"), [(True, "cancelled"), (False, "queued")])
+async def test_a_job_that_waits_for_longer_than_a_compilation_may_is_taken_back(remote, compiles, status):
+    house = remote.House("tag", polls=10**6)
+    house.provider.compiles = compiles
+    gateway = house.gateway()
+    gateway = replace(gateway, desk=replace(gateway.desk, drifts=Drifts(DriftRule(compiled_seconds=3_600.0))))
+    running = asyncio.create_task(gateway.run(house.batch(FLIP), None))
+    end = house.clock.now() + 2 * HOUR
+    await house.until(asyncio.create_task(_until(house, lambda: house.clock.now() > end)))
+    assert [job.status for job in house.provider.ledger] == [status]
+    if compiles:
+        with pytest.raises(Permanent) as caught:
+            running.result()
+        assert (caught.value.kind, caught.value.code) == ("calibration", "compilation-too-old")
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)

@@ -339,7 +339,7 @@ def test_a_new_calibration_is_compiled_for(provider, token):
     assert provider._described("ibm_restless").calibration_id != before
     snapshot = provider.snapshots()["ibm_restless"]
     assert provider.window("ibm_restless").calibration_id == snapshot.calibration_id
-    assert snapshot.compiled_here
+    assert provider.compiles
     assert 0.001 < snapshot.figures.two_qubit_error < 0.1
     assert 1e-5 < snapshot.figures.t1_seconds < 1e-2
     assert list(make_stale(provider)) == []

@@ -28,11 +28,10 @@ TOO_OLD: Final = Fault(
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A backend's calibration. compiled_here: whether circuits are compiled for it by us, not by its provider."""
+    """A backend's calibration."""
 
     calibration_id: str
     figures: DeviceFigures
-    compiled_here: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +107,15 @@ class Drifts:
         return _drifted(known.reason)
 
     def stale(self, target: str, compiled_at: datetime | None, now: datetime) -> Fault | None:
-        """Why a circuit that was compiled then, and does not run yet, is to be compiled anew, or None."""
-        known = self._known(target, now)
-        if known is None or compiled_at is None or not known.newest.compiled_here:
+        """Why a circuit that we compiled then, and that does not run yet, is to be compiled anew, or None."""
+        if compiled_at is None:
             return None
         if now >= compiled_at + timedelta(seconds=self.rule.compiled_seconds):
             return TOO_OLD
-        return _drifted(known.reason, code="compilation-stale") if known.reason and compiled_at < known.since else None
+        known = self._known(target, now)
+        if known is None or not known.reason or compiled_at >= known.since:
+            return None
+        return _drifted(known.reason, code="compilation-stale")
 
     def _known(self, target: str, now: datetime) -> _Device | None:
         """A target; one that drifted long ago is what it is from now on."""

@@ -222,7 +222,7 @@ class Pursuit:
 
     def _unless_stale(self, action: Poll) -> Poll:
         """The same, but that a job compiled too long ago, or for what the device was, is unwanted while it waits."""
-        if self._stale is None and not self._began:
+        if self._stale is None and not self._began and self.address.provider.compiles:
             compiled_at = self.ticket.submission.first_call_at
             self._stale = self.desk.drifts.stale(self.address.target, compiled_at, self.desk.clock.now())
         return action if action.unwanted is not None else replace(action, unwanted=self._stale)

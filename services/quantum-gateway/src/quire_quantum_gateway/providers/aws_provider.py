@@ -49,6 +49,7 @@ class AwsProvider:
     """The provider `aws`; see `providers.port.Provider`. One batch may be several tasks, which are one job here."""
 
     name = "aws"
+    compiles = False
 
     def __init__(self, settings: AwsSettings, clock: Clock) -> None:
         """Nothing is imported or called before it is asked for."""
@@ -99,13 +100,9 @@ class AwsProvider:
         return changed
 
     def snapshots(self) -> Mapping[str, Snapshot]:
-        """See `Provider.snapshots`; circuits are compiled by the service."""
+        """See `Provider.snapshots`."""
         known = list(self._devices.items())
-        return {
-            name: Snapshot(each.calibration_id, each.figures, compiled_here=False)
-            for name, each in known
-            if not each.simulator
-        }
+        return {name: Snapshot(each.calibration_id, each.figures) for name, each in known if not each.simulator}
 
     def window(self, backend: str) -> Availability:
         """See `Provider.window`: one GetDevice."""

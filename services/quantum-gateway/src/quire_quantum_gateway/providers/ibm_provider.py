@@ -60,6 +60,7 @@ class IbmProvider:
     """The provider `ibm`; see `providers.port.Provider`."""
 
     name = "ibm"
+    compiles = True
 
     def __init__(
         self, settings: IbmSettings, account: Callable[[], Account], clock: Clock, compiled: CompileCache[Compiled]

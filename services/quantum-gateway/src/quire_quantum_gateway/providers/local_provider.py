@@ -81,6 +81,8 @@ class Simulators(Protocol):
 class LocalProvider:
     """A provider whose jobs live in this process; see `providers.port.Provider`."""
 
+    compiles = True
+
     def __init__(self, simulators: Simulators, clock: Clock) -> None:
         """Nothing is imported or opened before it is asked for."""
         self.name = simulators.name

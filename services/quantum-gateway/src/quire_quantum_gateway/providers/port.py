@@ -115,6 +115,9 @@ class Provider(Protocol):
     name: str
     """The first half of a target, as in `qiskit:aer`."""
 
+    compiles: bool
+    """Whether circuits are compiled here, for the backend's calibration, and not by the provider when they run."""
+
     def discover(self) -> Sequence[Capabilities]:
         """The backends that are enabled here and what each can take."""
         ...
