@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from urllib.parse import parse_qsl
 
 import pytest
 from fake_quire import Answer, stored, view
@@ -219,3 +220,58 @@ print(sorted(heavy))
 """
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout == "[]\n"
+
+
+def test_a_dead_letter_is_shown_whole(fake, quire):
+    letter = {
+        "sequence": 4,
+        "kind": "permanent",
+        "reason": "[red]",
+        "headers": {"ce-id": "m1"},
+        "body": '{"job_id": 7}',
+    }
+    fake.say("GET", "/v1/dead-letters/4", Answer(body=letter))
+    fake.say("GET", "/v1/dead-letters", Answer(body={"dead_letters": []}))
+    shown = quire("dead", "show", "4").stdout
+    for words in ("permanent", "[red]", "ce-id: m1", '{"job_id": 7}'):
+        assert words in shown
+    assert json.loads(quire("dead", "show", "4", "--json").stdout) == letter
+    assert "no dead letters" in quire("dead", "ls", "--service", "batching").stdout
+    assert "service=batching" in fake.asked[-1].query
+
+
+SWITCH = {"scope": "backend", "name": "aws:forte", "state": "off", "reason": "it drifts", "by": "ann"}
+
+
+def test_a_switch_is_turned_with_its_reason_and_listed(fake, quire):
+    kept = {**SWITCH, "at": "2026-03-01T12:00:00Z"}
+    fake.say("POST", "/v1/switches", Answer(body=kept))
+    fake.say("GET", "/v1/switches", Answer(body={"switches": [kept]}), Answer(body={"switches": []}))
+    turned = quire("switch", "off", "backend", "aws:forte", "--reason", "it drifts", "--by", "ann")
+    assert turned.stdout == "the backend aws:forte is switched off\n"
+    assert dict(parse_qsl(fake.asked[0].query)) == SWITCH
+    assert "it drifts" in quire("switch", "ls").stdout
+    assert "every switch is on" in quire("switch", "ls").stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("off", "all"),
+        ("off", "all", "aws", "--reason", "x"),
+        ("on", "provider", "--reason", "x"),
+        ("on", "moon", "--reason", "x"),
+    ],
+)
+def test_a_switch_that_is_none_is_wrong_usage(fake, quire, arguments):
+    assert quire("switch", *arguments).exit_code == 2
+    assert fake.asked == []
+
+
+def test_a_replay_prints_the_new_jobs_id(fake, quire):
+    fake.say("POST", "/v1/jobs/j1/replay", Answer(202, {"job_id": "j2", "tenant": "default"}))
+    ended = quire("replay", "j1", "--target", "qiskit:aer")
+    assert ended.stdout == "j2\n"
+    assert "target=qiskit%3Aaer" in fake.asked[0].query
+    assert "quire watch j2" in ended.stderr
+    assert json.loads(quire("replay", "j1", "--json").stdout)["replay_of"] == "j1"

@@ -13,7 +13,7 @@ from quire_contracts.intake import content_sha256, parse_document
 from quire_contracts.job import JobAccepted, JobCompleted
 from quire_contracts.record import JobRecord, Step
 from quire_contracts.result import SampleResult
-from quire_contracts.value import BlobRef
+from quire_contracts.value import inline_blob
 
 BELL = {"kind": "sample", "program": "OPENQASM 3.0; qubit[2] q;", "shots": 100, "tenant": "acme"}
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -44,7 +44,7 @@ class House:
             "seed": 7,
             "seeded": False,
             "content_sha256": content_sha256(parsed),
-            "document": BlobRef(sha256="0" * 64, size=len(body), media_type="application/json", inline=body),
+            "document": inline_blob(body, "application/json"),
             "state": "queued",
             "accepted_at": NOW,
             "updated_at": NOW,

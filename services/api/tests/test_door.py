@@ -144,6 +144,10 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(house, make_bu
     await eventually(lambda: len(dead.recorded) == 2)
     listed = (await house.client.get("/v1/dead-letters")).json()["dead_letters"]
     assert [letter["type"] for letter in listed] == ["io.quire.job.cancel.v1"] * 2
+    assert [(letter["tenant"], letter["key"], letter["source"]) for letter in listed] == [
+        ("acme", "j2", "/quire/helper"),
+        ("acme", "j1", "/quire/helper"),
+    ]
     second, first = (letter["sequence"] for letter in listed)
     assert first < second
     behind = (await house.client.get(f"/v1/dead-letters?after={first}")).json()["dead_letters"]

@@ -58,6 +58,7 @@ class JobView(Value, frozen=True):
     rounds_planned: int | None = None
     accepted_at: datetime | None = None
     updated_at: datetime | None = None
+    replay_of: str | None = None
     links: Links = msgspec.field(default_factory=Links)
 
     @property

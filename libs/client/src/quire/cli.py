@@ -17,6 +17,7 @@ from quire.dead import dead_app
 from quire.emulator import emulator
 from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
 from quire.parked import parked_app
+from quire.switches import switch_app
 
 if TYPE_CHECKING:
     from quire.client import Job
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 app.add_typer(dead_app, name="dead")
 app.add_typer(parked_app, name="parked")
+app.add_typer(switch_app, name="switch")
 
 
 @app.command()
@@ -176,6 +178,23 @@ def cancel(
         handle.cancel(reason)
         view = handle.status(wait=5.0)
     print_json({"job_id": view.job_id, "state": view.state}) if as_json else typer.echo(view.state)
+
+
+@app.command()
+def replay(
+    job_id: JobId,
+    *,
+    target: Annotated[str | None, typer.Option("--target", help="Run it here instead of where it ran.")] = None,
+    url: Url = DEFAULT_URL,
+    tenant: Tenant = "default",
+    as_json: AsJson = False,
+) -> None:
+    """Run a job again, the same with the same seed, and print the new job's id."""
+    with client_of(url, tenant) as client:
+        made = client.job(job_id).replay(target)
+    report = {"job_id": made.id, "tenant": made.tenant, "replay_of": job_id}
+    print_json(report) if as_json else typer.echo(made.id)
+    say(f"watch it with:  {program()} watch {made.id}{options_again(url, made.tenant)}")
 
 
 @app.command()

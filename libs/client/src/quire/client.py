@@ -13,6 +13,7 @@ from quire.answer import JobView
 from quire.counts import counts_of
 from quire.errors import CannotConnectError, NotFoundError, StillRunningError
 from quire.events import Event, parse_events
+from quire.operating import Operations
 from quire.parked_work import ParkedWork
 from quire.transport import Transport, decoded
 from quire_contracts.query import JobList, JobSummary
@@ -37,13 +38,7 @@ class _Submitted(Value, frozen=True):
     tenant: str = "default"
 
 
-class DeadLetters(Value, frozen=True):
-    """The answer to a question for dead letters; each is a plain object."""
-
-    dead_letters: tuple[dict[str, Any], ...]
-
-
-class Client(ParkedWork):
+class Client(Operations, ParkedWork):
     """A Quire at an address. Safe to share between threads; close it, or use it as a context manager.
 
     url: `http://host:port` of the API.
@@ -98,7 +93,7 @@ class Client(ParkedWork):
             body = msgspec.json.encode({**named, "tenant": self.tenant})
         if named.get("idempotency_key"):
             del headers["idempotency-key"]
-        answer = self._surely(lambda: self.transport.call("POST", "/v1/jobs", content=body, headers=headers))
+        answer = self.surely(lambda: self.transport.call("POST", "/v1/jobs", content=body, headers=headers))
         made: _Submitted = decoded(answer, _Submitted)
         return Job(self, made.job_id, made.tenant, fresh=True)
 
@@ -116,29 +111,7 @@ class Client(ParkedWork):
         found: JobList = decoded(self.transport.call("GET", "/v1/jobs", params=params), JobList)
         return found.jobs
 
-    def dead_letters(self, *, limit: int = 50) -> tuple[dict[str, Any], ...]:
-        """Messages that nobody could handle, oldest first, as plain objects."""
-        answer = self.transport.call("GET", "/v1/dead-letters", params={"limit": str(limit)})
-        found: DeadLetters = decoded(answer, DeadLetters)
-        return found.dead_letters
-
-    def replay(self, sequence: int) -> None:
-        """Put a dead letter's message back where it came from.
-
-        Raises:
-            NotFoundError: if there is no such dead letter.
-        """
-        self.transport.call("POST", f"/v1/dead-letters/{sequence}/replay")
-
-    def drop(self, sequence: int) -> None:
-        """Delete a dead letter for good.
-
-        Raises:
-            NotFoundError: if there is no such dead letter.
-        """
-        self.transport.call("DELETE", f"/v1/dead-letters/{sequence}")
-
-    def _surely(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
+    def surely(self, ask: Callable[[], httpx.Response]) -> httpx.Response:
         """Ask again, for as long as patience lasts, where a Quire was reached and the answer was lost or put off."""
         start, reached = time.monotonic(), False
         while True:
@@ -273,6 +246,21 @@ class Job:
         if not self._known or time.monotonic() - since > self._client.patience:
             raise error
         time.sleep(_PAUSE)
+
+    def replay(self, target: str | None = None) -> Job:
+        """Run the same again as a new job: the same document and seed, where this one ran or at `target` alone.
+
+        Nothing of it is answered from memory. A broken connection is tried again and makes no second job.
+
+        Raises:
+            ConflictError: if the job was rejected, so that there is nothing to run.
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        params = {"tenant": self.tenant} | ({"target": target} if target is not None else {})
+        headers, path = {"idempotency-key": str(uuid.uuid4())}, f"/v1/jobs/{self.id}/replay"
+        answer = self._client.surely(lambda: self._client.transport.call("POST", path, params=params, headers=headers))
+        made: _Submitted = decoded(answer, _Submitted)
+        return Job(self._client, made.job_id, made.tenant, fresh=True)
 
     def cancel(self, reason: str = "") -> None:
         """Ask for the job to stop; what already ran stays recorded. Asking again changes nothing.

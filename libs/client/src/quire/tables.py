@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+from rich.markup import escape
 from rich.table import Column, Table
 
 from quire.console import out
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from quire.answer import JobView
     from quire_contracts.query import JobSummary
+    from quire_contracts.switch import Switch
     from quire_contracts.value import Execution, Timing
 
 _MOST_ROWS: Final = 12
@@ -141,11 +143,36 @@ def show_dead(letters: Sequence[dict[str, Any]]) -> None:
     if not letters:
         out().print("no dead letters")
         return
-    table = _table(
-        "", ("number", "right"), ("service", "left"), ("type", "left"), ("attempts", "right"), ("reason", "left")
-    )
+    names = ("sequence", "service", "type", "key", "attempts", "kind", "reason")
+    right = {"sequence", "attempts"}
+    table = _table("", *((name, "right" if name in right else "left") for name in names))
     for letter in letters:
-        table.add_row(*(str(letter.get(name, "")) for name in ("sequence", "service", "type", "attempts", "reason")))
+        table.add_row(*(str(letter.get(name, "")) for name in names))
+    out().print(table)
+
+
+def show_letter(letter: dict[str, Any]) -> None:
+    """Print a dead letter whole: what is known of it, then its headers and its body as they were."""
+    console = out()
+    for name, value in letter.items():
+        if name not in ("headers", "body", "body_base64"):
+            console.print(f"{name.replace('_', ' '):16} {value}", markup=False)
+    for name, value in sorted(letter.get("headers", {}).items()):
+        console.print(f"  {name}: {value}", markup=False, style="dim")
+    body = letter.get("body")
+    console.print(f"(base64) {letter.get('body_base64')}" if body is None else body, markup=False)
+
+
+def show_switches(switches: Sequence[Switch]) -> None:
+    """Print the kill switches that were ever turned."""
+    if not switches:
+        out().print("every switch is on")
+        return
+    table = _table("", *((name, "left") for name in ("switch", "state", "since", "by", "reason")))
+    for switch in switches:
+        state = "[red]off[/red]" if switch.state == "off" else "[green]on[/green]"
+        what = f"{switch.scope} {switch.name}".strip()
+        table.add_row(what, state, f"{switch.at:%Y-%m-%d %H:%M:%S}", escape(switch.by), escape(switch.reason))
     out().print(table)
 
 

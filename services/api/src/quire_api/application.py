@@ -8,7 +8,7 @@ from litestar import Litestar, Request, Response, asgi
 from litestar.di import Provide
 from litestar.exceptions import HTTPException
 
-from quire_api import backends, dead_letters, documents, jobs, openapi, parked
+from quire_api import backends, dead_letters, documents, jobs, openapi, parked, replaying, switches
 from quire_api.door import Door
 from quire_api.problems import INTERNAL, MEDIA_TYPE, ProblemDocument, refusal_of
 from quire_contracts.limits import DOCUMENT_BYTES
@@ -38,7 +38,16 @@ def application(door: Door, health: Health, version: str) -> Litestar:
         await health.app(scope, receive, cast("Any", send))
 
     return Litestar(
-        [*jobs.ROUTES, *backends.ROUTES, *dead_letters.ROUTES, *parked.ROUTES, *documents.ROUTES, probes],
+        [
+            *jobs.ROUTES,
+            *replaying.ROUTES,
+            *backends.ROUTES,
+            *switches.ROUTES,
+            *dead_letters.ROUTES,
+            *parked.ROUTES,
+            *documents.ROUTES,
+            probes,
+        ],
         dependencies={"door": Provide(lambda: door, sync_to_thread=False)},
         exception_handlers={HTTPException: problem, Exception: problem},
         openapi_config=openapi.config(version),

@@ -22,7 +22,10 @@ Sequence = Annotated[int, PathParameter(ge=1, description="The dead letter's pla
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
-    """A dead letter in a list: whose message it was, and why it was given up."""
+    """A dead letter in a list: whose message it was, where it came from, and why it was given up.
+
+    tenant, key: of its subject; the key of a message about a job is the job's id.   source: who had said it.
+    """
 
     sequence: int
     time: datetime
@@ -34,6 +37,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     reason: str
     attempts: int
+    tenant: str
+    key: str
+    source: str
 
 
 class Letter(Summary, frozen=True, kw_only=True):

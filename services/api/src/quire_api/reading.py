@@ -13,7 +13,7 @@ from quire_api.problems import not_found
 from quire_api.unpacking import unpacked
 from quire_api.view import Job, has_result, job_of, links_of, without_content
 from quire_bus.subjects import token
-from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected, SubmitJob
+from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected, ReplayJob, SubmitJob
 from quire_contracts.record import TERMINAL
 from quire_contracts.registry import entry_of
 from quire_contracts.result import JobResult, SampleResult, decode_result
@@ -65,8 +65,9 @@ async def read_job(door: Door, tenant: str, job_id: str, *, packed: bool = False
             updated_at=refused.meta.time,
             links=links,
         )
-    if await door.bus.last(SubmitJob, tenant, job_id) is not None:
-        return Job(job_id=job_id, tenant=tenant, state="queued", reason=_NOT_TAKEN, links=links)
+    for command in (SubmitJob, ReplayJob):
+        if await door.bus.last(command, tenant, job_id) is not None:
+            return Job(job_id=job_id, tenant=tenant, state="queued", reason=_NOT_TAKEN, links=links)
     raise not_found(f"job {job_id} of tenant {tenant}", "Check the id, and name the tenant with ?tenant=.")
 
 

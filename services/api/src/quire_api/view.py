@@ -34,6 +34,7 @@ class Accepted(msgspec.Struct, frozen=True, omit_defaults=True):
     links: Links
     trace_id: str = ""
     repeated: bool = False
+    replay_of: str = ""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +77,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime | None = None
     ended_at: datetime | None = None
     deadline_at: datetime | None = None
+    replay_of: str | None = None
     content_sha256: str = ""
     trace_id: str = ""
     links: Links
@@ -127,6 +129,7 @@ def job_of(record: JobRecord, result: JobResult | None) -> Job:
         updated_at=record.updated_at,
         ended_at=record.updated_at if record.is_over else None,
         deadline_at=record.deadline_at,
+        replay_of=record.replay.of if record.replay else None,
         content_sha256=record.content_sha256,
         trace_id=record.trace_id,
         links=links_of(record.tenant, record.job_id, result=has_result(record)),
