@@ -1,0 +1,146 @@
+"""What operators and users can do about work at a provider: stop it, hold it back, run it again; nothing is lost."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from quire.answer import JobView
+from quire.client import Client, Job
+from quire.embedded import Embedded
+from quire_emulator.entries import Applied
+from quire_emulator.process import EmulatorProcess
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+CONFIG = """
+[[devices]]
+name = "ibm_quick"
+api = "jobs"
+model = "manila"
+qubits = 5
+
+[[devices]]
+name = "ibm_slow"
+api = "jobs"
+model = "manila"
+qubits = 5
+wait = [600.0, 600.0]
+"""
+BELL = {
+    "kind": "sample",
+    "program": 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;',
+    "shots": 50,
+    "seed": 3,
+}
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """A cloud with a quick device and one that nobody outwaits."""
+    folder = tmp_path_factory.mktemp("cloud")
+    (folder / "cloud.toml").write_text(CONFIG)
+    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=3) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def client(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """A client of a whole Quire that reaches the cloud."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {
+            "IBM_BACKENDS": "ibm_quick,ibm_slow",
+            "IBM_API": "jobs",
+            "IBM_URL": f"{cloud.url}/ibm/v1",
+            "POLL_SECONDS": "0.05",
+            "POLL_MOST_SECONDS": "0.2",
+        }.items():
+            patch.setenv(f"QUIRE_QUANTUM_GATEWAY_{name}", value)
+        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running, Client(running.http) as connected:
+            yield connected
+
+
+def until(found: Callable[[], object], seconds: float = 30.0) -> object:
+    """What is found, waited for."""
+    end = time.monotonic() + seconds
+    while not (value := found()):
+        assert time.monotonic() < end, "it does not come"
+        time.sleep(0.05)
+    return value
+
+
+def jobs_of(cloud: EmulatorProcess, status: str) -> int:
+    return sum(job["status"].lower() == status for job in cloud.control("GET", "jobs"))
+
+
+def paid(cloud: EmulatorProcess) -> int:
+    return sum(isinstance(entry, Applied) for entry in cloud.entries())
+
+
+def test_a_cancelled_job_is_cancelled_at_its_provider(cloud: EmulatorProcess, client: Client) -> None:
+    job = client.submit({**BELL, "targets": ["ibm:ibm_slow"]})
+    until(lambda: jobs_of(cloud, "queued"))
+    job.cancel("not wanted")
+    until(lambda: jobs_of(cloud, "cancelled"))
+    assert job.wait(10).state == "cancelled"
+    assert jobs_of(cloud, "queued") == 0
+
+
+def test_what_a_switch_stops_waits_and_goes_on_and_what_may_go_elsewhere_does(
+    cloud: EmulatorProcess, client: Client
+) -> None:
+    client.turn("provider", "ibm", "off", reason="the bill", by="ann")
+    view = until(lambda: elsewhere(client))
+    before = paid(cloud)
+    held = client.submit({**BELL, "targets": ["ibm:ibm_quick"]})
+    assert isinstance(view, JobView)
+    assert view.degraded
+    assert "switched off" in view.reason
+    assert not held.status().is_over
+    assert paid(cloud) == before
+    client.turn("provider", "ibm", "on", reason="paid", by="ann")
+    assert {execution.target for execution in held.result(30).executions} == {"ibm:ibm_quick"}
+    assert paid(cloud) == before + 1
+    assert [(switch.state, switch.by) for switch in client.switches()] == [("on", "ann")]
+
+
+def elsewhere(client: Client) -> JobView | None:
+    """A job that may run at two places, once it ran at the second one."""
+    view = client.submit({**BELL, "targets": ["ibm:ibm_quick", "qiskit:aer"]}).result(30)
+    return view if {execution.target for execution in view.executions} == {"qiskit:aer"} else None
+
+
+def waiting(client: Client) -> Job | None:
+    """A new job, if it is not over soon."""
+    job = client.submit(BELL)
+    return None if job.status(wait=2.0).is_over else job
+
+
+def test_a_tenants_switch_holds_its_work_and_nobody_elses(client: Client) -> None:
+    client.turn("tenant", "acme", "off", reason="asked for", by="ann")
+    with Client(client.transport.url, tenant="acme") as acme:
+        held = until(lambda: waiting(acme))
+        assert client.submit(BELL).result(30).state == "completed"
+        assert isinstance(held, Job)
+        assert not held.status().is_over
+        client.turn("tenant", "acme", "on", reason="asked for", by="ann")
+        assert held.result(30).state == "completed"
+
+
+def test_a_replay_runs_anew_and_gives_the_same(cloud: EmulatorProcess, client: Client) -> None:
+    for targets, runs in ((["simulation"], 0), (["ibm:ibm_quick"], 1)):
+        first = client.submit({**BELL, "targets": targets})
+        counts = first.result(30).counts
+        before = paid(cloud)
+        view = first.replay().result(30)
+        assert view.replay_of == first.id
+        assert [execution.target for execution in view.executions] == targets
+        assert not view.executions[0].provider_metadata.get("cached")
+        assert paid(cloud) == before + runs
+        if targets == ["simulation"]:
+            assert view.counts == counts
+    moved = first.replay("qiskit:aer").result(30)
+    assert [execution.target for execution in moved.executions] == ["qiskit:aer"]
