@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import nats
+from endings import die_with_parent
 from links import Link
 
 from quire_bus.connection import BusSettings, connect
@@ -118,7 +119,12 @@ class Node:
         path = self.folder / "node.conf"
         path.write_text(text, encoding="utf-8")
         command = [str(binary()), "-c", str(path), "-l", str(self.folder / "node.log")]
-        self._process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            command,
+            start_new_session=True,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - it calls the kernel and nothing else
+        )
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal; SIGKILL waits for its end."""
@@ -154,7 +160,7 @@ class Cluster:
         """Start links and nodes, wait for the first election, and make the topology with three copies."""
         for first in range(3):
             self.doors.append(await Link.to(self.nodes[first].port))
-            for second in range(first + 1, 3):
+            for second in {0, 1, 2} - {first}:
                 link = await Link.to(self.nodes[second].cluster_port)
                 self.routes[first, second] = link
                 self.nodes[first].routes.append(f"nats://127.0.0.1:{link.port}")

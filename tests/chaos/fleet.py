@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import os
 import random
 import signal
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import IO, Self
 
 from brokers import free_port
+from endings import die_with_parent
 
 PACKAGES = {
     "control-plane": "quire_control_plane",
@@ -30,13 +30,6 @@ PACKAGES = {
 }
 REPLICAS = {"control-plane": 2, "quantum-gateway": 2}
 READY_SECONDS = 60.0
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-
-def die_with_parent() -> None:
-    """Between fork and exec on Linux: end with the harness, however that ends."""
-    if _LIBC is not None:
-        _LIBC.prctl(1, signal.SIGKILL)
 
 
 @dataclass

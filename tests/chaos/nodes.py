@@ -91,14 +91,19 @@ async def cluster(trial: Trial) -> None:
             await broker.synced()
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} partitions, {len(marks.acked)} messages acknowledged")
+    except BaseException:
+        await broker.stop()
+        raise
     finally:
         marks.over = True
-        await asyncio.gather(writing, return_exceptions=True)
-    found = Counter[str]()
-    async for message in stored(broker.url, [MARKS]):
-        found[message.subject.rpartition(".")[2]] += 1
+        if broker.nodes[0].pid:
+            await asyncio.gather(writing, return_exceptions=True)
+        writing.cancel()
+    try:
+        found = Counter([message.subject.rpartition(".")[2] async for message in stored(broker.url, [MARKS])])
+    finally:
+        await broker.stop()
     lost = [mark for mark in marks.acked if str(mark) not in found]
-    await broker.stop()
     of_kills = [took for _, took in marks.stalls[:after_kills]]
     of_cuts = [took for _, took in marks.stalls[after_kills:]]
     trial.report.row(

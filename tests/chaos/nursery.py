@@ -14,7 +14,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from fleet import die_with_parent
+from endings import die_with_parent
 
 
 def main() -> None:

@@ -82,6 +82,16 @@ class Journal:
         self.of[new.batch_id] = new
         self.states.setdefault(new.batch_id, []).append(new.state)
 
+    def only(self, batches: Iterable[str]) -> Journal:
+        """The part of it about some batches."""
+        mine = set(batches)
+        return Journal(
+            of={batch: each for batch, each in self.of.items() if batch in mine},
+            states={batch: each for batch, each in self.states.items() if batch in mine},
+            illegal={batch: each for batch, each in self.illegal.items() if batch in mine},
+            work={batch: each for batch, each in self.work.items() if batch in mine},
+        )
+
     @property
     def wrong(self) -> dict[str, list[str]]:
         """Illegal lives, by batch."""

@@ -15,6 +15,7 @@ from upstreams import steady
 ENDS = ("completed", "failed", "cancelled", "rejected")
 ENDED = tuple(f"quire.evt.*.job.{end}.v1.*" for end in ENDS)
 _MANY = 256
+_TRIES = 30
 
 
 async def stored(url: str, subjects: Sequence[str], *, stream: str = "QUIRE", after: int = 0) -> AsyncIterator[Msg]:
@@ -29,8 +30,15 @@ async def stored(url: str, subjects: Sequence[str], *, stream: str = "QUIRE", af
             opt_start_seq=after + 1,
             inactive_threshold=120,
         )
-        subscription = await log.pull_subscribe("", stream=stream, config=config)
-        waiting = (await subscription.consumer_info()).num_pending or 0
+        for patience in range(_TRIES, -1, -1):
+            try:
+                subscription = await log.pull_subscribe("", stream=stream, config=config)
+                waiting = (await subscription.consumer_info()).num_pending or 0
+                break
+            except (nats.errors.Error, nats.js.errors.Error, TimeoutError):  # between two leaders
+                if not patience:
+                    raise
+                await asyncio.sleep(1)
         while waiting > 0:
             found: list[Msg] = []
             with contextlib.suppress(nats.errors.TimeoutError, TimeoutError):
