@@ -80,8 +80,8 @@ async def test_all_that_can_go_wrong_with_the_call(remote, mode):
             assert house.provider.fates == []
 
 
-async def test_two_lost_calls_in_a_row_are_an_operators_where_there_are_only_tags(remote):
-    house = remote.House("tag", fates=["lose", "lose"])
+async def test_calls_that_are_lost_again_and_again_are_an_operators_where_there_are_only_tags(remote):
+    house = remote.House("tag", fates=["lose", "lose"], rules=Rules(recalls=1))
     assert await run(house, house.gateway()) == ["submission-parked"]
     assert house.provider.calls["submit"] == 2
     assert [step.state for step in house.records.of().steps] == [
@@ -92,6 +92,14 @@ async def test_two_lost_calls_in_a_row_are_an_operators_where_there_are_only_tag
         "unknown",
         "parked",
     ]
+
+
+async def test_a_gateway_that_dies_again_and_again_before_its_call_costs_quarantines_and_no_operator(remote):
+    house = remote.House("tag")
+    for _ in range(3):
+        assert await run(house, house.gateway(remote.Bomb("announced"))) == ["Killed"]
+    assert await run(house, house.gateway()) == ["executed"]
+    assert len(house.provider.ledger) == 1
 
 
 async def test_the_clock_says_how_long_doubt_lasts(remote):

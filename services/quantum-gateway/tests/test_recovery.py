@@ -43,7 +43,7 @@ from quire_quantum_gateway.recovery import (
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 LATER = 301.0
-RULES = Rules()
+RULES = Rules(recalls=1)
 INTENDED = Intended("b1", "aws:x", "0" * 64, deadline_at=NOW + timedelta(days=2))
 LOST = (Called(1), Lost(1, "cut"))
 SEARCHED = Seen(0.0, searches=3, searched_at=LATER)

@@ -19,6 +19,9 @@ class ProtocolSettings(ProviderSettings):
     )
     quarantine_searches: int = Field(default=3, ge=1, le=100, description="Searches that must find nothing by then.")
     search_seconds: float = Field(default=10.0, gt=0, description="Between two of them.")
+    quarantine_recalls: int = Field(
+        default=3, ge=0, le=100, description="Calls after quarantines that found nothing; then an operator must look."
+    )
     token_seconds: float = Field(
         default=24 * 3600.0, gt=0, description="How long a provider is trusted to know a token again."
     )
@@ -50,6 +53,7 @@ class ProtocolSettings(ProviderSettings):
             quarantine_seconds=self.quarantine_seconds,
             searches=self.quarantine_searches,
             search_seconds=self.search_seconds,
+            recalls=self.quarantine_recalls,
             token_seconds=self.token_seconds,
         )
 

@@ -34,6 +34,7 @@ class Rules:
     quarantine_seconds: after a call until a search that finds nothing is believed.
     searches: that found nothing, one of them after the quarantine, before it is believed.
     search_seconds: between two searches.
+    recalls: calls after proofs that nothing was there; when the last of them is in doubt too, an operator looks.
     token_seconds: how long a provider is trusted to remember a token; after that it is searched as if it had none.
     recall: between calls with the same token.
     """
@@ -41,6 +42,7 @@ class Rules:
     quarantine_seconds: float = 300.0
     searches: int = 3
     search_seconds: float = 10.0
+    recalls: int = 3
     token_seconds: float = 24 * 3600.0
     recall: Backoff = _RECALL
 
@@ -244,18 +246,18 @@ def _search(current: Submission, seen: Seen, moment: Moment, rules: Rules) -> Ac
     if seen.searched_at is None:
         return Search()
     if seen.searches >= rules.searches and seen.searched_at >= seen.since + rules.quarantine_seconds:
-        return _not_there(current, moment.now)
+        return _not_there(current, moment.now, rules)
     pause = seen.searched_at + rules.search_seconds - moment.elapsed
     return Wait(pause) if pause > 0 else Search()
 
 
-def _not_there(current: Submission, now: datetime) -> Action:
+def _not_there(current: Submission, now: datetime, rules: Rules) -> Action:
     if current.provider_job_id:
         return Park(PARKED)  # it was accepted, so it may have been paid for
     fault = unwanted(current, now) or current.refusal
     if fault is not None:
         return Conclude(fault)
-    return Call(cleared=True) if not current.recalls else Park(PARKED)
+    return Call(cleared=True) if current.recalls < rules.recalls else Park(PARKED)
 
 
 def _worth(found: Found) -> tuple[bool, datetime, str]:
