@@ -43,13 +43,13 @@ ANSWERS = ("quire.evt.shared.batch.executed.v1.*", "quire.evt.shared.batch.faile
 PATIENCE_SECONDS = 90.0
 STUCK_SECONDS = 30.0
 QUICK = {
-    "BEGIN_CALL_SECONDS": "0.5",
-    "CALL_SECONDS": "2",
+    "BEGIN_CALL_SECONDS": "1",
+    "CALL_SECONDS": "6",
     "SEARCH_SECONDS": "0.2",
     "POLL_SECONDS": "0.1",
     "POLL_MOST_SECONDS": "0.3",
 }
-"""So that a quarantine of 3 s is longer than the longest call and the search lag together, as the protocol asks."""
+"""So that a quarantine of 8 s is longer than the longest call and the search lag together, as the protocol asks."""
 
 
 @dataclass
@@ -132,7 +132,7 @@ async def crash_points(trial: Trial) -> None:
         await broker.start()
         with cloud(folder, trial.seed, wait=(0.0, 0.1), lag=0.2) as emulator:
             identity = "none" if mode == "none" else "tag"
-            environ = gateway_environ(emulator.url, identity=identity, quarantine=3.0)
+            environ = gateway_environ(emulator.url, identity=identity, quarantine=8.0)
             environ |= {f"QUIRE_QUANTUM_GATEWAY_{name}": value for name, value in QUICK.items()}
             environ |= {"QUIRE_NATS_URL": broker.url, "QUIRE_LOG_LEVEL": "error", "OTEL_SDK_DISABLED": "true"}
             crew = Crew(folder, environ)
