@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from quire_api.backends import backends_of
 from quire_contracts.breaker import BreakerScope, BreakerState, TargetState, breaker_key, target_key
 from quire_contracts.load import TargetLoad
+from quire_contracts.switch import Switch
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DOWN = TargetState(
@@ -56,3 +57,17 @@ async def test_what_is_down_is_shown_with_its_reason(house):
         "device": "forte",
         "operation": "any",
     }
+
+
+def test_what_is_switched_off_is_down_whatever_its_provider_says():
+    off = (
+        Switch("provider", "aws", "off", "the bill", "ann", NOW),
+        Switch("backend", "ibm:x", "off", "it drifts", "ann", NOW),
+        Switch("tenant", "acme", "off", "asked for", "ann", NOW),
+    )
+    found = backends_of((DOWN,), {"qiskit:aer": load("qiskit:aer")}, off)
+    assert [(each.target, each.state, each.reason_code, each.until) for each in found] == [
+        ("aws:forte", "down", "switched-off", None),
+        ("ibm:x", "down", "switched-off", None),
+        ("qiskit:aer", "up", "", None),
+    ]

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Collection
 from typing import TYPE_CHECKING, Final
 
+from quire_contracts.breaker import TargetState
 from quire_contracts.switch import SWITCH_KEYS, Switch
 from quire_contracts.value import Fault
 from quire_resilience.errors import QuireError, Transient
@@ -20,6 +21,7 @@ POLL_SECONDS: Final = 0.4
 FRESH_SECONDS: Final = 0.8
 """What was read longer ago is not believed before a call: a switch that is turned holds within a second."""
 
+SOON_SECONDS: Final = 0.02
 ANSWER_SECONDS: Final = 1.0
 BUCKET: Final = "switches"
 SWITCHED_OFF: Final = "switched-off"
@@ -45,7 +47,8 @@ class SwitchesUnreadable(Transient):
 class Switches:
     """The switches as this process knows them.
 
-    changed: called when one was turned.   What was read may be asked for from any thread.
+    changed: called when one was turned.   revision: of the newest turn that is known, -1 where that is not sure.
+    What was read may be asked for from any thread.
     """
 
     def __init__(self, bucket: Bucket[Switch], clock: Clock, changed: Callable[[], None] = lambda: None) -> None:
@@ -54,7 +57,7 @@ class Switches:
         self._clock = clock
         self._changed = changed
         self._off: tuple[Switch, ...] = ()
-        self._revision = -1
+        self.revision = -1
         self._read_at = float("-inf")
         self._reading: asyncio.Task[None] | None = None
 
@@ -98,7 +101,7 @@ class Switches:
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 revision = await self._bucket.revision()
-                if revision != self._revision:
+                if revision != self.revision:
                     await self._read_all(revision)
         except TimeoutError:
             raise Transient("the switches were not read in time", code="no-answer") from None
@@ -112,7 +115,7 @@ class Switches:
             raise Transient("a replica of the broker is behind", code="stale")
         off = tuple(each.value for each in stored if each.value.state == "off")
         turned, self._off = off != self._off, off
-        self._revision = revision if whole else -1  # beside a deleted one nobody can tell whether all is new: read on
+        self.revision = revision if whole else -1  # beside a deleted one nobody can tell whether all is new: read on
         if turned:
             self._changed()
 
@@ -133,6 +136,12 @@ def fault_of(switch: Switch) -> Fault:
     )
 
 
+def switched_off(switch: Switch, target: str) -> TargetState:
+    """A target that a switch stops, as one that takes no work; nobody knows until when."""
+    reason = fault_of(switch).reason
+    return TargetState(target=target, state="down", since=switch.at, reason_code=SWITCHED_OFF, reason=reason)
+
+
 @contextlib.asynccontextmanager
 async def switches_of(bus: Bus, clock: Clock, changed: Callable[[], None] = lambda: None) -> AsyncIterator[Switches]:
     """Keep the switches known while the block runs."""
@@ -146,16 +155,19 @@ async def switches_of(bus: Bus, clock: Clock, changed: Callable[[], None] = lamb
 
 
 async def watch(switches: Switches, bus: Bus, clock: Clock, stopping: asyncio.Event) -> None:
-    """Keep the switches known until told to stop: read when one is heard to be turned, and some times a second."""
+    """Keep the switches known until told to stop: read when one is heard to be turned, and some times a second.
+
+    A turn is heard a moment before the bucket has it, so what is not there yet is looked for again soon.
+    """
     word = asyncio.Event()
     async with bus.overhear(_SUBJECT, lambda _subject, _body: word.set()):
         while not stopping.is_set():
+            heard, before = word.is_set(), switches.revision
             word.clear()
             with contextlib.suppress(QuireError):
                 await switches.read()
-            waiting = [
-                asyncio.ensure_future(each) for each in (clock.sleep(POLL_SECONDS), word.wait(), stopping.wait())
-            ]
+            pause = SOON_SECONDS if heard and switches.revision == before else POLL_SECONDS
+            waiting = [asyncio.ensure_future(each) for each in (clock.sleep(pause), word.wait(), stopping.wait())]
             try:
                 await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             finally:

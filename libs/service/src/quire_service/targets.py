@@ -12,7 +12,7 @@ import msgspec
 
 from quire_contracts.breaker import TARGET_KEYS, TargetState
 from quire_resilience.errors import QuireError
-from quire_service.switches import SWITCHED_OFF, Switches, fault_of, switches_of
+from quire_service.switches import Switches, switched_off, switches_of
 
 if TYPE_CHECKING:
     from quire_bus.buckets import Bucket
@@ -67,13 +67,7 @@ class Targets:
         tenants = () if tenant is None else (tenant,)
         switch = self._switches.stopped(target, tenants) if self._switches is not None else None
         if switch is not None:
-            return TargetState(
-                target=target,
-                state="down",
-                since=switch.at,
-                reason_code=SWITCHED_OFF,
-                reason=fault_of(switch).reason,
-            )
+            return switched_off(switch, target)
         state = self._said.get(target)
         if state is None or state.state == "up":
             return None

@@ -14,13 +14,16 @@ from quire_api import openapi
 from quire_api.door import Door
 from quire_contracts.breaker import BREAKER_KEYS, TARGET_KEYS, BreakerState, TargetState
 from quire_contracts.load import TargetLoad
+from quire_contracts.switch import SWITCH_KEYS, Switch
+from quire_service.switches import BUCKET as SWITCHES
+from quire_service.switches import switched_off
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from quire_bus.buckets import Bucket
 
-T = TypeVar("T", TargetState, BreakerState)
+T = TypeVar("T", TargetState, BreakerState, Switch)
 
 _BUCKET: Final = "backends"
 
@@ -51,14 +54,24 @@ class Backends(msgspec.Struct, frozen=True):
 async def list_backends(door: NamedDependency[Door]) -> Backends:
     """List the targets that work waits for, or that were ever down; one that is not listed takes work."""
     targets, breakers = door.bus.bucket(_BUCKET, TargetState), door.bus.bucket(_BUCKET, BreakerState)
+    switches = door.bus.bucket(SWITCHES, Switch)
     async with door.promptly():
-        found = await asyncio.gather(_all(targets, TARGET_KEYS), _all(breakers, BREAKER_KEYS))
-    return Backends(backends_of(found[0], door.intake.loads()), found[1])
+        found = await asyncio.gather(
+            _all(targets, TARGET_KEYS), _all(breakers, BREAKER_KEYS), _all(switches, SWITCH_KEYS)
+        )
+    return Backends(backends_of(found[0], door.intake.loads(), found[2]), found[1])
 
 
-def backends_of(states: tuple[TargetState, ...], loads: Mapping[str, TargetLoad]) -> tuple[Backend, ...]:
-    """States and loads together, by target, in the order of their names."""
+def backends_of(
+    states: tuple[TargetState, ...], loads: Mapping[str, TargetLoad], switches: tuple[Switch, ...] = ()
+) -> tuple[Backend, ...]:
+    """States and loads together, by target, in the order of their names; a target that is switched off is down."""
     stated = {state.target: msgspec.structs.asdict(state) for state in states}
+    named = {switch.name for switch in switches if switch.scope == "backend" and switch.state == "off"}
+    for target in stated.keys() | loads.keys() | named:
+        switch = next((each for each in switches if each.stops(target)), None)
+        if switch is not None:
+            stated[target] = msgspec.structs.asdict(switched_off(switch, target))
     return tuple(
         Backend(**{"target": target, "state": "up", **stated.get(target, {})}, load=loads.get(target))
         for target in sorted(stated.keys() | loads.keys())
