@@ -86,6 +86,7 @@ async def recovery(trial: Trial) -> None:
         finally:
             light.over = True
             await steady
+            await light.calm()
         every = [seconds for found in took.values() for seconds in found]
         for victim, found in took.items():
             trial.report.row(killed=victim, times=len(found), median_s=quantile(found, 0.5), most_s=max(found))

@@ -23,6 +23,10 @@ SICK, WELL = "aws:forte", "ibm:ibm_manila"
 AWAY_FROM, AWAY_FOR, AWAY_EVERY = 20.0, 10.0, 40.0
 """When the sick device is away, for how long, and how often, in seconds."""
 
+SICK_API = "braket"
+UNHARMED = 0.7 * 0.98
+"""The share of creates that the storm neither fails nor leaves without an answer."""
+
 ACCEPTED_SECONDS = 10.0
 CLASSES = ("production", "validation", "research")
 SOON, LATE = 240.0, 600.0
@@ -63,18 +67,24 @@ async def provider_storm(trial: Trial) -> None:
         home.cloud.disarm()
         entries = home.cloud.entries()
         lives = await read_lives(home.url)
-        calm, stormy = _costs(entries[calm_from:calm_to]), _costs(entries[calm_to:])
-        for name, cost in (("calm", calm), ("storm", stormy)):
-            trial.report.row(time=name, **cost)
-        trial.holds("calls for each job at the provider, storm / calm", stormy["calls/job"] / calm["calls/job"], 1.3)
+        times = {"calm": entries[calm_from:calm_to], "storm": entries[calm_to:]}
+        for api in (SICK_API, ""):
+            costs = {name: _costs(part, api) for name, part in times.items()}
+            for name, cost in costs.items():
+                trial.report.row(time=name, provider=api or "all", **cost)
+            ratio = costs["storm"]["calls/job"] / costs["calm"]["calls/job"]
+            if api:  # each call that must succeed is made 1 / (1 - p) times there, whoever makes it
+                trial.holds("calls/job of the sick provider, storm / calm / unavoidable", ratio * UNHARMED, 1.3)
+            else:
+                trial.holds("calls/job of all providers, storm / calm", ratio, 1.3)
         _healthy(trial, lives, before, during)
         await _breaker(trial, home, after, began, last, entries[calm_to:])
         await verdicts(trial, home, [*before, *during], classical=True, failures=True)
 
 
-def _costs(entries: Sequence[Entry]) -> dict[str, float]:
-    called = [each for each in entries if isinstance(each, Called) and each.api == "braket"]
-    jobs_made = sum(isinstance(each, Applied) and each.order.api == "braket" for each in entries)
+def _costs(entries: Sequence[Entry], api: str) -> dict[str, float]:
+    called = [each for each in entries if isinstance(each, Called) and each.api == (api or each.api)]
+    jobs_made = sum(isinstance(each, Applied) and each.order.api == (api or each.order.api) for each in entries)
     of = Counter(each.operation for each in called)
     useless = sum(bool(each.fault) for each in called)
     return {
