@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import time
 from collections import Counter
 
+import nats.errors
+import nats.js.errors
 from brokers import Alone
 from fleet import PACKAGES, Place, is_ready
 from measure import quantile
 from scenarios import MIX, House, Trial, house, submitting, tell, verdicts
-from stored import how_many
+from stored import ENDED, stored
 from upstreams import Publisher, Wanted, jobs
 
 EVERY = (0.3, 2.0)
@@ -102,6 +105,8 @@ class Light:
         self._home, self._jobs = home, jobs(seed, 100_000, MIX)
         self.wanted: list[Wanted] = []
         self.over = False
+        self._ended: set[str] = set()
+        self._seen = 0
 
     @property
     def sent(self) -> int:
@@ -118,9 +123,13 @@ class Light:
             await asyncio.sleep(0.25)
 
     async def caught_up(self, count: int, began: float) -> float:
-        """Seconds from `began` until `count` jobs were submitted and as many have ended."""
+        """Seconds from `began` until so many jobs were submitted and each of them has ended."""
         while time.monotonic() < began + LONGEST_RECOVERY:
-            if self.sent >= count and await how_many(self._home.url) >= count:
+            with contextlib.suppress(nats.errors.Error, nats.js.errors.Error, TimeoutError, OSError):
+                async for message in stored(self._home.url, ENDED, after=self._seen):
+                    self._ended.add(message.subject.rpartition(".")[2])
+                    self._seen = message.metadata.sequence.stream
+            if self.sent >= count and self._ended.issuperset(each.job for each in self.wanted[:count]):
                 break
             await asyncio.sleep(0.2)
         return time.monotonic() - began
