@@ -174,14 +174,14 @@ def test_deep_nesting_is_refused_without_being_followed(opening):
     began = time.perf_counter()
     (problem,) = problems_of(opening * (limits.DOCUMENT_BYTES // len(opening)))
     assert "nested too deeply" in problem.reason
-    assert time.perf_counter() - began < 1.0
+    assert time.perf_counter() - began < 10.0
 
 
 @pytest.mark.parametrize("filling", [b"[],", b'"",', b'"\\\\",', b'{"":0},', b'"[",'])
 def test_a_full_document_of_anything_is_refused_soon(filling):
     began = time.process_time()
     assert problems_of(b"[" + filling * (limits.DOCUMENT_BYTES // len(filling) - 1) + b"0]")
-    assert time.process_time() - began < 1.0
+    assert time.process_time() - began < 10.0  # a fraction of a second; quadratic would be hours
 
 
 def test_depth_is_counted_outside_of_texts():
