@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -117,8 +118,9 @@ async def read_journal(url: str, after: int = 0) -> Journal:
         if words[1] == "rec":
             journal.take(message.data)
         elif words[1] == "cmd":
-            batch = _EXECUTE.decode(message.data).batch
-            journal.work[batch.batch_id] = batch
+            with contextlib.suppress(msgspec.DecodeError):  # a poison: no gateway can have run it
+                batch = _EXECUTE.decode(message.data).batch
+                journal.work[batch.batch_id] = batch
         else:
             journal.alarms[f"{words[3]} {words[4]}"] += 1
     return journal
