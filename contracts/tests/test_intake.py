@@ -171,17 +171,17 @@ def test_size_is_checked_before_anything_else():
 
 @pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"kind":'])
 def test_deep_nesting_is_refused_without_being_followed(opening):
-    began = time.perf_counter()
+    began = time.thread_time()
     (problem,) = problems_of(opening * (limits.DOCUMENT_BYTES // len(opening)))
     assert "nested too deeply" in problem.reason
-    assert time.perf_counter() - began < 10.0
+    assert time.thread_time() - began < 1.0
 
 
 @pytest.mark.parametrize("filling", [b"[],", b'"",', b'"\\\\",', b'{"":0},', b'"[",'])
 def test_a_full_document_of_anything_is_refused_soon(filling):
-    began = time.process_time()
+    began = time.thread_time()  # not the process's: threads of earlier tests may still work
     assert problems_of(b"[" + filling * (limits.DOCUMENT_BYTES // len(filling) - 1) + b"0]")
-    assert time.process_time() - began < 10.0  # a fraction of a second; quadratic would be hours
+    assert time.thread_time() - began < 1.0
 
 
 def test_depth_is_counted_outside_of_texts():

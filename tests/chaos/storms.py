@@ -74,9 +74,8 @@ async def provider_storm(trial: Trial) -> None:
                 trial.report.row(time=name, provider=api or "all", **cost)
             ratio = costs["storm"]["calls/job"] / costs["calm"]["calls/job"]
             if api:  # each call that must succeed is made 1 / (1 - p) times there, whoever makes it
-                trial.holds("calls/job of the sick provider, storm / calm / unavoidable", ratio * UNHARMED, 1.3)
-            else:
-                trial.holds("calls/job of all providers, storm / calm", ratio, 1.3)
+                trial.report.row(provider=api, storm_over_calm=ratio, of_the_unavoidable=ratio * UNHARMED)
+            trial.holds(f"calls/job of {api or 'all providers'}, storm / calm", ratio, 1.3)
         _healthy(trial, lives, before, during)
         await _breaker(trial, home, after, began, last, entries[calm_to:])
         await verdicts(trial, home, [*before, *during], classical=True, failures=True)

@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
-from dataclasses import replace
-
-import pytest
-import pytest_asyncio
-import structlog
 
 from quire_batching.assignment import KIND, Assignment
-from quire_batching.handlers import build
-from quire_batching.settings import Settings
-from quire_bus.bus import Bus
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import CancelBatch, ExecuteBatch, SimulateBatch
 from quire_contracts.task import CancelTask, RunTask
 from quire_contracts.topology import consumer_of
 from quire_resilience.clock import SystemClock
-from quire_service import Deps
-from quire_service.background import Watched
 from quire_testing import eventually
 
 NEVER = {"fixed_window_seconds": 60.0} | {
     f"{name}_hold_seconds": 60.0 for name in ("research", "validation", "production", "customer_facing")
 }
-
-
-@pytest_asyncio.fixture
-async def start(provisioned, bus_settings, spans):
-    """`await start(**settings)`: one replica; its bus."""
-    async with AsyncExitStack() as stack:
-
-        async def started(**settings):
-            tracer = spans.tracer("batching")
-            connection = replace(bus_settings("batching"), timeout_seconds=5.0)
-            bus = await stack.enter_async_context(Bus.connect(connection, tracer=tracer, on_fatal=print))
-            deps = Deps(
-                settings=Settings(**settings),
-                bus=bus,
-                clock=SystemClock(),
-                tracer=tracer,
-                log=structlog.get_logger(),
-                instance="test",
-                lifetime=stack,
-            )
-            parts = await build(deps)
-            for router in parts.routers:
-                bus.include(router)
-            background = Watched(parts.background, service="batching", log=deps.log, fail=pytest.fail)
-            stack.push_async_callback(background.stop, 5.0)
-            stack.push_async_callback(bus.stop)
-            await bus.start()
-            return bus
-
-        yield started
 
 
 async def run(bus, *tasks):
@@ -84,9 +43,9 @@ async def assigned(bus, task):
     return stored.value.batch_ids if stored else None
 
 
-async def test_a_task_that_waits_is_dropped_at_once_and_the_others_stay(start, bus, probe, make_task):
+async def test_a_task_that_waits_is_dropped_at_once_and_the_others_stay(replica, bus, probe, make_task):
     seen = await probe("quire.cmd.*.batch.>")
-    await start(**NEVER, max_members=3)
+    await replica(**NEVER, max_members=3)
     tasks = [make_task(f"t{number}", target="qiskit:aer") for number in range(3)]
     await run(bus, *tasks[:2])
     await eventually(lambda: waits(bus, 2))
@@ -106,9 +65,9 @@ async def waits(bus, tasks):
     return info.num_ack_pending == tasks
 
 
-async def test_a_task_is_dropped_though_its_cancellation_came_first(start, bus, probe, make_task):
+async def test_a_task_is_dropped_though_its_cancellation_came_first(replica, bus, probe, make_task):
     seen = await probe("quire.cmd.*.batch.>")
-    await start(fixed_window_seconds=0.05)
+    await replica(fixed_window_seconds=0.05)
     early, other = make_task("early"), make_task("other")
     await cancel(bus, early)
     await eventually(lambda: done(bus, CancelTask))
@@ -118,11 +77,11 @@ async def test_a_task_is_dropped_though_its_cancellation_came_first(start, bus, 
     assert members == ["other"]
 
 
-async def test_a_task_that_another_replica_holds_is_left_out_of_its_batch(start, bus, probe, make_task):
+async def test_a_task_that_another_replica_holds_is_left_out_of_its_batch(replica, bus, probe, make_task):
     """The cancellation is written, as the replica would that gets it; who holds the task finds it when it commits."""
     seen = await probe("quire.cmd.*.batch.>")
     tasks = [make_task(f"t{number}") for number in range(2)]
-    await start(fixed_window_seconds=0.5)
+    await replica(fixed_window_seconds=0.5)
     await run(bus, *tasks)
     await eventually(lambda: waits(bus, 2))
     records = bus.records(KIND, Assignment)
@@ -133,9 +92,9 @@ async def test_a_task_that_another_replica_holds_is_left_out_of_its_batch(start,
     assert members == ["t1"]
 
 
-async def test_the_batches_of_a_task_that_has_left_are_told_but_the_simulators_are_not(start, bus, probe, make_task):
+async def test_the_batches_of_a_task_that_has_left_are_told_but_the_simulators_are_not(replica, bus, probe, make_task):
     seen = await probe("quire.cmd.*.batch.>")
-    await start(fixed_window_seconds=0.05)
+    await replica(fixed_window_seconds=0.05)
     tasks = [make_task("paid", target="qiskit:aer"), make_task("free")]
     await run(bus, *tasks)
     await eventually(lambda: done(bus, RunTask))
@@ -147,9 +106,9 @@ async def test_the_batches_of_a_task_that_has_left_are_told_but_the_simulators_a
     assert len(seen.of(SimulateBatch)) == 1
 
 
-async def test_cancelling_while_batches_form_loses_nobody(start, bus, probe, make_task):
+async def test_cancelling_while_batches_form_loses_nobody(replica, bus, probe, make_task):
     seen = await probe("quire.cmd.*.batch.>")
-    await start(fixed_window_seconds=0.01, max_members=4)
+    await replica(fixed_window_seconds=0.01, max_members=4)
     tasks = [make_task(f"t{number}", target="qiskit:aer") for number in range(40)]
     await asyncio.gather(run(bus, *tasks), cancel(bus, *tasks[::2], times=1))
     await eventually(lambda: done(bus, RunTask))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import heapq
-import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
+from virtual_time import LIMITS, Run, arrivals
 
 from quire_batching.control import Size, places_for, window_for
 from quire_batching.group import Item
@@ -17,7 +17,6 @@ from quire_batching.measures import Company, Service
 from quire_batching.policy import Bounds, Policy
 from quire_batching.target_queue import TargetQueue
 
-LIMITS = Load(200, 4_096, 10**7, 96 * 1024, math.inf, 1 << 40)
 POLICY = Policy({"*": LIMITS}, {"*": 8}, {"research": Bounds(window=0.1, hold=20.0)})
 FIXED = (0.0, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1)
 PHASES = ((10.0, 6.0), (100.0, 6.0), (400.0, 6.0), (10.0, 8.0))
@@ -25,35 +24,6 @@ PHASES = ((10.0, 6.0), (100.0, 6.0), (400.0, 6.0), (10.0, 8.0))
 
 SETTLED = 2.0
 """Seconds after a step in which the window may still be on its way; five are allowed."""
-
-
-@dataclass
-class Run:
-    """What a virtual house did: when each task came and was answered, and the windows that were chosen."""
-
-    came: list[float]
-    answered: dict[int, float]
-    batches: list[tuple[float, int]]
-    windows: list[tuple[float, float]]
-
-    def p99(self, start: float, end: float) -> float:
-        times = sorted(self.answered[place] - came for place, came in enumerate(self.came) if start <= came < end)
-        return times[int(0.99 * len(times))]
-
-    def window(self, start: float, end: float) -> float:
-        windows = sorted(window for at, window in self.windows if start <= at < end)
-        return windows[len(windows) // 2]
-
-
-def arrivals(phases, seed: int) -> list[float]:
-    uniform, came, start = random.Random(seed), [], 0.0
-    for rate, seconds in phases:
-        at = start + uniform.expovariate(rate)
-        while at < start + seconds:
-            came.append(at)
-            at += uniform.expovariate(rate)
-        start += seconds
-    return came
 
 
 def play(policy: Policy, came: list[float], *, overhead: float, structures: int = 5, latency: float = 0.003) -> Run:

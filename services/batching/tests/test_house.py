@@ -5,9 +5,10 @@ from __future__ import annotations
 import heapq
 import math
 import random
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
+from virtual_time import LIMITS, Run, arrivals
 
 from quire_batching.control import Surroundings, window_for
 from quire_batching.group import Item
@@ -18,40 +19,10 @@ from quire_batching.measures import Service
 from quire_batching.policy import Bounds, Policy
 from quire_batching.target_queue import TargetQueue
 
-LIMITS = Load(200, 4_096, 10**7, 96 * 1024, math.inf, 1 << 40)
 POLICY = Policy({"*": LIMITS}, {"*": 8}, {"research": Bounds(window=0.25, hold=20.0)})
 FIXED = (0.0, 0.005, 0.02, 0.05, 0.1, 0.2)
 TASK_SECONDS = 0.0014
 """Of the processor, for each task; a batch takes `BATCH_TASKS` times that: 400 tasks a second need batches of 4."""
-
-
-@dataclass
-class Run:
-    """When each task came and was answered, the rows of each batch, and the windows that were chosen."""
-
-    came: list[float]
-    answered: dict[int, float]
-    batches: list[tuple[float, int]]
-    windows: list[tuple[float, float]]
-
-    def p99(self, start: float, end: float) -> float:
-        times = sorted(self.answered[place] - came for place, came in enumerate(self.came) if start <= came < end)
-        return times[int(0.99 * len(times))]
-
-    def window(self, start: float, end: float) -> float:
-        windows = sorted(window for at, window in self.windows if start <= at < end)
-        return windows[len(windows) // 2]
-
-
-def arrivals(phases, seed: int) -> list[float]:
-    uniform, came, start = random.Random(seed), [], 0.0
-    for rate, seconds in phases:
-        at = start + uniform.expovariate(rate)
-        while at < start + seconds:
-            came.append(at)
-            at += uniform.expovariate(rate)
-        start += seconds
-    return came
 
 
 def play(policy: Policy, came: list[float], *, skew: float = 0.0) -> Run:

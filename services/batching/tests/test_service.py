@@ -7,21 +7,15 @@ import hashlib
 import os
 import signal
 import sys
-from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-import pytest_asyncio
-import structlog
 
 from quire_batching.__main__ import SERVICE
 from quire_batching.assignment import KIND, Assignment
-from quire_batching.handlers import build
 from quire_batching.reporting import BUCKET
 from quire_batching.settings import Settings
-from quire_bus.bus import Bus
 from quire_bus.envelope import Outgoing
 from quire_contracts.batch import BatchFailed, ExecuteBatch, SimulateBatch
 from quire_contracts.breaker import TargetState, target_key
@@ -30,8 +24,6 @@ from quire_contracts.task import RunTask, TaskFailed
 from quire_contracts.topology import consumer_of
 from quire_contracts.value import BlobRef, Fault, Matrix
 from quire_resilience.clock import SystemClock
-from quire_service import Deps
-from quire_service.background import Watched
 from quire_testing import eventually
 
 SOON = {"fixed_window_seconds": 0.05}
@@ -41,34 +33,10 @@ NEVER = {"fixed_window_seconds": 60.0} | {
 BUSY = {"target_places": {"*": 1}}
 
 
-@pytest_asyncio.fixture
-async def start(provisioned, bus_settings, spans):
-    """`await start(**settings)`: the service's handlers on the test's broker; the bus they run on."""
-    async with AsyncExitStack() as stack:
-
-        async def started(answer_seconds=5.0, **settings):
-            connection = replace(bus_settings("batching"), timeout_seconds=answer_seconds)
-            tracer = spans.tracer("batching")
-            bus = await stack.enter_async_context(Bus.connect(connection, tracer=tracer, on_fatal=print))
-            deps = Deps(
-                settings=Settings(**(SOON | settings)),
-                bus=bus,
-                clock=SystemClock(),
-                tracer=tracer,
-                log=structlog.get_logger(),
-                instance="test",
-                lifetime=stack,
-            )
-            parts = await build(deps)
-            for router in parts.routers:
-                bus.include(router)
-            background = Watched(parts.background, service="batching", log=deps.log, fail=pytest.fail)
-            stack.push_async_callback(background.stop, 5.0)
-            stack.push_async_callback(bus.stop)
-            await bus.start()
-            return bus
-
-        yield started
+@pytest.fixture
+def start(replica):
+    """`await start(**settings)`: a replica whose windows are short; its bus."""
+    return lambda **settings: replica(**(SOON | settings))
 
 
 async def ask(bus, *tasks, times: int = 2, **meta) -> None:

@@ -359,3 +359,32 @@ class House:
 def remote():
     """`House`, `Bomb`, `Killed`, `FakeRemote`: what is needed to be cruel to gateways."""
     return SimpleNamespace(House=House, Bomb=Bomb, Killed=Killed, FakeRemote=FakeRemote)
+
+
+TOKENS = itertools.count()
+
+
+@pytest.fixture
+def emulator(cloud):
+    """The module's cloud, without the faults of the test before."""
+    cloud.disarm()
+    yield cloud
+    cloud.disarm()
+
+
+@pytest.fixture
+def token():
+    """Nobody else's, in the cloud's life."""
+    return f"batch-{next(TOKENS)}-abc"
+
+
+@pytest.fixture(scope="module")
+def account():
+    """Credentials that are none, and nothing of this machine's."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
+        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        environment.setenv("AWS_CONFIG_FILE", "/nowhere")
+        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+        yield

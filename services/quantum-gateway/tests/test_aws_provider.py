@@ -5,7 +5,6 @@ The emulator stands in for Amazon: signatures are not checked, devices are ideal
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -90,7 +89,6 @@ DEVICES = {
     "dear": "arn:aws:braket:eu-north-1::device/qpu/iqm/Dear",
     "away": "arn:aws:braket:eu-north-1::device/qpu/iqm/Away",
 }
-NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -99,32 +97,6 @@ def cloud(tmp_path_factory):
     (folder / "cloud.toml").write_text(CLOUD, "utf-8")
     with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=7) as emulator:
         yield emulator
-
-
-@pytest.fixture
-def emulator(cloud):
-    """The module's cloud, without the faults of the test before."""
-    cloud.disarm()
-    yield cloud
-    cloud.disarm()
-
-
-@pytest.fixture
-def token():
-    """Nobody else's, in the cloud's life."""
-    return f"batch-{next(NUMBERS)}-abc"
-
-
-@pytest.fixture(scope="module")
-def account():
-    """Credentials that are none, and nothing of this machine's."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        environment.setenv("AWS_CONFIG_FILE", "/nowhere")
-        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
-        yield
 
 
 def opened(cloud, **settings):

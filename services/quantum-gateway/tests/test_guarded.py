@@ -29,12 +29,7 @@ def cloud(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(cloud, provisioned, monkeypatch):
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+def settings(cloud, provisioned, account):
     return Settings(
         nats_url=provisioned.url,
         targets=("aws:*",),

@@ -5,7 +5,6 @@ Not covered, for it needs IBM's cloud: the search for the account's instances, a
 
 from __future__ import annotations
 
-import itertools
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -58,7 +57,6 @@ calibration_seconds = 0.001
 """
 BACKENDS = ("ibm_manila", "ibm_slow", "ibm_restless")
 CRN = "crn:v1:bluemix:public:quantum-computing:us-east:a/1:2::"
-NUMBERS = itertools.count()
 
 
 @pytest.fixture(scope="module")
@@ -67,20 +65,6 @@ def cloud(tmp_path_factory):
     (folder / "cloud.toml").write_text(CLOUD, "utf-8")
     with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=7) as emulator:
         yield emulator
-
-
-@pytest.fixture
-def emulator(cloud):
-    """The module's cloud, without the faults of the test before."""
-    cloud.disarm()
-    yield cloud
-    cloud.disarm()
-
-
-@pytest.fixture
-def token():
-    """Nobody else's, in the cloud's life."""
-    return f"batch-{next(NUMBERS)}-abc"
 
 
 def opened(url, seconds=10.0, **settings):

@@ -24,13 +24,8 @@ def cloud(tmp_path_factory):
 
 
 @pytest.fixture
-def settings(cloud, provisioned, monkeypatch):
+def settings(cloud, provisioned, account):
     """`settings(identity)`: a gateway for one target of that identity, soon sure that a search finds nothing."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
     remote = {
         "token": {
             "aws_devices": {"forte": FORTE},
