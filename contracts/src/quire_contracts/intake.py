@@ -120,24 +120,30 @@ def _problem(message: str, body: bytes) -> Problem:
 
 
 def _pointer(steps: list[str], body: bytes) -> str:
-    """The JSON pointer (RFC 6901) of the steps as far as they lead somewhere; msgspec names no key of a mapping."""
+    """The JSON pointer (RFC 6901) of the steps as far as they lead somewhere; msgspec names no key of a mapping.
+
+    Only the way to the place is decoded: everything beside it stays bytes, however many values it holds.
+    """
+    place, pointer = msgspec.Raw(body), ""
     try:
-        place = msgspec.json.decode(body)
-    except msgspec.DecodeError:  # what follows the fault is not JSON
-        return ""
-    pointer = ""
-    for step in steps:
-        token = f"/{step.replace('~', '~0').replace('/', '~1')}"
-        if len(pointer) + len(token) > _POINTER:
-            break
-        if isinstance(place, dict) and step in place:
-            place = place[step]
-        elif isinstance(place, list) and step.isdigit() and int(step) < len(place):
-            place = place[int(step)]
-        else:
-            break
-        pointer += token
+        for step in steps:
+            token = f"/{step.replace('~', '~0').replace('/', '~1')}"
+            if len(pointer) + len(token) > _POINTER:
+                break
+            place = _part(place, step)
+            pointer += token
+    except (msgspec.DecodeError, LookupError):  # what follows the fault is not JSON, or there is no such place
+        pass
     return pointer
+
+
+def _part(place: msgspec.Raw, step: str) -> msgspec.Raw:
+    """What the key or the index names; a `LookupError` or a `msgspec.DecodeError` if it names nothing."""
+    if bytes(place).lstrip().startswith(b"["):
+        if not step.isdigit():
+            raise LookupError(step)
+        return msgspec.json.decode(place, type=list[msgspec.Raw])[int(step)]
+    return msgspec.json.decode(place, type=dict[str, msgspec.Raw])[step]
 
 
 def _rules(document: JobDocument) -> list[Problem]:
