@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from virtual_time import LIMITS, Run, arrivals
 
-from quire_batching.control import Size, places_for, window_for
+from quire_batching.control import GRID, Size, narrowed, places_for, window_for
 from quire_batching.group import Item
 from quire_batching.grouping import GroupKey
 from quire_batching.load import Load
@@ -132,9 +132,18 @@ def test_window_is_zero_for_a_target_that_is_seldom_busy():
 
 def test_errors_make_the_window_smaller():
     service = learned(overhead=0.01)
-    before = window_for([80.0] * 5, service, 0.0001, 0.1)
+    before = narrowed(window_for([80.0] * 5, service, 0.0001, 0.1), service.errors)
     service.finished(10.0, 9.9, 0.001, ok=False)
-    assert 0 < window_for([80.0] * 5, service, 0.0001, 0.1) < before
+    assert 0 < narrowed(window_for([80.0] * 5, service, 0.0001, 0.1), service.errors) < before
+
+
+def test_a_window_that_is_almost_as_good_as_the_best_one_stays():
+    service = learned(overhead=0.01)
+    best = window_for([80.0] * 5, service, 0.0001, 0.1)
+    beside = next(step for step in GRID if step > best)
+    assert window_for([80.0] * 5, service, 0.0001, 0.1, present=beside) == beside
+    assert window_for([80.0] * 5, service, 0.0001, 0.1, present=0.005) == best
+    assert window_for([80.0] * 5, service, 0.0001, best, present=beside) == best
 
 
 def test_places_keep_the_target_busy_while_answers_travel():

@@ -36,6 +36,10 @@ GRID: Final = (
     *(0.1, 0.125, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5),
 )
 BUSY: Final = 0.3
+WORTHWHILE: Final = 0.25
+"""By how much of its 99th percentile a window must be beaten before another takes its place. Around the best one the
+percentile is flat and its measures are noisy and a second late, so that following them would make it swing."""
+
 _FULL: Final = 0.95
 """Utilisation above which a queue is taken to grow without end."""
 
@@ -69,9 +73,18 @@ QUIET: Final = Surroundings()
 
 
 def window_for(
-    rates: Sequence[float], service: Service, seconds_per_task: float, longest: float, house: Surroundings = QUIET
+    rates: Sequence[float],
+    service: Service,
+    seconds_per_task: float,
+    longest: float,
+    house: Surroundings = QUIET,
+    *,
+    present: float = 0.0,
 ) -> float:
-    """The window, at most `longest` seconds, for groups of these companions a second at a target like this."""
+    """The window, at most `longest` seconds, for groups of these companions a second at a target like this.
+
+    present: what this function gave last; it stays where no other window is better by `WORTHWHILE`.
+    """
     overhead, total = service.overhead, sum(rates)
     if total * overhead < BUSY and house.utilisation < BUSY:
         return 0.0
@@ -80,7 +93,13 @@ def window_for(
         at_target = _percentile(window, rates, overhead, service.slope * seconds_per_task)
         return at_target + house.journey(_batches(window, rates))
 
-    return min((min(step, longest) for step in GRID), key=time) * (1.0 - service.errors)
+    best = min((min(step, longest) for step in GRID), key=time)
+    return present if present and present <= longest and time(present) * (1 - WORTHWHILE) <= time(best) else best
+
+
+def narrowed(window: float, errors: float) -> float:
+    """The window for a target of whose batches this share failed: the smaller a batch, the less fails with it."""
+    return window * (1.0 - errors)
 
 
 def _batches(window: float, rates: Sequence[float]) -> float:

@@ -13,6 +13,7 @@ from opentelemetry.trace import SpanContext, Tracer
 
 from quire_batching.assignment import KEPT_SECONDS, Assignment, assignment_id
 from quire_batching.figures import Figures
+from quire_batching.flights import Closed
 from quire_batching.forming import forming
 from quire_batching.giving_back import given_back
 from quire_batching.group import Item
@@ -20,7 +21,7 @@ from quire_batching.grouping import form_batch, group_key
 from quire_batching.house import House
 from quire_batching.load import Load, load_of
 from quire_batching.policy import Policy
-from quire_batching.target_queue import Closed, TargetQueue
+from quire_batching.target_queue import TargetQueue
 from quire_batching.verdict import blames_the_work
 from quire_bus.delivery import Delivery
 from quire_bus.errors import Conflict

@@ -43,6 +43,10 @@ class Group(Generic[T]):
     ripe: bool = False
     items: dict[str, deque[tuple[float, Item[T]]]] = field(default_factory=dict)
 
+    def is_early(self, now: float) -> bool:
+        """Whether this is one item alone that may wait for company yet."""
+        return self.load.members == 1 and now < min(self.lone_at, self.hurry)
+
     def add(self, item: Item[T], now: float) -> None:
         """One more, behind its tenant's others."""
         self.items.setdefault(item.tenant, deque()).append((now, item))

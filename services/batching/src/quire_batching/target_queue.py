@@ -10,10 +10,10 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
-from quire_batching.control import Size, Surroundings, places_for, window_for
+from quire_batching.control import Size, Surroundings, narrowed, places_for, window_for
+from quire_batching.flights import Closed, Flight
 from quire_batching.group import Group, Item
 from quire_batching.grouping import GroupKey
 from quire_batching.house import House, Pace
@@ -41,31 +41,6 @@ in 150 times (random arrivals), so its company has become rarer than it was."""
 _ENDLESS: Final = 1 << 62
 
 
-@dataclass(frozen=True, slots=True)
-class Closed(Generic[T]):
-    """What leaves together, why then, and the ticket of the place it takes until `TargetQueue.over` gives it back."""
-
-    key: GroupKey
-    contents: tuple[T, ...]
-    reason: FlushReason
-    ticket: int
-    load: Load
-
-
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """A batch under way: what is in it, and whether more was waiting that had no room.
-
-    sent, expires: when it left, and when its place is free whatever has become of it.
-    """
-
-    key: GroupKey
-    load: Load
-    full: bool
-    sent: float
-    expires: float
-
-
 class TargetQueue(Generic[T]):
     """What waits for one target and what is under way there.
 
@@ -85,6 +60,7 @@ class TargetQueue(Generic[T]):
         self._limits = policy.limits_of(target)
         self._places = policy.places_of(target) if policy.fixed_window is None else _ENDLESS
         self.places = self._places
+        self._chosen = 0.0
         self._size = Size(policy.batch_seconds)
         self._room = within(self._limits, self._size.cap)
         self._adapted = -math.inf
@@ -129,7 +105,11 @@ class TargetQueue(Generic[T]):
         closed = [self._close(key, reason, now) for key, reason in self._overdue(now)]
         while self._ripe and len(self.flights) < self.places:
             tenant, key = self._next()
-            reason: FlushReason = "size" if self._groups[key].load.fills(self._room) else "age"
+            full = self._groups[key].load.fills(self._room)
+            if not full and len(self.flights) >= _CROWD and self._groups[key].is_early(now):
+                self._unripen(key)
+                continue
+            reason: FlushReason = "size" if full else "age"
             closed.append(self._close(key, reason, now, turn=tenant))
         return closed
 
@@ -205,7 +185,9 @@ class TargetQueue(Generic[T]):
         self._house.learn(now)
         house = Surroundings(self._house.utilisation, self._house.capacity, self._batches.rate(now))
         self.places = places_for(self.service, self._places)
-        self.window = window_for(rates, self.service, load.seconds / max(1, load.members), longest, house)
+        each = load.seconds / max(1, load.members)
+        self._chosen = window_for(rates, self.service, each, longest, house, present=self._chosen)
+        self.window = narrowed(self._chosen, self.service.errors)
 
     def _next(self) -> tuple[str, GroupKey]:
         """The tenant whose turn it is, in the class whose turn it is, and its group that became ripe first."""
@@ -285,6 +267,14 @@ class TargetQueue(Generic[T]):
         group.ripe = True
         for tenant in group.items:
             self._index(key, tenant)
+
+    def _unripen(self, key: GroupKey) -> None:
+        """What was about to leave makes a crowd: this one waits for company after all."""
+        group = self._groups[key]
+        group.ripe = False
+        for tenant in group.items:
+            self._unindex(key, tenant)
+        self._alarm(group.lone_at, key, group)
 
     def _index(self, key: GroupKey, tenant: str) -> None:
         self._ripe.setdefault(key.priority, {}).setdefault(tenant, {})[key] = None
