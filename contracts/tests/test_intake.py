@@ -228,7 +228,7 @@ def test_every_text_and_every_collection_of_a_document_has_a_limit():
         else:
             pending += [(part, f"{path}[]") for part in inner(info)]
     assert unbounded == []
-    assert len(seen) == 12
+    assert len(seen) == 17
 
 
 def test_unknown_fields_are_refused_at_every_depth():

@@ -9,9 +9,9 @@ from msgspec import Meta
 
 from quire_contracts import limits
 from quire_contracts.mitigation import Readout, Zne
-from quire_contracts.value import Name, Priority, Target, Tenant
+from quire_contracts.problems import Problems
+from quire_contracts.value import Name, Priority, Strict, Target, Tenant
 
-Index = Annotated[int, Meta(ge=0, lt=limits.VARIABLES)]
 Shots = Annotated[int, Meta(ge=1, le=limits.SHOTS)]
 FewestShots = (
     Annotated[
@@ -48,10 +48,6 @@ PauliSum = Annotated[
 ]
 
 
-class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A part of a job document: a field that nobody knows is a mistake and is refused."""
-
-
 class Budget(Strict, frozen=True):
     """What a job may spend at most. Work that would exceed it is not submitted."""
 
@@ -76,34 +72,6 @@ class MitigationSetting(Strict, frozen=True):
 
     readout: ReadoutSetting | None = None
     zne: ZneSetting | None = None
-
-
-class MaxCut(Strict, frozen=True, tag_field="type", tag="maxcut"):
-    """Split the nodes of a weighted graph in two so that the weight between the parts is largest.
-
-    `edges` are [i, j, weight]; nodes are numbered from 0 and there are `n` of them (default: the largest index + 1).
-    """
-
-    edges: Annotated[tuple[tuple[Index, Index, float], ...], Meta(min_length=1, max_length=limits.COUPLINGS)]
-    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)] | None = None
-
-
-class Qubo(Strict, frozen=True, tag_field="type", tag="qubo"):
-    """Minimise offset + sum linear[i] x_i + sum w x_i x_j over x in {0, 1}^n; `quadratic` is [i, j, w]."""
-
-    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
-    linear: Annotated[tuple[float, ...], Meta(max_length=limits.VARIABLES)] = ()
-    quadratic: Annotated[tuple[tuple[Index, Index, float], ...], Meta(max_length=limits.COUPLINGS)] = ()
-    offset: float = 0.0
-
-
-class Ising(Strict, frozen=True, tag_field="type", tag="ising"):
-    """Minimise offset + sum h[i] s_i + sum w s_i s_j over s in {-1, +1}^n; `j` is [i, j, w]."""
-
-    n: Annotated[int, Meta(ge=1, le=limits.VARIABLES)]
-    h: Annotated[tuple[float, ...], Meta(max_length=limits.VARIABLES)] = ()
-    j: Annotated[tuple[tuple[Index, Index, float], ...], Meta(max_length=limits.COUPLINGS)] = ()
-    offset: float = 0.0
 
 
 class Spsa(Strict, frozen=True, tag_field="name", tag="spsa"):
@@ -173,7 +141,7 @@ class EstimateJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="estimat
 class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimize"):
     """Optimise a problem with binary variables by a variational loop, beside a classical baseline."""
 
-    problem: MaxCut | Qubo | Ising
+    problem: Problems
     algorithm: Qaoa = msgspec.field(default_factory=Qaoa)
     shots: Shots = 1024
     min_shots: FewestShots = msgspec.UNSET

@@ -95,6 +95,38 @@ DOCUMENTS: Final[tuple[Sample, ...]] = (
         "problem": {"type": "ising", "n": 2, "h": [0.0, 1.0], "j": [[0, 1, -1.0]], "offset": 0.0},
         "algorithm": {"name": "qaoa", "layers": 1, "initial": [0.1, 0.2]},
     },
+    {
+        "kind": "optimize",
+        "problem": {"type": "independent-set", "edges": [[0, 1], [1, 2]], "n": 3, "weights": [1.0, 2.0, 1.5]},
+    },
+    {"kind": "optimize", "problem": {"type": "number-partitioning", "numbers": [4.0, 3.0, 1.0]}},
+    {
+        "kind": "optimize",
+        "problem": {
+            "type": "travelling-salesman",
+            "distances": [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.5, 3.0, 0.0]],
+        },
+    },
+    {
+        "kind": "optimize",
+        "problem": {
+            "type": "vehicle-routing",
+            "distances": [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]],
+            "demands": [0.0, 1.0, 2.0],
+            "capacity": 2.5,
+            "vehicles": 2,
+        },
+    },
+    {
+        "kind": "optimize",
+        "problem": {
+            "type": "portfolio",
+            "returns": [0.1, 0.2, 0.15],
+            "covariance": [[0.04, 0.01, 0.0], [0.01, 0.09, 0.02], [0.0, 0.02, 0.05]],
+            "choose": 2,
+            "risk_aversion": 1.0,
+        },
+    },
 )
 """Bodies of submissions: one for each kind of job and problem, and one with every common field."""
 

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, JobDocument, MaxCut, MitigationSetting, OptimizeJob, Qubo, SampleJob
+from quire_contracts.document import EstimateJob, JobDocument, MitigationSetting, OptimizeJob, SampleJob
 from quire_contracts.mitigation import POINTS
+from quire_contracts.problem_rules import problem_rules
 from quire_contracts.value import Problem
 
 SHARED_TENANT: Final = "shared"
@@ -218,16 +219,7 @@ def _mitigation_rules(document: JobDocument, asked: MitigationSetting) -> list[P
 
 
 def _problem_rules(document: OptimizeJob) -> list[Problem]:
-    problem = document.problem
-    if isinstance(problem, MaxCut):
-        highest = max(max(i, j) for i, j, _ in problem.edges)
-        size = problem.n if problem.n is not None else highest + 1
-        problems = _coupling_rules("edges", problem.edges, size)
-    elif isinstance(problem, Qubo):
-        problems = _coupling_rules("quadratic", problem.quadratic, problem.n)
-        problems += _length_rules("linear", problem.linear, problem.n)
-    else:
-        problems = _coupling_rules("j", problem.j, problem.n) + _length_rules("h", problem.h, problem.n)
+    problems = problem_rules(document.problem)
     initial = document.algorithm.initial
     if initial and len(initial) != 2 * document.algorithm.layers:
         problems.append(
@@ -238,32 +230,4 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
                 hint="give all gammas, then all betas",
             )
         )
-    return problems[:10]
-
-
-def _coupling_rules(field: str, couplings: tuple[tuple[int, int, float], ...], size: int) -> list[Problem]:
-    problems = []
-    for row, (i, j, _) in enumerate(couplings):
-        if i == j:
-            reason, limit = f"variable {i} is coupled to itself", None
-            hint = "put a term of one variable into the linear part"
-        elif max(i, j) >= size:
-            reason, limit = f"variable {max(i, j)} does not exist", f"indices below n = {size}"
-            hint = "raise n or correct the index"
-        else:
-            continue
-        problems.append(Problem(pointer=f"/problem/{field}/{row}", reason=reason, limit=limit, hint=hint))
     return problems
-
-
-def _length_rules(field: str, values: tuple[float, ...], size: int) -> list[Problem]:
-    if len(values) in {0, size}:
-        return []
-    return [
-        Problem(
-            pointer=f"/problem/{field}",
-            reason=f"{len(values)} numbers for n = {size} variables",
-            limit=f"none or exactly {size}",
-            hint="give one number for each variable, or leave the field out",
-        )
-    ]

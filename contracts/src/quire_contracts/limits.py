@@ -27,6 +27,15 @@ VARIABLES: Final = 10_000
 """Variables of an optimisation problem."""
 
 COUPLINGS: Final = 200_000
+CITIES: Final = 100
+"""Of a tour; (n - 1)^2 variables stand for n cities."""
+
+ROUTED_PLACES: Final = 13
+"""Of a vehicle routing problem, its depot included: up to 2^(n - 1) - 1 variables stand for n places."""
+
+ASSETS: Final = 200
+"""Of a portfolio; its covariances are their square."""
+
 LAYERS: Final = 32
 ROUNDS: Final = 1_000
 DEADLINE_SECONDS: Final = 7 * 24 * 3600.0

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.answers import Answer
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.value import BlobRef, Fault, Key, Matrix, Problem, Seconds, Sha256, Tenant, Text, Timing, Value
 
@@ -33,6 +34,7 @@ class Baseline(Value, frozen=True):
     """An honest classical answer to the same problem, in the problem's own units.
 
     `assignment` is one 0 or 1 for each variable, variable 0 first. `exact` says that `value` is proven optimal.
+    `feasible`, `violations` and `answer` are as in `result.Best`.
     """
 
     method: Annotated[str, Meta(max_length=64)]
@@ -40,7 +42,11 @@ class Baseline(Value, frozen=True):
     assignment: tuple[int, ...]
     exact: bool
     worst: float | None = None
-    """The worst possible value where it is known; the approximation ratio needs it for minimisation."""
+    """The worst possible value (of a feasible assignment) where it is known, for the approximation ratio."""
+
+    feasible: bool = True
+    violations: tuple[Text, ...] = ()
+    answer: Answer | None = None
 
 
 class Loop(Value, frozen=True):
@@ -48,11 +54,15 @@ class Loop(Value, frozen=True):
 
     `start_points` is [candidates, parameters]: the pre-screen's sweep. The objective of a problem is
     `scale * energy` with energy the expectation of the (single) observable, which the loop minimises; `scale` is -1
-    where the problem maximises.
+    where the problem maximises. `problem` is the JSON of the problem (`problems.Problems`) that answers are held
+    against; `unit` says what its objective counts. The encoded objective has penalties beside it, or is the square of
+    the problem's own: what is reported is worked out from the problem.
     """
 
     start_points: Matrix
     scale: Literal[1, -1]
+    problem: BlobRef | None = None
+    unit: Text = ""
 
 
 class Preparation(Value, frozen=True):

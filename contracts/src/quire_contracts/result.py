@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from quire_contracts.answers import Answer
 from quire_contracts.preparation import Baseline
-from quire_contracts.value import CountsTable, Seconds, Target, Value
+from quire_contracts.value import CountsTable, Seconds, Target, Text, Value
 
 Counts = dict[str, int]
 """Outcome to number of shots; the right-most bit of an outcome is bit (or qubit) 0."""
 
 
 class Best(Value, frozen=True):
-    """The best assignment seen among samples: `value` in the problem's units, one 0 or 1 for each variable."""
+    """The best assignment seen among samples: `value` in the problem's units, one 0 or 1 for each variable.
+
+    A feasible one is better than any that is not. `value` is worked out from the problem itself where the assignment is
+    `feasible`; else it is that of the encoding, penalties included, and `violations` names what is wrong. `answer` says
+    what the assignment means; problems of plain variables (qubo, ising) have none.
+    """
 
     value: float
     assignment: tuple[int, ...]
     probability: float | None = None
     """Share of the last sampling's shots that gave exactly this assignment."""
 
+    feasible: bool = True
+    violations: tuple[Text, ...] = ()
+    answer: Answer | None = None
+
 
 class Round(Value, frozen=True):
-    """One round of a loop: its objective (problem units), the best objective so far, and where it ran."""
+    """One round of a loop: its objective, the best objective so far, and where it ran.
+
+    The objective is an expectation of the encoded problem: in the problem's units where every assignment is feasible,
+    with penalties where not, and the square of the difference where numbers are split.
+    """
 
     round: int
     objective: float
@@ -47,6 +61,10 @@ class Quality(Value, frozen=True):
 
     success_probability: float | None = None
     mean_objective: float | None = None
+    """Over the final samples that are feasible, in the problem's units."""
+
+    feasible_share: float | None = None
+    """Of the final samples; None where nothing can be infeasible, or nothing is known of it."""
 
 
 class SampleResult(Value, frozen=True, tag_field="kind", tag="sample"):
@@ -76,6 +94,10 @@ class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     baseline_seconds: Seconds = 0.0
     source: Annotated[str, Meta(max_length=32)] = "quantum"
     """`quantum`, or `classical` when the answer is the baseline's."""
+
+    sense: Literal["min", "max"] | None = None
+    unit: Text = ""
+    """What the objective counts, as in `distance`."""
 
 
 JobResult = SampleResult | EstimateResult | OptimizeResult

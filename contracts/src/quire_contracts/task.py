@@ -31,6 +31,7 @@ class Scoring(Value, frozen=True):
 
     The objective is `scale * energy`; `reference` is the baseline's objective and `worst` the worst possible one,
     where known. `best` is the best answer of earlier tasks: the score is that of the better of the two.
+    `problem` is the JSON of the problem, as in `preparation.Loop`; `reference` and `worst` are in its own units.
     """
 
     scale: Literal[1, -1]
@@ -38,6 +39,7 @@ class Scoring(Value, frozen=True):
     reference_exact: bool = False
     worst: float | None = None
     best: Best | None = None
+    problem: BlobRef | None = None
 
 
 class Task(Value, frozen=True):

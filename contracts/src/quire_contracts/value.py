@@ -19,6 +19,10 @@ class Value(msgspec.Struct, frozen=True, gc=False):
     """
 
 
+class Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A part of a job document: a field that nobody knows is a mistake and is refused."""
+
+
 # Patterns end in \Z, because Python's $ also matches before a final newline; the JSON Schemas say $ for it.
 Tenant = Annotated[str, Meta(pattern=r"^[a-z0-9-]{1,40}\Z", description="Who owns the work.")]
 Key = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description="An id that can stand in a subject.")]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from quire_contracts.document import Ising, MaxCut, Qubo
+from quire_contracts.problems import Ising, MaxCut, Qubo
 from quire_contracts.value import Observable
 from quire_preprocessing.refusal import Refused, refuse
 from quire_quantum.observables import normalise
