@@ -1,4 +1,4 @@
-"""The engine compiled ahead, and found again where its folder may only be read."""
+"""The engine compiled ahead, and found again where its folder may only be read; what checks it is ready as well."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from quire_gpu_simulation.__main__ import SERVICE
+from quire_gpu_simulation.aer_executor import AerExecutor
 from quire_gpu_simulation.engine import jit, warm
+from quire_gpu_simulation.settings import Settings
+from quire_gpu_simulation.simulators import open_simulators
+from quire_resilience.clock import SystemClock
+from quire_service import hosted
+from quire_testing import eventually
 
 
 @pytest.fixture
@@ -60,3 +67,16 @@ def test_what_is_warmed_is_the_engine_that_the_service_opens(monkeypatch):
     assert opened == [("cpu", "double"), 1, "closed", ("cpu", "single"), 1, "closed"]
     with pytest.raises(SystemExit, match="half is none of double, single"):
         warm.main(["half"])
+
+
+async def test_a_service_warms_what_its_answers_are_checked_against(provisioned, monkeypatch):
+    warmed = []
+    monkeypatch.setattr(AerExecutor, "execute", lambda self, work: warmed.append(work.shots))
+    async with hosted(SERVICE, Settings(nats_url=provisioned.url)):
+        await eventually(lambda: warmed)
+    assert warmed == [1]
+
+
+@pytest.mark.parametrize("fields", [{"cross_check_share": 0.0}, {"executor": "aer"}])
+def test_where_nothing_is_checked_one_simulator_is_warmed(fields):
+    assert list(open_simulators(Settings(**fields), SystemClock()).warmable) == ["simulation"]

@@ -41,7 +41,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     )
     return Parts(
         routers=(router(plane, simulators, lanes, workers=settings.workers, fleet=fleet),),
-        background={"warming": partial(warm, {TARGET: simulators.ideal}, lanes)},
+        background={"warming": partial(warm, simulators.warmable, lanes)},
     )
 
 

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from quire_quantum.executor import Executor
     from quire_resilience.clock import Clock
 
+_REFERENCE = "reference"
+
 
 def limits_of(settings: Settings) -> Limits:
     """The settings' limits."""
@@ -85,11 +87,21 @@ def noise_models(settings: Settings) -> dict[str, NoiseModel]:
 
 @dataclass(frozen=True)
 class Simulators:
-    """The executors by target, the ideal one among them, and what each one's answers depend on besides the work."""
+    """The executors by target, the ideal one among them, and what each one's answers depend on besides the work.
+
+    reference: what the ideal one's answers are checked against; None where none are.
+    """
 
     ideal: SimulationExecutor
     executors: Mapping[str, Executor]
     identities: Mapping[str, str]
+    reference: Executor | None = None
+
+    @property
+    def warmable(self) -> Mapping[str, Executor]:
+        """What to warm, by the lane to do it on."""
+        # The reference too: else the first batch that is checked waits a second for its import, and all beside it.
+        return {TARGET: self.ideal, **({} if self.reference is None else {_REFERENCE: self.reference})}
 
     def identity_of(self, target: str) -> str | None:
         """What a target's answers depend on besides the work; another once the engine was found wrong."""
@@ -118,9 +130,10 @@ def open_simulators(settings: Settings, clock: Clock, meter: Meter | None = None
     """Executors of all targets, which share one memory budget; the caller closes the ideal one."""
     limits = limits_of(settings)
     budget = MemoryBudget(limits.memory_bytes)
+    with_engine, aer = settings.executor == "auto", AerExecutor(limits, clock)
     ideal = SimulationExecutor(
-        partial(open_engine, settings, clock) if settings.executor == "auto" else None,
-        AerExecutor(limits, clock),
+        partial(open_engine, settings, clock) if with_engine else None,
+        aer,
         limits,
         budget,
         rows_at_once=rows_at_once(settings),
@@ -135,4 +148,5 @@ def open_simulators(settings: Settings, clock: Clock, meter: Meter | None = None
         target = f"{TARGET}:{name}"
         executors[target] = NoisyExecutor(target, model, budget, clock)
         identities[target] = f"{target}|{model}|{software}"
-    return Simulators(ideal, executors, identities)
+    checked = with_engine and settings.cross_check_share > 0
+    return Simulators(ideal, executors, identities, aer if checked else None)
