@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
@@ -15,6 +14,7 @@ from pathlib import Path
 import nats
 from endings import die_with_parent
 from links import Link
+from ports import free_port
 
 from quire_bus.connection import BusSettings, connect
 from quire_bus.provision import provision
@@ -22,13 +22,6 @@ from quire_bus.server import NatsServer, binary
 from quire_contracts.topology import STREAM
 
 READY_SECONDS = 30.0
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 async def _quiet(_: Exception) -> None:
@@ -51,7 +44,7 @@ class Alone:
     """
 
     def __init__(self, folder: Path, config: str = "") -> None:
-        self._server = NatsServer(folder / "nats", config=config)
+        self._server = NatsServer(folder / "nats", free_port(), config=config)
         self.kills = 0
 
     @property

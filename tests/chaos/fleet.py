@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-from brokers import free_port
 from endings import die_with_parent
+from ports import free_port
 
 PACKAGES = {
     "control-plane": "quire_control_plane",
