@@ -7,7 +7,8 @@ import pytest
 
 from quire.documents import as_json, checked, read
 from quire.errors import InvalidDocumentError
-from quire_contracts.document import MaxCut, OptimizeJob
+from quire_contracts.document import OptimizeJob
+from quire_contracts.problems import MaxCut
 
 
 def test_json_is_taken_byte_for_byte(tmp_path):

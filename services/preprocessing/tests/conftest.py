@@ -36,9 +36,9 @@ class MemoryStore:
         self.content = {}
         self.puts = []
 
-    async def put(self, data, media_type):
+    async def put(self, data, media_type, inline_limit=16 * 1024):
         self.puts.append(media_type)
-        if len(data) <= 16 * 1024:
+        if len(data) <= inline_limit:
             return inline_blob(data, media_type)
         digest = hashlib.sha256(data).hexdigest()
         self.content[digest] = data

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from qiskit.quantum_info import Statevector
 
-from quire_contracts.document import Ising, MaxCut, Qubo
+from quire_contracts.problems import Ising, MaxCut, Qubo
 from quire_preprocessing.ansatz import angle_unit, coloured, qaoa
 from quire_preprocessing.ising import energy_of
 from quire_preprocessing.start_points import start_points

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_contracts.document import Ising, MaxCut, Qubo
+from quire_contracts.problems import Ising, MaxCut, Qubo
 from quire_preprocessing import enumeration
 from quire_preprocessing.baseline import solve
 from quire_preprocessing.enumeration import enumerate_all

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_contracts.document import Ising, MaxCut, Qubo
-from quire_preprocessing.ising import LARGEST, energy_of, variables_of
+from quire_contracts.problems import Ising, MaxCut, Qubo
+from quire_preprocessing.ising import LARGEST, energy_of
 from quire_preprocessing.refusal import Refused
+from quire_problems import kind_of
 
 DYADIC = st.integers(-(2**20), 2**20).map(lambda whole: whole / 64)
 ANY_WEIGHT = st.floats(-1e6, 1e6, allow_subnormal=False)
@@ -54,7 +55,7 @@ def objective(problem, bits):
 
 
 def assignments(problem):
-    return itertools.product((0, 1), repeat=variables_of(problem))
+    return itertools.product((0, 1), repeat=kind_of(problem).variables)
 
 
 def energy_or_none(problem):

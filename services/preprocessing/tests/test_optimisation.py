@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from quire_contracts.document import MaxCut, OptimizeJob, Qaoa, Qubo, Spsa
+from quire_contracts.document import OptimizeJob, Qaoa, Spsa
+from quire_contracts.problems import MaxCut, Qubo
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.optimisation import loop_of
 from quire_preprocessing.refusal import Refused

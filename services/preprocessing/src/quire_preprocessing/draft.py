@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.preparation import Estimate
+from quire_contracts.problems import Problems
 from quire_contracts.value import Observable
 from quire_quantum.structure import Structure
 
@@ -22,6 +23,7 @@ class Draft:
     circuits: circuits for each parameter set: measurement bases, 1 for sampling and for exact values; once for each
         scale of noise.
     start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
+    problem, unit: what the loop solves, and what its objective counts.
     """
 
     structure: Structure
@@ -32,6 +34,8 @@ class Draft:
     circuits: int = 1
     start_points: NDArray[np.float64] | None = None
     scale: Literal[1, -1] = 1
+    problem: Problems | None = None
+    unit: str = ""
     mitigation: Mitigation | None = None
     notes: tuple[str, ...] = ()
 

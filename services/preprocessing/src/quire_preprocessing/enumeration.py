@@ -26,18 +26,23 @@ def enumerate_all(energy: Energy) -> Extremes:
     Memory is a few blocks of 2^16 numbers, and 17 * 2^(n - 16) numbers beside them. Among equals the assignment that
     is first when read as a number (variable 0 its lowest bit) is taken. Energies are float64 sums made by additions in
     a fixed order (no matrix product, whose order is the library's): every machine finds the same assignments, and one
-    is preferred to another only by what that rounding leaves of their difference.
+    is preferred to another only by what that rounding leaves of their difference. Energies above the ceiling are not
+    looked at for the greatest.
     """
     h, interactions = _dense(energy)
     low = min(energy.variables, _BLOCK)
     inside = _all_energies(h[:low], interactions[:low, :low])
     outside = _all_energies(h[low:], interactions[low:, low:])
     across = np.stack([_all_sums(row) for row in interactions[:low, low:]], axis=1)
+    ceiling = None if energy.ceiling is None else energy.ceiling - energy.offset
     least, greatest = (np.inf, 0), (-np.inf, 0)
     for block, constant in enumerate(outside):
         values = inside + _all_sums(across[block]) + constant
-        first, last = int(values.argmin()), int(values.argmax())
+        first = int(values.argmin())
         least = min(least, (float(values[first]), block << low | first))
+        if ceiling is not None:
+            values[values > ceiling] = -np.inf
+        last = int(values.argmax())
         greatest = max(greatest, (float(values[last]), -(block << low | last)))
     return Extremes(_bits(least[1], energy.variables), _bits(-greatest[1], energy.variables))
 

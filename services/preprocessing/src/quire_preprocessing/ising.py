@@ -9,15 +9,15 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from quire_contracts.problems import Ising, MaxCut, Qubo
+from quire_contracts.problems import Ising, Problems, Qubo
 from quire_contracts.value import Observable
 from quire_preprocessing.refusal import Refused, refuse
+from quire_problems import kind_of
 from quire_quantum.observables import normalise
 
-BinaryProblem = MaxCut | Qubo | Ising
 Coupling = tuple[int, int, float]
 
 LARGEST: Final = 1e150
@@ -26,11 +26,13 @@ LARGEST: Final = 1e150
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """An Ising energy H of `variables` spins, to be minimised; the problem's objective is ``scale * H``.
+    """An Ising energy H of `variables` spins, to be minimised; the problem's objective is ``scale * H``, or its root.
 
     fields: h, one for each variable.
     couplings: (i, j, J_ij) with i < j, sorted, each pair once, none zero.
     offset: c.
+    ceiling: above this energy an assignment is infeasible; None where none is.
+    squared: H is the square of the objective.
     """
 
     variables: int
@@ -38,6 +40,8 @@ class Energy:
     couplings: tuple[Coupling, ...]
     offset: float
     scale: Literal[1, -1]
+    ceiling: float | None = None
+    squared: bool = False
 
     def of(self, assignment: Sequence[int]) -> float:
         """H of one assignment (0 or 1 for each variable), its sum rounded once (Shewchuk, 1997: `math.fsum`)."""
@@ -47,8 +51,12 @@ class Energy:
         return math.fsum((*single, *pairs, self.offset))
 
     def objective(self, assignment: Sequence[int]) -> float:
-        """The problem's own figure for an assignment: the cut's weight, or the QUBO's or Ising objective."""
-        return self.scale * self.of(assignment) + 0.0
+        """The problem's own figure for a feasible assignment, as the encoding has it: the cut's weight, and so on."""
+        return self.own(self.of(assignment))
+
+    def own(self, energy: float) -> float:
+        """The objective that an energy stands for."""
+        return math.sqrt(max(0.0, energy)) if self.squared else self.scale * energy + 0.0
 
     @property
     def is_constant(self) -> bool:
@@ -71,45 +79,35 @@ class Energy:
         return "".join("Z" if qubit in qubits else "I" for qubit in reversed(range(self.variables)))
 
 
-def variables_of(problem: BinaryProblem) -> int:
-    """How many binary variables a problem has; a graph without `n` ends at its largest index."""
-    if isinstance(problem, MaxCut):
-        return problem.n if problem.n is not None else 1 + max(max(i, j) for i, j, _ in problem.edges)
-    return problem.n
-
-
-def energy_of(problem: BinaryProblem) -> Energy:
-    """The problem's Ising energy.
+def energy_of(problem: Problems) -> Energy:
+    """The energy of the problem's encoding (`quire_problems.Encoding`).
 
     Terms that name the same variables are added, each sum rounded once, so that neither order nor repetition matters:
-    equal problems give equal energies. For weights of which no bits are lost, every assignment's energy times `scale`
-    is exactly its objective.
+    equal problems give equal energies. For weights of which no bits are lost, every feasible assignment's energy times
+    `scale` is exactly its objective.
 
     Raises:
         Refused: if the weights are not finite or so large that their sum is not, or if every assignment has the same
             objective.
     """
-    match problem:
-        case MaxCut():
-            energy = _max_cut(problem)
-        case Qubo():
-            energy = _qubo(problem)
-        case _:
-            energy = _energy(problem.n, enumerate(problem.h), problem.j, (problem.offset,))
+    try:
+        encoding = kind_of(problem).encoding()
+    except (OverflowError, ValueError):
+        raise _too_large() from None
+    energy = _ising(encoding.model) if isinstance(encoding.model, Ising) else _qubo(encoding.model)
+    energy = replace(energy, scale=encoding.scale, ceiling=encoding.ceiling, squared=encoding.squared)
     if energy.is_constant:
         raise refuse(
             "problem-constant",
             "/problem",
-            f"every assignment has the same objective, {energy.scale * energy.offset + 0.0:g}: all weights are zero",
+            f"every assignment has the same objective, {energy.own(energy.offset):g}: all weights are zero",
             hint="give at least one weight that is not zero and does not cancel against another",
         )
     return energy
 
 
-def _max_cut(problem: MaxCut) -> Energy:
-    """The cut is sum of w (1 - s_i s_j) / 2; its negative is minimised."""
-    couplings = [(i, j, w / 2) for i, j, w in problem.edges]
-    return _energy(variables_of(problem), (), couplings, [-w / 2 for _, _, w in problem.edges], scale=-1)
+def _ising(problem: Ising) -> Energy:
+    return _energy(problem.n, enumerate(problem.h), problem.j, (problem.offset,))
 
 
 def _qubo(problem: Qubo) -> Energy:
@@ -126,8 +124,6 @@ def _energy(
     fields: Iterable[tuple[int, float]],
     couplings: Iterable[Coupling],
     constants: Iterable[float],
-    *,
-    scale: Literal[1, -1] = 1,
 ) -> Energy:
     single: defaultdict[int, list[float]] = defaultdict(list)
     pairs: defaultdict[tuple[int, int], list[float]] = defaultdict(list)
@@ -138,7 +134,7 @@ def _energy(
     h = tuple(_sum(single[i]) for i in range(variables))
     summed = ((i, j, _sum(weights)) for (i, j), weights in sorted(pairs.items()))
     kept = tuple(coupling for coupling in summed if coupling[2])
-    energy = Energy(variables, h, kept, _sum(constants), scale)
+    energy = Energy(variables, h, kept, _sum(constants), 1)
     if _sum(map(abs, (*h, *(weight for _, _, weight in kept), energy.offset))) > LARGEST:
         raise _too_large()
     return energy

@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 
 from quire_contracts.document import OptimizeJob
+from quire_contracts.preparation import Baseline
 from quire_preprocessing.ansatz import qaoa
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
-from quire_preprocessing.ising import Energy, energy_of, variables_of
-from quire_preprocessing.refusal import refuse
+from quire_preprocessing.ising import Energy, energy_of
+from quire_preprocessing.refusal import Refused, refuse
 from quire_preprocessing.start_points import start_points
+from quire_problems import kind_of
 
 CANDIDATES: Final = 2
 """Parameter sets that the optimiser (SPSA) asks for in each round, at least."""
@@ -29,11 +31,12 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
             nothing to decide.
     """
     problem, algorithm = document.problem, document.algorithm
-    if variables_of(problem) > bounds.max_variables:
+    kind = kind_of(problem)
+    if kind.variables > bounds.max_variables:
         raise refuse(
             "problem-too-wide",
             "/problem",
-            f"the problem has {variables_of(problem)} variables, and each one needs a qubit",
+            f"the problem has {kind.variables} variables, and each one needs a qubit",
             limit=f"at most {bounds.max_variables} variables",
             hint="fix or merge variables, or solve the problem in parts",
         )
@@ -52,5 +55,17 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
         estimate=estimate(structure, runs, runs * document.shots),
         start_points=points,
         scale=energy.scale,
+        problem=problem,
+        unit=kind.unit,
     )
     return draft, energy
+
+
+def infeasible(baseline: Baseline) -> Refused:
+    """The refusal of a problem of which every assignment was looked at, and none is feasible."""
+    return refuse(
+        "problem-infeasible",
+        "/problem",
+        f"no assignment is feasible; in the one that comes nearest, {baseline.violations[0]}",
+        hint="loosen the constraints: more vehicles or capacity",
+    )

@@ -12,15 +12,16 @@ from opentelemetry.trace import Tracer
 from quire_contracts.document import EstimateJob, OptimizeJob, SampleJob
 from quire_contracts.intake import DocumentError, content_sha256, parse_document
 from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
-from quire_preprocessing.baseline import solve
+from quire_preprocessing.baseline import solve, told
 from quire_preprocessing.circuits import draft_of, parameter_matrix
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.frames import Frame, Frames, key_of
-from quire_preprocessing.optimisation import loop_of
+from quire_preprocessing.optimisation import infeasible, loop_of
 from quire_preprocessing.programs import Programs, Run
 from quire_preprocessing.refusal import Refused
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore, put_away, put_matrix
+from quire_problems import kind_of
 from quire_quantum.lift import Program
 from quire_quantum.rejection import ProgramRejected
 from quire_resilience.clock import Clock
@@ -118,7 +119,10 @@ class Preparer:
             draft, energy = await self.run(partial(loop_of, document, seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
         with stages.stage("baseline") as span:
-            baseline = await self.run(partial(solve, energy, seed, exact_variables=self.exact_variables))
+            kind = kind_of(document.problem)
+            baseline = await self.run(lambda: told(solve(energy, seed, exact_variables=self.exact_variables), kind))
+            if baseline.exact and not baseline.feasible:
+                raise infeasible(baseline)
             span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
         return await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
 

@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from quire_contracts.limits import INLINE_BYTES
 from quire_contracts.preparation import Baseline, Loop, Preparation
 from quire_contracts.value import BlobRef, Matrix
 from quire_preprocessing.draft import Draft
@@ -15,13 +16,16 @@ from quire_preprocessing.draft import Draft
 STRUCTURE: Final = "application/vnd.quire.structure+qasm"
 MATRIX: Final = "application/vnd.quire.float64"
 OBSERVABLES: Final = "application/vnd.quire.observables+json"
+PROBLEM: Final = "application/vnd.quire.problem+json"
+PROBLEM_INLINE_BYTES: Final = 512
+"""Every slice of a batch names the problem that it is scored by, and many slices share a message."""
 
 
 class ContentStore(Protocol):
     """What is needed of `quire_bus.blobs.Blobs`."""
 
-    async def put(self, data: bytes, media_type: str) -> BlobRef:
-        """Store content under its digest; idempotent."""
+    async def put(self, data: bytes, media_type: str, inline_limit: int = INLINE_BYTES) -> BlobRef:
+        """Store content under its digest; idempotent. Up to `inline_limit` bytes travel in the reference."""
         ...
 
 
@@ -34,7 +38,11 @@ async def put_away(
     """
     loop = None
     if draft.start_points is not None:
-        loop = Loop(start_points=await put_matrix(draft.start_points, store), scale=draft.scale)
+        problem = None
+        if draft.problem is not None:
+            problem = await store.put(msgspec.json.encode(draft.problem), PROBLEM, inline_limit=PROBLEM_INLINE_BYTES)
+        points = await put_matrix(draft.start_points, store)
+        loop = Loop(start_points=points, scale=draft.scale, problem=problem, unit=draft.unit)
     observables = None
     if draft.observables is not None:
         observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
