@@ -32,8 +32,8 @@ MOST_TOLD: Final = 8
 class Encoding:
     """A problem as an energy of binary variables or spins that is to be minimised.
 
-    model: the energy. Of a feasible assignment it is `scale` times the objective, or its square where `squared`;
-        helping variables (see the kind) can only make it greater.
+    model: the energy. Of a feasible assignment it is `scale` times the objective, or its square where `squared`; where
+        there are helping variables (`helped`, see the kind), these can make it greater.
     ceiling: every feasible answer has an assignment with an energy of at most this, and every infeasible assignment has
         a greater energy. None where every assignment is feasible.
     """
@@ -42,6 +42,7 @@ class Encoding:
     scale: Literal[1, -1] = 1
     ceiling: float | None = None
     squared: bool = False
+    helped: bool = False
 
 
 class Kind(Protocol):

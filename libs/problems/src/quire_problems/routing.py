@@ -96,7 +96,8 @@ class Routing:
             squares, constant = exactly(variables, counts, total)
             terms += [(i, j, weight * w) for i, j, w in squares]
             constants.append(weight * constant)
-        return Encoding(qubo(self.variables, terms, math.fsum(constants)), ceiling=ceiling)
+        model = qubo(self.variables, terms, math.fsum(constants))
+        return Encoding(model, ceiling=ceiling, helped=bool(self.idle))
 
     def feasible(self, bits: Bits) -> NDArray[np.bool_]:
         """Each place in one set, and no more sets than vehicles."""

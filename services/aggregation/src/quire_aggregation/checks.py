@@ -10,7 +10,10 @@ import numpy as np
 
 from quire_aggregation.evidence import Evidence
 from quire_aggregation.scoring import is_diagonal, tolerance
+from quire_aggregation.solving import disagreement
 from quire_contracts.value import Fault
+from quire_problems import contradiction
+from quire_problems import tolerance as close_to
 from quire_quantum.counts import CountsError
 
 _FLOAT_BYTES: Final = 8
@@ -150,12 +153,28 @@ def _diagonal(evidence: Evidence) -> str | None:
     return "only samples of one diagonal cost have an objective"
 
 
+def _solution(evidence: Evidence) -> str | None:
+    """The best answer against its problem: its width, its feasibility, its objective, and that within what can be."""
+    yardstick, bits = evidence.yardstick, evidence.question.bits
+    if yardstick is None:
+        return None
+    if yardstick.kind.variables != bits:
+        return f"the problem has {yardstick.kind.variables} variables, outcomes have {bits} bits"
+    best = evidence.score.best if evidence.score is not None else None
+    if best is None:
+        return None
+    wrong = contradiction(yardstick.kind, best.assignment, best.value, feasible=best.feasible)
+    return wrong or disagreement(best, evidence.question.observables[0], yardstick)
+
+
 def _optimum(evidence: Evidence) -> str | None:
-    scoring, scored = evidence.scoring, evidence.score
+    scoring, scored, yardstick = evidence.scoring, evidence.score, evidence.yardstick
     if scoring is None or scored is None or scored.best is None or scoring.reference is None:
         return None
+    if not scored.best.feasible:
+        return None
     ahead = scoring.scale * (scoring.reference - scored.best.value)
-    if ahead <= tolerance(evidence.question.observables[0]):
+    if ahead <= (tolerance(evidence.question.observables[0]) if yardstick is None else close_to(yardstick.kind)):
         return None
     return f"the objective {scored.best.value:g} is better than the proven optimum {scoring.reference:g}"
 
@@ -180,6 +199,10 @@ def _scorable(evidence: Evidence) -> bool:
     return evidence.scoring is not None
 
 
+def _measured(evidence: Evidence) -> bool:
+    return evidence.yardstick is not None
+
+
 def _proven(evidence: Evidence) -> bool:
     return evidence.scoring is not None and evidence.scoring.reference_exact
 
@@ -197,5 +220,6 @@ CHECKS: Final = (
     Check("finite", _estimated, _finite),
     Check("bounds", _within_bounds, _bounds),
     Check("diagonal", _scorable, _diagonal),
+    Check("solution", _measured, _solution),
     Check("optimum", _proven, _optimum),
 )

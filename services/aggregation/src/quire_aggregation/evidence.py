@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from quire_aggregation.question import Question
 from quire_aggregation.scoring import Score, score
+from quire_aggregation.solving import solve
+from quire_aggregation.yardstick import Yardstick
 from quire_contracts.task import Scoring
 from quire_contracts.value import CountsTable, Matrix
 from quire_quantum.counts import CountsError, PackedCounts
@@ -41,7 +43,7 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of a task's answer. `pieces` stand in row order.
+    """What is known of a task's answer. `pieces` stand in row order; `yardstick` is the loop's problem.
 
     The properties assume what the checks before them have found; `checks.CHECKS` asks in that order.
     """
@@ -50,6 +52,7 @@ class Evidence:
     total_rows: int
     pieces: tuple[Piece, ...]
     scoring: Scoring | None = None
+    yardstick: Yardstick | None = None
 
     @property
     def sampled(self) -> bool:
@@ -103,7 +106,10 @@ class Evidence:
         """The score of the samples, or of earlier tasks' best where there are none now; None without a `Scoring`."""
         if self.scoring is None:
             return None
-        return score(self.counts if self.counted else None, self.question.observables[0], self.scoring)
+        counts, observable = self.counts if self.counted else None, self.question.observables[0]
+        if self.yardstick is None:
+            return score(counts, observable, self.scoring)
+        return solve(counts, observable, self.scoring, self.yardstick)
 
     @property
     def mitigated(self) -> bool:

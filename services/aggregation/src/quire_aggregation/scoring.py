@@ -80,14 +80,14 @@ def score(counts: PackedCounts | None, observable: Observable, scoring: Scoring)
         scoring: scale, baseline and the best answer so far.
     """
     if counts is None or not len(counts.tallies):
-        return Score(scoring.best, _figures(scoring.best, scoring, tolerance(observable)))
+        return Score(scoring.best, figures(scoring.best, scoring, tolerance(observable)))
     energy, tallies, close = energies(counts, observable), counts.tallies.astype(np.float64), tolerance(observable)
     best = _better(scoring.best, _best_of(counts, energy, observable, scoring.scale, close), scoring.scale, close)
     shots = float(tallies.sum())
     hits = np.abs(scoring.scale * energy - best.value) <= close
     return Score(
-        Best(best.value, best.assignment, _share_of(counts, best.assignment)),
-        _figures(
+        Best(best.value, best.assignment, share_of(counts, best.assignment)),
+        figures(
             best,
             scoring,
             close,
@@ -100,26 +100,36 @@ def score(counts: PackedCounts | None, observable: Observable, scoring: Scoring)
 def _best_of(
     counts: PackedCounts, energy: NDArray[np.float64], observable: Observable, scale: int, close: float
 ) -> Best:
-    ties = np.flatnonzero(energy <= energy.min() + close)
+    assignment = lowest(counts, energy, close)
+    return Best(scale * energy_at(observable, assignment) + 0.0, assignment)
+
+
+def lowest(counts: PackedCounts, rank: NDArray[np.float64], close: float) -> tuple[int, ...]:
+    """The outcome of lowest rank, as an assignment; of those that are equally good the lowest number."""
+    ties = np.flatnonzero(rank <= rank.min() + close)
     words = counts.words()[ties]
     winner = ties[np.lexsort(words.T)[0]]
-    assignment = tuple(_digits(counts.outcomes[winner : winner + 1], counts.bits)[0].tolist())
+    return tuple(digits(counts.outcomes[winner : winner + 1], counts.bits)[0].tolist())
+
+
+def energy_at(observable: Observable, assignment: tuple[int, ...]) -> float:
+    """The energy of one assignment, its sum rounded once."""
     terms = zip(observable.labels, observable.coefficients, strict=True)
-    exact = math.fsum(_sign(label, assignment) * coefficient for label, coefficient in terms)
-    return Best(scale * exact + 0.0, assignment)
+    return math.fsum(_sign(label, assignment) * coefficient for label, coefficient in terms)
 
 
 def _better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
     return earlier if earlier is not None and scale * (earlier.value - found.value) <= close else found
 
 
-def _figures(
+def figures(
     best: Best | None,
     scoring: Scoring,
     close: float,
     *,
     success_probability: float | None = None,
     mean_objective: float | None = None,
+    feasible_share: float | None = None,
 ) -> Quality:
     """The figures of `result.Quality`, each None where its yardstick is missing."""
     ratio = gap = optimal = None
@@ -130,10 +140,10 @@ def _figures(
             ratio = (worst - best.value) / (worst - reference)
         if scoring.reference_exact:
             optimal = abs(best.value - reference) <= close
-    return Quality(ratio, gap, optimal, success_probability, mean_objective)
+    return Quality(ratio, gap, optimal, success_probability, mean_objective, feasible_share)
 
 
-def _share_of(counts: PackedCounts, assignment: tuple[int, ...]) -> float | None:
+def share_of(counts: PackedCounts, assignment: tuple[int, ...]) -> float | None:
     """Share of all shots that gave exactly this assignment; None for an assignment of another width."""
     if len(assignment) != counts.bits:
         return None
@@ -165,10 +175,10 @@ def _sign(label: str, assignment: tuple[int, ...]) -> int:
     return -1 if ones % 2 else 1
 
 
-def _digits(outcomes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
+def digits(outcomes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
     """Outcomes as 0 and 1, [entries, bits], column i for bit i."""
     return np.unpackbits(outcomes, axis=1)[:, 8 * outcomes.shape[1] - bits :][:, ::-1]
 
 
 def _spins(outcomes: NDArray[np.uint8], bits: int) -> NDArray[np.float64]:
-    return 1.0 - 2.0 * _digits(outcomes, bits).astype(np.float64)
+    return 1.0 - 2.0 * digits(outcomes, bits).astype(np.float64)

@@ -16,13 +16,14 @@ from quire_aggregation.fanin import KEEP_SECONDS, KIND, FanIn, Part, absorb, fan
 from quire_aggregation.judging import Judged, judge_all
 from quire_aggregation.provenance import scales_of
 from quire_aggregation.question import Question, ask
+from quire_aggregation.yardstick import Yardstick, yardstick
 from quire_bus.blobs import Blobs
 from quire_bus.envelope import Outgoing
 from quire_bus.errors import fault_of
 from quire_bus.records import Records, RecordWrite
 from quire_bus.tracing import context_of, headers_of
 from quire_contracts.batch import BatchExecuted
-from quire_contracts.task import TaskFailed, TaskScored
+from quire_contracts.task import Scoring, TaskFailed, TaskScored
 from quire_contracts.value import BlobRef, Fault, Matrix, Target
 from quire_resilience.clock import Clock
 from quire_resilience.errors import Permanent
@@ -145,9 +146,15 @@ class Settling:
             return arrival.fault
         try:
             pieces = [await self._fetch(part) for part in each.parts]
+            measure = await self._yardstick(arrival.member.scoring)
         except Permanent as error:
             return fault_of(error)
-        return Evidence(question, arrival.member.total_rows, tuple(pieces), arrival.member.scoring)
+        return Evidence(question, arrival.member.total_rows, tuple(pieces), arrival.member.scoring, measure)
+
+    async def _yardstick(self, scoring: Scoring | None) -> Yardstick | None:
+        if scoring is None or scoring.problem is None:
+            return None
+        return yardstick(await self._blobs.get(scoring.problem))
 
     async def _fetch(self, part: Part) -> Piece:
         carrier, errors = part.counts or part.values, part.std_errors
