@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected
 from quire_contracts.result import Best, OptimizeResult, Quality
@@ -61,15 +61,30 @@ def complete_with_baseline(record: JobRecord, moment: Moment, reason: str) -> Ch
     baseline = record.preparation.baseline if record.preparation else None
     if baseline is None:
         raise ValueError(f"job {record.job_id} has no baseline to fall back to")
+    sense, unit = objective_of(record)
     result = OptimizeResult(
-        best=Best(value=baseline.value, assignment=baseline.assignment),
+        best=Best(
+            value=baseline.value,
+            assignment=baseline.assignment,
+            feasible=baseline.feasible,
+            violations=baseline.violations,
+            answer=baseline.answer,
+        ),
         history=record.checkpoint.history if record.checkpoint else (),
         baseline=baseline,
         baseline_seconds=record.baseline_seconds,
         quality=_baseline_quality(baseline),
         source="classical",
+        sense=sense,
+        unit=unit,
     )
     return complete(record, moment, result=result, reason=f"{reason}; the classical baseline is the answer")
+
+
+def objective_of(record: JobRecord) -> tuple[Literal["min", "max"] | None, str]:
+    """Whether a small or a large objective is good, and what it counts; nothing of a job without a loop."""
+    loop = record.preparation.loop if record.preparation else None
+    return (None, "") if loop is None else ("max" if loop.scale == -1 else "min", loop.unit)
 
 
 def fail(record: JobRecord, moment: Moment, fault: Fault) -> Change:
@@ -106,4 +121,6 @@ def reject(record: JobRecord, moment: Moment, failed: PreparationFailed) -> Chan
 
 
 def _baseline_quality(baseline: Baseline) -> Quality:
+    if not baseline.feasible:
+        return Quality()
     return Quality(approximation_ratio=None if baseline.worst is None else 1.0, gap=0.0, optimal=baseline.exact or None)

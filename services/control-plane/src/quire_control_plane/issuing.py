@@ -85,4 +85,5 @@ def _scoring(record: JobRecord, prepared: Preparation) -> Scoring | None:
         reference_exact=baseline.exact if baseline else False,
         worst=baseline.worst if baseline else None,
         best=record.best,
+        problem=prepared.loop.problem,
     )

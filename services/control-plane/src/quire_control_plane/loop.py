@@ -14,7 +14,7 @@ from quire_contracts.record import Checkpoint, evolve
 from quire_contracts.result import OptimizeResult, Quality, Round
 from quire_control_plane import spsa
 from quire_control_plane.change import Change, Moment, Say
-from quire_control_plane.ending import complete, complete_with_baseline
+from quire_control_plane.ending import complete, complete_with_baseline, objective_of
 from quire_control_plane.issuing import issue
 from quire_control_plane.tasks import matrix, numbers, planned_shots, preparation_of
 
@@ -51,19 +51,26 @@ def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
 def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reason: str = "") -> Change:
     """End the loop with the best assignment seen; with a `reason`, the job is degraded.
 
-    Without any sample yet the classical baseline is the answer.
+    Without any sample yet, or any that is feasible, the classical baseline is the answer.
     """
-    checkpoint = checkpoint_of(record)
+    checkpoint, baseline = checkpoint_of(record), preparation_of(record).baseline
     if record.best is None:
         return complete_with_baseline(record, moment, reason or "no quantum sample was taken")
+    if not record.best.feasible:
+        reason = reason or "no quantum sample was feasible"
+        if baseline is not None and baseline.feasible:
+            return complete_with_baseline(record, moment, reason)
+    sense, unit = objective_of(record)
     figures = answer.quality.figures if answer is not None else None
     result = OptimizeResult(
         best=record.best,
         history=checkpoint.history,
-        baseline=preparation_of(record).baseline,
+        baseline=baseline,
         baseline_seconds=record.baseline_seconds,
         quality=figures or Quality(),
         parameters=checkpoint.best_parameters,
+        sense=sense,
+        unit=unit,
     )
     return complete(record, moment, result=result, reason=reason)
 
