@@ -102,6 +102,18 @@ def test_what_older_messages_do_not_survive_is_named(breach, change):
     assert any(each.startswith(breach) for each in found), found
 
 
+def test_a_tagged_struct_may_become_one_of_several_but_not_be_replaced_by_them():
+    def found(*kinds: str) -> list[str]:
+        now = {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in kinds]}
+        frozen = {"Loop": {"properties": {"method": {"$ref": "#/$defs/Spsa"}}}}
+        return breaches(
+            {"messages": {}, "$defs": frozen}, {"messages": {}, "$defs": {"Loop": {"properties": {"method": now}}}}
+        )
+
+    assert found("Nft", "Spsa") == []
+    assert found("Nft", "CmaEs") == ["Loop.method: no longer one of its types: {'$ref': '#/$defs/Spsa'}"]
+
+
 def test_a_removed_message_is_named():
     today = copy.deepcopy(FROZEN)
     del today["messages"]["io.quire.job.failed.v1"]

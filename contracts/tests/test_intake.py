@@ -123,6 +123,10 @@ ESTIMATE = {"kind": "estimate", "program": "OPENQASM 3.0;", "observables": [{"ZZ
 CUT = {"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0]]}}
 
 
+def loop(layers: int = 2, **optimizer) -> dict:
+    return CUT | {"algorithm": {"name": "qaoa", "layers": layers, "optimizer": optimizer}}
+
+
 @pytest.mark.parametrize(
     ("document", "pointer", "reason"),
     [
@@ -147,6 +151,17 @@ CUT = {"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0]]}
         (CUT | {"problem": {"type": "qubo", "n": 3, "linear": [1.0]}}, "/problem/linear", "1 numbers for n = 3"),
         (CUT | {"problem": {"type": "ising", "n": 3, "h": [1.0]}}, "/problem/h", "1 numbers for n = 3"),
         (CUT | {"algorithm": {"name": "qaoa", "layers": 2, "initial": [0.1]}}, "/algorithm/initial", "1 angles"),
+        (loop(name="adam"), "/algorithm/optimizer/name", "Invalid value 'adam'"),
+        (loop(name="nft", learning_rate=1.0), "/algorithm/optimizer/learning_rate", "unknown field"),
+        (loop(name="cma-es", sigma=0), "/algorithm/optimizer/sigma", "> 0"),
+        (loop(name="cma-es", population=3), "/algorithm/optimizer/population", ">= 4"),
+        (loop(name="cma-es", population=600), "/algorithm/optimizer/population", "600 parameter sets of 4 angles"),
+        (loop(16, name="parameter-shift"), "/algorithm/layers", "65 parameter sets of 32 angles"),
+        (loop(16, name="scipy", method="l-bfgs-b"), "/algorithm/layers", "65 parameter sets of 32 angles"),
+        (loop(name="parameter-shift", method="momentum"), "/algorithm/optimizer/method", "Invalid enum value"),
+        (loop(name="scipy", method="bfgs"), "/algorithm/optimizer/method", "Invalid enum value"),
+        (loop(name="scipy", rounds=201), "/algorithm/optimizer/rounds", "<= 200"),
+        (loop(name="spsa", patience=0), "/algorithm/optimizer/patience", ">= 1"),
     ],
 )
 def test_each_mistake_is_named_where_it_is(document, pointer, reason):
@@ -228,7 +243,7 @@ def test_every_text_and_every_collection_of_a_document_has_a_limit():
         else:
             pending += [(part, f"{path}[]") for part in inner(info)]
     assert unbounded == []
-    assert len(seen) == 17
+    assert len(seen) == 21
 
 
 def test_unknown_fields_are_refused_at_every_depth():

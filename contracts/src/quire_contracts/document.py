@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from quire_contracts import limits
 from quire_contracts.mitigation import Readout, Zne
+from quire_contracts.optimizers import Optimizer, Spsa
 from quire_contracts.problems import Problems
 from quire_contracts.value import Name, Priority, Strict, Target, Tenant
 
@@ -74,14 +75,6 @@ class MitigationSetting(Strict, frozen=True):
     zne: ZneSetting | None = None
 
 
-class Spsa(Strict, frozen=True, tag_field="name", tag="spsa"):
-    """Simultaneous perturbation stochastic approximation (Spall, 1998); unset gains are calibrated from the sweep."""
-
-    rounds: Annotated[int, Meta(ge=1, le=limits.ROUNDS)] = 20
-    learning_rate: Annotated[float, Meta(gt=0)] | None = None
-    perturbation: Annotated[float, Meta(gt=0)] = 0.1
-
-
 class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     """The quantum approximate optimisation algorithm (Farhi et al., 2014).
 
@@ -92,7 +85,7 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     """
 
     layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2
-    optimizer: Spsa = msgspec.field(default_factory=Spsa)
+    optimizer: Optimizer = msgspec.field(default_factory=Spsa)
     sweep: Annotated[int, Meta(ge=1, le=1_024)] = 64
     initial: Annotated[tuple[float, ...], Meta(max_length=2 * limits.LAYERS)] = ()
 

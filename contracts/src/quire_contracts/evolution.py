@@ -35,7 +35,8 @@ def breaches(frozen: Schema, today: Schema) -> list[str]:
     """What of a frozen shape today's no longer holds: an empty list when everything then written is read now.
 
     Breaches are: a message, struct or field removed, a field of another type, made required or with another default,
-    an enumeration or a union with fewer members, a limit made tighter, a pattern changed, unknown fields refused.
+    an enumeration or a union with fewer members, a limit made tighter, a pattern changed, unknown fields refused. A
+    struct that carries a tag is a union of one: it may become a union of several that are told apart by theirs.
     """
     return [
         breach
@@ -63,6 +64,8 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[str]:
     elif not isinstance(before, dict) or not isinstance(after, dict):
         if after is not True and before is not False:  # True takes anything, False nothing
             yield f"{path}: {before} became {after}"
+    elif "oneOf" in after and "$ref" in before:  # `oneOf` is written for tagged structs alone
+        yield from _compare_branches({"oneOf": [before]}, after, path)
     else:
         yield from _compare_values(before, after, path)
         yield from _compare_fields(before, after, path)

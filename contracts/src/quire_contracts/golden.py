@@ -127,6 +127,20 @@ DOCUMENTS: Final[tuple[Sample, ...]] = (
             "risk_aversion": 1.0,
         },
     },
+    *(
+        {
+            "kind": "optimize",
+            "problem": {"type": "maxcut", "edges": [[0, 1, 1.0], [1, 2, 1.0]]},
+            "algorithm": {"name": "qaoa", "layers": 1, "optimizer": optimizer},
+        }
+        for optimizer in (
+            {"name": "spsa", "rounds": 10, "patience": 5, "min_improvement": 0.01},
+            {"name": "nft", "rounds": 10},
+            {"name": "cma-es", "rounds": 10, "sigma": 0.2, "population": 8},
+            {"name": "parameter-shift", "rounds": 10, "learning_rate": 0.2, "method": "plain", "difference": 0.1},
+            {"name": "scipy", "method": "l-bfgs-b", "rounds": 10, "step": 0.2, "tolerance": 0.01, "difference": 0.1},
+        )
+    ),
 )
 """Bodies of submissions: one for each kind of job and problem, and one with every common field."""
 

@@ -11,8 +11,9 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, JobDocument, MitigationSetting, OptimizeJob, SampleJob
+from quire_contracts.document import EstimateJob, JobDocument, MitigationSetting, OptimizeJob, Qaoa, SampleJob
 from quire_contracts.mitigation import POINTS
+from quire_contracts.optimizers import CmaEs, fewest_sets
 from quire_contracts.problem_rules import problem_rules
 from quire_contracts.value import Problem
 
@@ -230,4 +231,21 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
                 hint="give all gammas, then all betas",
             )
         )
-    return problems
+    return problems + _optimizer_rules(document.algorithm)
+
+
+def _optimizer_rules(algorithm: Qaoa) -> list[Problem]:
+    """A round's parameter sets are one task, which has a size."""
+    optimizer, angles = algorithm.optimizer, 2 * algorithm.layers
+    sets, most = fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
+    if sets <= most:
+        return []
+    population = isinstance(optimizer, CmaEs)
+    return [
+        Problem(
+            pointer="/algorithm/optimizer/population" if population else "/algorithm/layers",
+            reason=f"a round would have {sets} parameter sets of {angles} angles",
+            limit=f"at most {limits.LOOP_NUMBERS} numbers, here {most} parameter sets",
+            hint="lower the population" if population else "use fewer layers, or an optimiser without a gradient",
+        )
+    ]

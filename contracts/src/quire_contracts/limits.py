@@ -38,6 +38,12 @@ ASSETS: Final = 200
 
 LAYERS: Final = 32
 ROUNDS: Final = 1_000
+REPLAYED_ROUNDS: Final = 200
+"""Of an optimiser whose state is its evaluations: what it costs to replay them grows with their square."""
+
+LOOP_NUMBERS: Final = INLINE_BYTES // 8
+"""Of the parameter sets of a loop's task, all together: they travel inside its message."""
+
 DEADLINE_SECONDS: Final = 7 * 24 * 3600.0
 TARGETS: Final = 8
 TAGS: Final = 32

@@ -49,6 +49,16 @@ class Baseline(Value, frozen=True):
     answer: Answer | None = None
 
 
+class Spectrum(Value, frozen=True):
+    """How a loop's energy depends on one of its parameters, the others held: a trigonometric polynomial.
+
+    Its frequencies, in 1 / radian, are multiples 1..`count` of `spacing`. `count` is an upper bound.
+    """
+
+    spacing: Annotated[float, Meta(gt=0)]
+    count: Annotated[int, Meta(ge=1)]
+
+
 class Loop(Value, frozen=True):
     """Where a variational loop starts.
 
@@ -63,6 +73,9 @@ class Loop(Value, frozen=True):
     scale: Literal[1, -1]
     problem: BlobRef | None = None
     unit: Text = ""
+    spectra: tuple[Spectrum | None, ...] = ()
+    """One for each parameter, None where its frequencies are no multiples of one, or too many; none at all where
+    nobody asked."""
 
 
 class Preparation(Value, frozen=True):

@@ -88,7 +88,8 @@ class Replay(Value, frozen=True):
 class Checkpoint(Value, frozen=True):
     """A loop after its last full round: enough to go on as if nothing had happened.
 
-    `optimizer` is the optimiser's complete state as plain JSON, its random generator's state included.
+    `optimizer` is the optimiser's complete state as plain JSON, its random generator's state included. `patience` and
+    `min_improvement` are the document's; `stopped` says why there were fewer than `rounds`, where there were.
     """
 
     phase: Literal["sweep", "round", "final"]
@@ -98,6 +99,9 @@ class Checkpoint(Value, frozen=True):
     best_parameters: tuple[float, ...]
     best_objective: float | None
     history: Annotated[tuple[Round, ...], Meta(max_length=1_000)] = ()
+    patience: int | None = None
+    min_improvement: float = 0.0
+    stopped: Text = ""
 
 
 class Hold(Value, frozen=True):

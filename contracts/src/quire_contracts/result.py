@@ -95,6 +95,9 @@ class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     source: Annotated[str, Meta(max_length=32)] = "quantum"
     """`quantum`, or `classical` when the answer is the baseline's."""
 
+    stopped: Text = ""
+    """Why the loop had fewer rounds than were asked for, where it had."""
+
     sense: Literal["min", "max"] | None = None
     unit: Text = ""
     """What the objective counts, as in `distance`."""
