@@ -3,7 +3,8 @@
 import msgspec
 import pytest
 
-from quire_contracts.document import OptimizeJob, Qaoa, Spsa
+from quire_contracts.document import OptimizeJob, Qaoa
+from quire_contracts.optimizers import CmaEs, Nft, ParameterShift, Scipy, Spsa
 from quire_contracts.problems import MaxCut, Qubo
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.optimisation import loop_of
@@ -29,7 +30,7 @@ def test_a_cut_is_maximised_by_minimising_its_energy():
 def test_estimate_counts_the_whole_loop():
     needs = loop(layers=2, sweep=16, optimizer=Spsa(rounds=5))[0].estimate
     assert (needs.qubits, needs.two_qubit_gates) == (5, 8)
-    assert needs.parameter_sets == 16 + 2 * 5 + 1
+    assert needs.parameter_sets == 16 + 3 * 5 + 1
     assert needs.shots == needs.parameter_sets * 1024
     assert needs.depth == 1 + 2 * (2 + 1), "a chain has two colours: h, then twice two layers of rzz and one of rx"
 
@@ -37,7 +38,7 @@ def test_estimate_counts_the_whole_loop():
 def test_given_angles_replace_the_sweep():
     draft, _ = loop(layers=2, initial=(0.1, 0.2, 0.3, 0.4))
     assert draft.start_points.tolist() == [[0.1, 0.2, 0.3, 0.4]]
-    assert draft.estimate.parameter_sets == 2 * 20 + 1
+    assert draft.estimate.parameter_sets == 3 * 20 + 1
 
 
 def test_too_wide_a_problem_is_refused_with_its_limit_before_anything_is_built():
@@ -72,3 +73,46 @@ def test_a_fault_says_what_to_do():
     assert (fault.kind, fault.code, fault.retryable) == ("invalid", "problem-constant", False)
     assert fault.reason.startswith("/problem: every assignment")
     assert fault.next_step == caught.value.problems[0].hint
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "sets"),
+    [
+        (Nft(rounds=6), (4 * 2 + 1) + (3 * 2 + 1) + (4 * 2 + 1) + (2 * 2 + 1) + (4 * 2 + 1) + (3 * 2 + 1)),
+        (CmaEs(rounds=6), 6 * 8),
+        (CmaEs(rounds=6, population=10), 6 * 10),
+        (ParameterShift(rounds=6), 6 * (1 + 2 * (4 + 3 + 4 + 2))),
+        (Scipy(rounds=6, method="l-bfgs-b"), 6 * (1 + 2 * (4 + 3 + 4 + 2))),
+        (Scipy(rounds=6), 6),
+    ],
+    ids=["nft", "cma-es", "population", "parameter-shift", "l-bfgs-b", "cobyla"],
+)
+def test_estimate_counts_the_optimisers_own_rounds(optimizer, sets):
+    draft, _ = loop(layers=2, sweep=1, optimizer=optimizer)
+    assert draft.estimate.parameter_sets == sets + 1
+
+
+def test_an_optimiser_that_goes_by_curves_is_refused_where_there_are_none():
+    weights = MaxCut(edges=((0, 1, 0.37), (1, 2, 0.911)))
+    with pytest.raises(Refused) as caught:
+        loop(weights, layers=2, optimizer=Nft())
+    (told,) = caught.value.problems
+    assert (caught.value.code, told.pointer) == ("angle-without-curve", "/algorithm/optimizer/name")
+    assert "gamma_0, gamma_1 have" in told.reason
+    assert loop(weights, layers=2)[0].spectra == ()
+
+
+def test_derivatives_that_are_differences_are_said_to_be():
+    draft, _ = loop(MaxCut(edges=((0, 1, 0.37), (1, 2, 0.911))), layers=1, optimizer=ParameterShift(difference=0.2))
+    assert draft.notes == ("derivatives by gamma_0 are central differences over +-0.2 radians",)
+    assert [spectrum is None for spectrum in draft.spectra] == [True, False]
+    assert loop(layers=1, optimizer=ParameterShift())[0].notes == ()
+
+
+def test_a_gradient_that_no_task_could_hold_gives_up_its_widest_rules_first():
+    complete = MaxCut(edges=tuple((i, j, 1.0) for i in range(12) for j in range(i)))
+    draft, _ = loop(complete, layers=8, optimizer=ParameterShift())
+    rows = 1 + sum(2 * spectrum.count if spectrum else 2 for spectrum in draft.spectra)
+    assert rows * 16 <= 2_048
+    assert None in draft.spectra
+    assert draft.spectra[-1].count == 2, "the last mixer has the narrowest light cone"

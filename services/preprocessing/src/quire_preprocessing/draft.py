@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire_contracts.mitigation import Mitigation
-from quire_contracts.preparation import Estimate
+from quire_contracts.preparation import Estimate, Spectrum
 from quire_contracts.problems import Problems
 from quire_contracts.value import Observable
 from quire_quantum.structure import Structure
@@ -24,6 +24,7 @@ class Draft:
         scale of noise.
     start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
     problem, unit: what the loop solves, and what its objective counts.
+    spectra: how its energy depends on each parameter, where its optimiser goes by that.
     """
 
     structure: Structure
@@ -36,6 +37,7 @@ class Draft:
     scale: Literal[1, -1] = 1
     problem: Problems | None = None
     unit: str = ""
+    spectra: tuple[Spectrum | None, ...] = ()
     mitigation: Mitigation | None = None
     notes: tuple[str, ...] = ()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import numpy as np
 
 from quire_contracts.document import OptimizeJob
@@ -13,22 +11,20 @@ from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
 from quire_preprocessing.ising import Energy, energy_of
 from quire_preprocessing.refusal import Refused, refuse
+from quire_preprocessing.rounds import rounds_of
 from quire_preprocessing.start_points import start_points
 from quire_problems import kind_of
-
-CANDIDATES: Final = 2
-"""Parameter sets that the optimiser (SPSA) asks for in each round, at least."""
 
 
 def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, Energy]:
     """The loop that the document asks for, and the energy it minimises.
 
-    The angles of `initial`, where given, are the only start point. The estimate counts the start points, two
-    parameter sets for each round and the last sampling, each with the document's shots.
+    The angles of `initial`, where given, are the only start point. The estimate counts the start points, the
+    parameter sets of the optimiser's usual rounds and the last sampling, each with the document's shots.
 
     Raises:
-        Refused: a problem with more variables than `bounds.max_variables`, with weights that are no numbers, or with
-            nothing to decide.
+        Refused: a problem with more variables than `bounds.max_variables`, with weights that are no numbers, with
+            nothing to decide, or with angles that have no curves where the optimiser goes by them.
     """
     problem, algorithm = document.problem, document.algorithm
     kind = kind_of(problem)
@@ -46,7 +42,8 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
         raise refuse("angle-not-finite", "/algorithm/initial", "an angle is not finite", hint="correct the angle")
     given = np.array([algorithm.initial], np.float64)
     points = given if algorithm.initial else start_points(energy, algorithm.layers, algorithm.sweep, seed)
-    runs = (len(points) if len(points) > 1 else 0) + CANDIDATES * algorithm.optimizer.rounds + 1
+    rounds = rounds_of(energy, algorithm)
+    runs = (len(points) if len(points) > 1 else 0) + rounds.sets + 1
     draft = Draft(
         structure=structure,
         parameters=None,
@@ -57,6 +54,8 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
         scale=energy.scale,
         problem=problem,
         unit=kind.unit,
+        spectra=rounds.spectra,
+        notes=rounds.notes,
     )
     return draft, energy
 

@@ -42,7 +42,7 @@ async def put_away(
         if draft.problem is not None:
             problem = await store.put(msgspec.json.encode(draft.problem), PROBLEM, inline_limit=PROBLEM_INLINE_BYTES)
         points = await put_matrix(draft.start_points, store)
-        loop = Loop(start_points=points, scale=draft.scale, problem=problem, unit=draft.unit)
+        loop = Loop(start_points=points, scale=draft.scale, problem=problem, unit=draft.unit, spectra=draft.spectra)
     observables = None
     if draft.observables is not None:
         observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
