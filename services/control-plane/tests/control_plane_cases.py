@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from quire_contracts.intake import encode_document
 from quire_contracts.job import SubmitJob
-from quire_contracts.preparation import Baseline, Estimate, JobPrepared, Loop, Preparation
+from quire_contracts.preparation import Baseline, Estimate, JobPrepared, Loop, Preparation, Spectrum
 from quire_contracts.result import Best, Quality, SampleResult
 from quire_contracts.task import RunTask, Task, TaskFailed, TaskQuality, TaskScored
 from quire_contracts.value import Execution, Fault, FaultKind, inline_blob
@@ -48,7 +48,9 @@ def admitted(body: bytes, *, key: str = "job-1", record: JobRecord | None = None
     return admit(record, submission, Origin(document, TRACEPARENT, random_seed=7), at())
 
 
-def prepared(record: JobRecord, *, start_points: int = 3, exact: bool = True) -> JobPrepared:
+def prepared(
+    record: JobRecord, *, start_points: int = 3, exact: bool = True, spectra: tuple[Spectrum, ...] = ()
+) -> JobPrepared:
     """What preprocessing says of a job: two angles, two qubits."""
     loop = record.kind == "optimize"
     points = matrix([(0.1 * row, 0.2 * row) for row in range(start_points)])
@@ -63,7 +65,7 @@ def prepared(record: JobRecord, *, start_points: int = 3, exact: bool = True) ->
             shots=100,
             input_sha256=record.content_sha256,
             estimate=Estimate(qubits=2, depth=3, two_qubit_gates=1, parameter_sets=2, shots=100),
-            loop=Loop(start_points=points, scale=-1) if loop else None,
+            loop=Loop(start_points=points, scale=-1, spectra=spectra) if loop else None,
             baseline=Baseline(method="exact", value=3.0, assignment=(0, 1), exact=exact, worst=0.0) if loop else None,
         ),
         baseline_seconds=0.01,

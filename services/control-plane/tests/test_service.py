@@ -37,6 +37,7 @@ from quire_contracts.task import ReviewTask, RunTask
 from quire_contracts.topology import consumer_of
 from quire_control_plane.__main__ import SERVICE
 from quire_control_plane.settings import Settings
+from quire_control_plane.tasks import numbers
 from quire_resilience.clock import SystemClock
 from quire_service import Deps
 from quire_testing import eventually
@@ -119,6 +120,26 @@ async def test_a_loop_from_submission_to_completion_with_everything_said_twice(h
     assert len(seen.of(RunTask)) == 6
     assert len(seen.of(PrepareJob)) == 1
     assert [one.repeated for one in seen.of(JobAccepted)] == [False, True]
+    assert len({task.task.task_id for task in seen.of(RunTask)}) == 6
+
+
+async def test_a_minimiser_that_is_replayed_goes_through_the_service_like_any_other(
+    house, probe, optimize_body
+) -> None:
+    seen = await probe("quire.>")
+    optimizer = b'{"name": "scipy", "method": "nelder-mead", "rounds": 5}'
+    body = optimize_body.replace(b'{"name": "spsa", "rounds": 4}', optimizer)
+    await tell(house, SubmitJob(job_id="job-1", tenant="acme", body=body))
+    await seen.wait(PrepareJob)
+    await tell(house, prepared(await record_of(house), start_points=1))
+    asked = []
+    for tasks in range(1, 7):
+        task = (await seen.wait(RunTask, tasks))[-1].task
+        asked += numbers(task.parameters)
+        await tell(house, answer(task, [sum(point) for point in numbers(task.parameters)], best=3.0))
+    (completed,) = await seen.wait(JobCompleted)
+    assert len(completed.result.history) == 5
+    assert len(set(asked[:-1])) == 5, "no round evaluates what another one has"
     assert len({task.task.task_id for task in seen.of(RunTask)}) == 6
 
 

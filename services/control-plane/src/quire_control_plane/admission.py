@@ -18,6 +18,7 @@ from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import Checkpoint, JobRecord, Step
 from quire_contracts.value import Problem
 from quire_control_plane.change import Change, Moment, Say
+from quire_control_plane.optimizers import settings_of
 
 if TYPE_CHECKING:
     from quire_contracts.document import JobDocument
@@ -211,15 +212,14 @@ def _shots_for(precision: float) -> int:
 def _first_checkpoint(job: OptimizeJob) -> Checkpoint:
     """A loop that has not begun: the optimiser's settings stand where its state will."""
     optimizer = job.algorithm.optimizer
+    least = optimizer.min_improvement
     return Checkpoint(
         phase="sweep",
         round=0,
         rounds=optimizer.rounds,
-        optimizer={
-            "name": "spsa",
-            "learning_rate": optimizer.learning_rate,
-            "perturbation": optimizer.perturbation,
-        },
+        optimizer=settings_of(optimizer),
         best_parameters=(),
         best_objective=None,
+        patience=None if isinstance(optimizer.patience, msgspec.UnsetType) else optimizer.patience,
+        min_improvement=0.0 if isinstance(least, msgspec.UnsetType) else least,
     )

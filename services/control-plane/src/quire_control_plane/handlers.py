@@ -40,6 +40,7 @@ from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
 from quire_control_plane.desk import Desk, current_traceparent, open_desk, outgoing_of
 from quire_control_plane.earlier import earlier_answer
+from quire_control_plane.optimizers import takes_long
 from quire_control_plane.replaying import refused, replay
 from quire_service import Deps, Parts
 
@@ -97,7 +98,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
         moment = desk.moment(delivery.meta)
         recalled = desk.recall.take(message.tenant, message.job_id)
-        change = decide(recalled.value, message, moment) if recalled else NOTHING
+        change = await decided(recalled.value, message, moment) if recalled else NOTHING
         if change.record is not None:
             with contextlib.suppress(Conflict):  # another replica wrote meanwhile: decided anew
                 await desk.commit(change, delivery, recalled)
@@ -106,10 +107,10 @@ async def build(deps: Deps[Settings]) -> Parts:
         if stored is None:
             deps.log.warning("message about an unknown job", type=delivery.meta.type, job_id=message.job_id)
             return
-        change = decide(stored.value, message, moment)
+        change = await decided(stored.value, message, moment)
         if change.asks:
             earlier = await earlier_answer(deps.bus, jobs, stored.value)
-            change = decide(stored.value, message, replace(moment, looked=True, earlier=earlier))
+            change = await decided(stored.value, message, replace(moment, looked=True, earlier=earlier))
         await desk.commit(change, delivery, stored)
 
     consume(JobPrepared, failed=abandon)(on_job_message)
@@ -127,6 +128,14 @@ async def build(deps: Deps[Settings]) -> Parts:
         await asyncio.gather(*(note_started(jobs, *member, event, desk.moment(delivery.meta)) for member in members))
 
     return Parts(routers=(router,), background={"waking": desk.wake})
+
+
+async def decided(record: JobRecord, message: JobMessage, moment: Moment) -> Change:
+    """What follows from a message; in a thread where an optimiser takes its time, so that no other job waits for it."""
+    checkpoint = record.checkpoint
+    if checkpoint is not None and isinstance(message, TaskScored | JobPrepared) and takes_long(checkpoint.optimizer):
+        return await asyncio.to_thread(decide, record, message, moment)
+    return decide(record, message, moment)
 
 
 async def document_of(command: SubmitJob, blobs: Blobs) -> bytes:

@@ -5,17 +5,18 @@ Each step is a function of the record and an answer; the checkpoint it writes ho
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from quire_contracts.control import LoopAdvanced
 from quire_contracts.record import Checkpoint, evolve
 from quire_contracts.result import OptimizeResult, Quality, Round
-from quire_control_plane import spsa
+from quire_control_plane import optimizers
 from quire_control_plane.change import Change, Moment, Say
 from quire_control_plane.ending import complete, complete_with_baseline, objective_of
 from quire_control_plane.issuing import issue
+from quire_control_plane.optimizers.start import Start
 from quire_control_plane.tasks import matrix, numbers, planned_shots, preparation_of
 
 if TYPE_CHECKING:
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
     from quire_contracts.record import JobRecord
     from quire_contracts.task import TaskScored
     from quire_contracts.value import Matrix, Phase
-
-OPTIMIZER: Final = "spsa"
+    from quire_control_plane.optimizers import Run
 
 
 def begin(record: JobRecord, moment: Moment) -> Change:
@@ -32,7 +32,7 @@ def begin(record: JobRecord, moment: Moment) -> Change:
     start_points = _loop(record).start_points
     if start_points.rows > 1:
         return _issue(record, "sweep", 0, start_points, moment)
-    return _ask(_started(record, numbers(start_points)[0]), moment)
+    return _started(record, numbers(start_points)[0], moment)
 
 
 def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
@@ -69,6 +69,7 @@ def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reas
         baseline_seconds=record.baseline_seconds,
         quality=figures or Quality(),
         parameters=checkpoint.best_parameters,
+        stopped=checkpoint.stopped,
         sense=sense,
         unit=unit,
     )
@@ -90,13 +91,14 @@ def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
     points = numbers(_loop(record).start_points)
     energies = _energies(answer)
     chosen = min(range(len(points)), key=lambda row: (energies[row], row))
-    return _ask(_started(record, points[chosen]), moment)
+    return _started(record, points[chosen], moment)
 
 
 def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
     checkpoint, scale = checkpoint_of(record), _loop(record).scale
-    state = msgspec.convert(checkpoint.optimizer["state"], spsa.Spsa)
-    points, energies = spsa.ask(state), _energies(answer)
+    run = optimizers.resume(checkpoint.optimizer)
+    points, energies = run.ask(), _energies(answer)
+    told, row = run.tell(energies), run.stands(energies)
     errors = numbers(answer.std_errors) if answer.std_errors is not None else None
     lowest = min(range(len(points)), key=lambda row: (energies[row], row))
     best, parameters = checkpoint.best_objective, checkpoint.best_parameters
@@ -104,57 +106,64 @@ def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
         best, parameters = scale * energies[lowest], points[lowest]
     finished = Round(
         round=checkpoint.round,
-        objective=scale * energies[0],
+        objective=scale * energies[row],
         best=best,
-        std_error=errors[0][0] if errors else None,
+        std_error=errors[row][0] if errors else None,
         target=answer.executions[0].target if answer.executions else "simulation",
     )
-    told = evolve(
-        record,
-        checkpoint=msgspec.structs.replace(
-            checkpoint,
-            optimizer={"name": OPTIMIZER, "state": msgspec.to_builtins(spsa.tell(state, energies))},
-            best_parameters=parameters,
-            best_objective=best,
-            history=(*checkpoint.history, finished),
-        ),
+    checkpoint = msgspec.structs.replace(
+        checkpoint,
+        optimizer=told.dump(),
+        best_parameters=parameters,
+        best_objective=best,
+        history=(*checkpoint.history, finished),
     )
     said = LoopAdvanced(job_id=record.job_id, tenant=record.tenant, rounds=checkpoint.rounds, round=finished)
-    following = _sample_best if checkpoint.round >= checkpoint.rounds else _ask
-    change = following(told, moment)
+    change = _go_on(evolve(record, checkpoint=checkpoint), told, moment)
     return Change(change.record, (Say(said), *change.says))
 
 
-def _started(record: JobRecord, parameters: tuple[float, ...]) -> JobRecord:
-    """The record with a fresh optimiser at these parameters."""
-    checkpoint = checkpoint_of(record)
-    settings = msgspec.convert(checkpoint.optimizer, _Settings)
-    state = spsa.start(
-        parameters,
-        rounds=checkpoint.rounds,
-        perturbation=settings.perturbation,
-        learning_rate=settings.learning_rate,
-        seed=record.seed,
-    )
-    optimizer: dict[str, object] = {"name": OPTIMIZER, "state": msgspec.to_builtins(state)}
-    return evolve(
-        record, checkpoint=msgspec.structs.replace(checkpoint, optimizer=optimizer, best_parameters=parameters)
-    )
+def _started(record: JobRecord, parameters: tuple[float, ...], moment: Moment) -> Change:
+    """Ask a fresh optimiser at these parameters for the first round."""
+    checkpoint, spectra = checkpoint_of(record), _loop(record).spectra
+    start = Start(parameters, rounds=checkpoint.rounds, seed=record.seed, spectra=spectra)
+    run = optimizers.begin(checkpoint.optimizer, start)
+    checkpoint = msgspec.structs.replace(checkpoint, optimizer=run.dump(), best_parameters=parameters)
+    return _go_on(evolve(record, checkpoint=checkpoint), run, moment)
 
 
-def _ask(record: JobRecord, moment: Moment) -> Change:
-    """The next round's points as one task."""
+def _go_on(record: JobRecord, run: Run, moment: Moment) -> Change:
+    """The next round's points as one task; or the last sampling, where there is no next round."""
     checkpoint = checkpoint_of(record)
-    state = msgspec.convert(checkpoint.optimizer["state"], spsa.Spsa)
+    if checkpoint.round >= checkpoint.rounds:
+        return _sample_best(record, "", moment)
+    stalled = _stalled(checkpoint, _loop(record).scale)
+    points = () if stalled else run.ask()
+    if not points:
+        return _sample_best(record, stalled or f"{run.name} has converged", moment)
     round_ = checkpoint.round + 1
     asked = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="round", round=round_))
-    return _issue(asked, "round", round_, matrix(spsa.ask(state)), moment)
+    return _issue(asked, "round", round_, matrix(points), moment)
 
 
-def _sample_best(record: JobRecord, moment: Moment) -> Change:
-    """The last sampling, at the best parameters seen."""
+def _stalled(checkpoint: Checkpoint, scale: int) -> str:
+    """Why the loop ends for want of progress; empty while it goes on.
+
+    What counts is where the rounds stood: a shifted point that happens to be low says nothing of the descent.
+    """
+    patience, energies = checkpoint.patience, [scale * each.objective for each in checkpoint.history]
+    if patience is None or len(energies) <= patience:
+        return ""
+    gained = min(energies[:-patience]) - min(energies[-patience:])
+    return f"nothing better in {patience} rounds" if gained <= checkpoint.min_improvement else ""
+
+
+def _sample_best(record: JobRecord, stopped: str, moment: Moment) -> Change:
+    """The last sampling, at the best parameters seen; `stopped` says why before the last round."""
     checkpoint = checkpoint_of(record)
-    last = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="final"))
+    if stopped:
+        stopped = f"{stopped}: {checkpoint.round} of {checkpoint.rounds} rounds"
+    last = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="final", stopped=stopped))
     return _issue(last, "final", checkpoint.rounds + 1, matrix([checkpoint.best_parameters]), moment)
 
 
@@ -179,10 +188,3 @@ def _energies(answer: TaskScored) -> tuple[float, ...]:
     if answer.values is None:
         raise ValueError(f"task {answer.task_id} has no values")
     return tuple(row[0] for row in numbers(answer.values))
-
-
-class _Settings(msgspec.Struct, frozen=True):
-    """What the document said of the optimiser."""
-
-    perturbation: float
-    learning_rate: float | None = None

@@ -12,6 +12,10 @@ from typing import Final
 import msgspec
 import numpy as np
 
+from quire_contracts.optimizers import Spsa
+from quire_control_plane.optimizers.randomness import Random, dump, load, seeded
+from quire_control_plane.optimizers.start import Point, Points, Start
+
 ALPHA: Final = 0.602
 GAMMA: Final = 0.101
 CALIBRATION_PAIRS: Final = 5
@@ -21,35 +25,32 @@ FIRST_STEP: Final = 0.1
 """Length, in radians, of the first step along each angle when the gain is calibrated."""
 
 
-class Spsa(msgspec.Struct, frozen=True):
+class State(msgspec.Struct, frozen=True):
     """An SPSA run between two rounds.
 
     `parameters` [P] is the point the next round is around; `step` counts finished rounds; `gain` is Spall's a, set by
-    the first `tell` when it was None; `random` is the complete state of the PCG64 generator, its 128-bit integers as
-    decimal text because JSON readers do not agree on integers above 2^53.
+    the first `tell` when it was None.
     """
 
     rounds: int
     perturbation: float
     gain: float | None
     step: int
-    parameters: tuple[float, ...]
-    random: dict[str, str]
+    parameters: Point
+    random: Random
 
 
-def start(
-    parameters: tuple[float, ...], *, rounds: int, perturbation: float, learning_rate: float | None, seed: int
-) -> Spsa:
-    """A run that begins at `parameters` [P] and is told the values of `rounds` rounds.
+def begin(settings: Spsa, start: Start) -> State:
+    """A run that is told the values of `start.rounds` rounds.
 
     `perturbation` is c in radians; `learning_rate` is the first step's gain a_0, or None to calibrate it.
     """
-    gain = None if learning_rate is None else learning_rate * (_stability(rounds) + 1) ** ALPHA
-    random = _dump(np.random.Generator(np.random.PCG64(seed)))
-    return Spsa(rounds, perturbation, gain, 0, parameters, random)
+    rate = settings.learning_rate
+    gain = None if rate is None else rate * (_stability(start.rounds) + 1) ** ALPHA
+    return State(start.rounds, settings.perturbation, gain, 0, start.parameters, seeded(start.seed))
 
 
-def ask(state: Spsa) -> tuple[tuple[float, ...], ...]:
+def ask(state: State) -> Points:
     """The points to evaluate in this round: the current one first, then pairs (+, -) along random directions.
 
     Pure: asking twice gives the same points.
@@ -63,7 +64,7 @@ def ask(state: Spsa) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(point.tolist()) for point in points)
 
 
-def tell(state: Spsa, values: tuple[float, ...]) -> Spsa:
+def tell(state: State, values: tuple[float, ...]) -> State:
     """The run after a round, given the values of the points that `ask` gave, in that order, to be minimised.
 
     Raises:
@@ -82,13 +83,13 @@ def tell(state: Spsa, values: tuple[float, ...]) -> Spsa:
         gain = FIRST_STEP * (_stability(state.rounds) + 1) ** ALPHA / steepness if steepness > 0 else FIRST_STEP
     rate = gain / (_stability(state.rounds) + state.step + 1) ** ALPHA
     parameters = np.asarray(state.parameters) - rate * gradient
-    return Spsa(
+    return State(
         rounds=state.rounds,
         perturbation=state.perturbation,
         gain=gain,
         step=state.step + 1,
         parameters=tuple(parameters.tolist()),
-        random=_dump(generator),
+        random=dump(generator),
     )
 
 
@@ -96,30 +97,9 @@ def _stability(rounds: int) -> float:
     return 0.1 * rounds
 
 
-def _directions(state: Spsa) -> tuple[np.ndarray, np.random.Generator]:
+def _directions(state: State) -> tuple[np.ndarray, np.random.Generator]:
     """The round's Rademacher directions [pairs, P] and the generator after drawing them."""
-    generator = _load(state.random)
+    generator = load(state.random)
     pairs = CALIBRATION_PAIRS if state.gain is None else 1
     directions = 2.0 * generator.integers(0, 2, size=(pairs, len(state.parameters))) - 1.0
     return directions, generator
-
-
-def _dump(generator: np.random.Generator) -> dict[str, str]:
-    state = generator.bit_generator.state
-    return {
-        "state": str(state["state"]["state"]),
-        "inc": str(state["state"]["inc"]),
-        "has_uint32": str(state["has_uint32"]),
-        "uinteger": str(state["uinteger"]),
-    }
-
-
-def _load(random: dict[str, str]) -> np.random.Generator:
-    bits = np.random.PCG64()
-    bits.state = {
-        "bit_generator": "PCG64",
-        "state": {"state": int(random["state"]), "inc": int(random["inc"])},
-        "has_uint32": int(random["has_uint32"]),
-        "uinteger": int(random["uinteger"]),
-    }
-    return np.random.Generator(bits)
