@@ -17,7 +17,13 @@ ANGSTROM_IN_BOHR = 1 / 0.529177210903
 PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
 
 
-@pytest.mark.parametrize("name", ["bell.json", "h2-energy.json", "florentine-maxcut.json", "qubo.yaml", "sweep.json"])
+NAMES = [
+    *("bell.json", "h2-energy.json", "florentine-maxcut.json", "qubo.yaml", "sweep.json"),
+    *("german-tour.json", "deliveries.json", "broadcasters.json", "teams.json", "portfolio.json"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_example_is_a_valid_document(examples, name):
     assert checked(as_json(examples / name)).name
 
@@ -135,3 +141,8 @@ def h2_full_ci(angstrom):
     diagonal = [2 * one[k, k] + two[k, k, k, k] for k in (0, 1)]
     exchange = two[0, 1, 0, 1]
     return np.linalg.eigvalsh([[diagonal[0], exchange], [exchange, diagonal[1]]])[0] + 1 / distance
+
+
+def test_the_broadcasters_are_the_petersen_graph(examples):
+    edges = checked(as_json(examples / "broadcasters.json")).problem.edges
+    assert nx.is_isomorphic(nx.Graph(edges), nx.petersen_graph())

@@ -9,13 +9,16 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from quire.console import out
+from quire.meaning import words
 from quire_contracts.result import EstimateResult, OptimizeResult, SampleResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from quire.answer import JobView
+    from quire_contracts.preparation import Baseline
     from quire_contracts.query import JobSummary
+    from quire_contracts.result import Best
     from quire_contracts.switch import Switch
     from quire_contracts.value import Execution, Timing
 
@@ -82,7 +85,13 @@ def optimum_table(view: JobView, result: OptimizeResult) -> Table:
     )
     baseline, quality, best = result.baseline, result.quality, result.best
     proven = "-" if baseline is None else "proven optimum" if baseline.exact else "no proof"
-    table.add_row("value", f"{best.value:g}", "-" if baseline is None else f"{baseline.value:g} ({proven})")
+    what = f"value ({result.sense} {result.unit or 'objective'})" if result.sense else "value"
+    table.add_row(what, f"{best.value:g}", "-" if baseline is None else f"{baseline.value:g} ({proven})")
+    if not best.feasible or (baseline is not None and not baseline.feasible):
+        table.add_row("feasible", _feasible(best), "-" if baseline is None else _feasible(baseline))
+    if best.answer is not None or (baseline is not None and baseline.answer is not None):
+        answers = (best.answer, None if baseline is None else baseline.answer)
+        table.add_row("answer", *(escape(words(each, view.tags)) if each else "-" for each in answers))
     if len(best.assignment) <= 64:  # noqa: PLR2004 - what fits a line
         theirs = "-" if baseline is None else "".join(map(str, baseline.assignment))
         table.add_row("assignment (variable 0 first)", "".join(map(str, best.assignment)), theirs)
@@ -90,9 +99,15 @@ def optimum_table(view: JobView, result: OptimizeResult) -> Table:
         table.add_row("approximation ratio", f"{quality.approximation_ratio:.4f}", "")
     if quality.success_probability is not None:
         table.add_row("share of final shots at the best", f"{quality.success_probability:.2%}", "")
+    if quality.feasible_share is not None:
+        table.add_row("share of final shots that are feasible", f"{quality.feasible_share:.2%}", "")
     method = "-" if baseline is None else f"{baseline.method}, {view.baseline_seconds:.3f} s"
     table.add_row("how", f"{len(result.history)} rounds", method)
     return table
+
+
+def _feasible(said: Best | Baseline) -> str:
+    return "yes" if said.feasible else f"[red]no:[/red] {escape('; '.join(said.violations))}"
 
 
 def executions_table(executions: Iterable[Execution]) -> Table:
