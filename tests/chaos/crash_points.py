@@ -6,6 +6,7 @@ import asyncio
 import json
 import math
 import os
+import random
 import signal
 import sys
 import time
@@ -36,7 +37,6 @@ POINTS += ("stored",)
 NEVER = {("token", "searched"), ("token", "adopted"), ("none", "searched"), ("none", "adopted")}
 """A token is called again instead of searched for, and without an identity there is nothing to search for."""
 
-IN_FLIGHT = 12
 SHOTS = 10
 _AT_POINT = 137
 ANSWERS = ("quire.evt.shared.batch.executed.v1.*", "quire.evt.shared.batch.failed.v1.*")
@@ -125,40 +125,48 @@ class Crew:
 
 
 async def crash_points(trial: Trial) -> None:
-    """Every point, so many crashes at each, in each kind of identity."""
-    for mode in TARGETS:
-        folder = trial.folder / mode
-        broker = Alone(folder)
-        await broker.start()
-        with cloud(folder, trial.seed, wait=(0.0, 0.1), lag=0.2) as emulator:
-            identity = "none" if mode == "none" else "tag"
-            environ = gateway_environ(emulator.url, identity=identity, quarantine=8.0)
-            environ |= {f"QUIRE_QUANTUM_GATEWAY_{name}": value for name, value in QUICK.items()}
-            environ |= {"QUIRE_NATS_URL": broker.url, "QUIRE_LOG_LEVEL": "error", "OTEL_SDK_DISABLED": "true"}
-            crew = Crew(folder, environ)
-            await crew.start()
-            try:
-                for point in POINTS:
-                    if (mode, point) not in NEVER:
-                        await _at(trial, mode, point, broker, emulator, crew)
-            finally:
-                await crew.stop()
-                broker.stop()
-        if crew.strange:
-            trial.report.remark(f"{mode}: gateways ended otherwise: {crew.strange[:10]}")
-        trial.holds(f"{mode}: gateways that ended otherwise", len(crew.strange), 0)
+    """Every point, so many crashes at each; the kinds of identity side by side, each in a house of its own."""
+    async with asyncio.TaskGroup() as group:
+        for mode in TARGETS:
+            group.create_task(_in(trial, mode))
 
 
-async def _at(trial: Trial, mode: str, point: str, broker: Alone, emulator: EmulatorProcess, crew: Crew) -> None:
+async def _in(trial: Trial, mode: str) -> None:
+    """Every point, in one kind of identity."""
+    folder, order = trial.folder / mode, random.Random(f"crash-points {mode} {trial.seed}")
+    broker = Alone(folder)
+    await broker.start()
+    with cloud(folder, trial.seed, wait=(0.0, 0.1), lag=0.2) as emulator:
+        identity = "none" if mode == "none" else "tag"
+        environ = gateway_environ(emulator.url, identity=identity, quarantine=8.0)
+        environ |= {f"QUIRE_QUANTUM_GATEWAY_{name}": value for name, value in QUICK.items()}
+        environ |= {"QUIRE_NATS_URL": broker.url, "QUIRE_LOG_LEVEL": "error", "OTEL_SDK_DISABLED": "true"}
+        crew = Crew(folder, environ)
+        await crew.start()
+        try:
+            for point in POINTS:
+                if (mode, point) not in NEVER:
+                    await _at(trial, mode, point, broker, emulator, crew, order)
+        finally:
+            await crew.stop()
+            broker.stop()
+    if crew.strange:
+        trial.report.remark(f"{mode}: gateways ended otherwise: {crew.strange[:10]}")
+    trial.holds(f"{mode}: gateways that ended otherwise", len(crew.strange), 0)
+
+
+async def _at(
+    trial: Trial, mode: str, point: str, broker: Alone, emulator: EmulatorProcess, crew: Crew, order: random.Random
+) -> None:
     """Crash at one point until it has been often enough, let everything end, and look at the ledger."""
     wished = trial.size("crashes")
     after, entries = await last_sequence(broker.url), len(emulator.entries())
     doubt = point in ("searched", "adopted")
     if doubt:
         emulator.arm(Rule(kind="timeout-applied", rate=0.5, answer="cut", id="doubt"))
-    crew.arm(point, 1 + trial.order.randrange(2))
+    crew.arm(point, 1 + order.randrange(2))
     began = time.monotonic()
-    batches = await _crash(trial, mode, point, broker.url, crew, wished)
+    batches = await _crash(trial, mode, point, broker.url, crew, order)
     crashes = crew.crashes
     crew.arm("")
     if doubt:
@@ -186,9 +194,10 @@ async def _at(trial: Trial, mode: str, point: str, broker: Alone, emulator: Emul
         trial.holds(f"{mode} {point}: not retrieved", len(batches) - states["retrieved"], 0)
 
 
-async def _crash(trial: Trial, mode: str, point: str, url: str, crew: Crew, wished: int) -> list[str]:
+async def _crash(trial: Trial, mode: str, point: str, url: str, crew: Crew, order: random.Random) -> list[str]:
     """Keep some batches in flight, each said twice, so that both gateways get it, until the victim has died enough."""
     batches: list[str] = []
+    wished, in_flight = trial.size("crashes"), trial.size("in-flight")
     client = await steady(url)
     before = await how_many(url, ANSWERS)
     last, deaths = time.monotonic(), 0
@@ -196,11 +205,11 @@ async def _crash(trial: Trial, mode: str, point: str, url: str, crew: Crew, wish
         while crew.crashes < wished and time.monotonic() < last + STUCK_SECONDS:
             if crew.crashes > deaths:
                 last, deaths = time.monotonic(), crew.crashes
-            room = IN_FLIGHT - (len(batches) - (await how_many(url, ANSWERS) - before))
+            room = in_flight - (len(batches) - (await how_many(url, ANSWERS) - before))
             for _ in range(max(0, room)):
                 number = len(batches)
                 name = f"{mode}-{point}-{trial.seed}-{number}"
-                await _say(client, name, mode, number, twice=trial.order.random() < 0.5)
+                await _say(client, name, mode, number, twice=order.random() < 0.5)
                 batches.append(name)
             await asyncio.sleep(0.2)
     finally:

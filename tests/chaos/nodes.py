@@ -18,6 +18,7 @@ from quire_bus.store import Part
 from quire_resilience.errors import QuireError
 
 WRITERS = 4
+LONGEST_STALL_SECONDS = 60.0
 MARKS = "quire.rec.chaos.mark.*"
 
 
@@ -73,6 +74,7 @@ async def cluster(trial: Trial) -> None:
     marks = Marks(broker.url, trial.sizes["rate"])
     writing = asyncio.create_task(marks.run())
     elections: list[float] = []
+    behind = 0
     try:
         for number in range(trial.size("leader-kills")):
             leader = await broker.wait_leader()
@@ -81,23 +83,23 @@ async def cluster(trial: Trial) -> None:
             await broker.wait_leader(but=leader)
             elections.append(time.monotonic() - began)
             await killing
-            await broker.synced()
+            behind += not await broker.synced()
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} leader kills, {len(marks.acked)} messages acknowledged")
         after_kills = len(marks.stalls)
         kinds: Counter[str] = Counter()
         for number in range(trial.size("partitions")):
             kinds[await _cut(trial, broker)] += 1
-            await broker.synced()
+            behind += not await broker.synced()
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} partitions, {len(marks.acked)} messages acknowledged")
+        marks.over = True
+        await asyncio.wait([writing], timeout=LONGEST_STALL_SECONDS)
+        stuck = not writing.done()
     except BaseException:
         await broker.stop()
         raise
     finally:
-        marks.over = True
-        if broker.nodes[0].pid:
-            await asyncio.gather(writing, return_exceptions=True)
         writing.cancel()
     try:
         found = Counter([message.subject.rpartition(".")[2] async for message in stored(broker.url, [MARKS])])
@@ -108,10 +110,13 @@ async def cluster(trial: Trial) -> None:
     of_cuts = [took for _, took in marks.stalls[after_kills:]]
     trial.report.row(
         leader_kills=trial.size("leader-kills"), partitions=str(dict(kinds)), acknowledged=len(marks.acked),
-        lost=len(lost), stored_twice=sum(count > 1 for count in found.values()), election_p50=quantile(elections, 0.5),
+        lost=len(lost), copies_a_minute_behind=behind,
+        stored_twice=sum(count > 1 for count in found.values()),
+        election_p50=quantile(elections, 0.5),
         longest_stall_kills=max(of_kills, default=0.0), longest_stall_cuts=max(of_cuts, default=0.0),
     )  # fmt: skip
     trial.holds("acknowledged messages lost", len(lost), 0)
+    trial.holds("writers that never had an acknowledgement again", stuck, 0)
     trial.holds("seconds of the longest stall, leader kills", max(of_kills, default=0.0), 15)
     trial.holds("seconds of the longest stall, partitions", max(of_cuts, default=0.0), 15)
 
