@@ -68,10 +68,11 @@ def test_where_no_sample_is_feasible_the_baseline_is_the_answer_and_the_job_degr
 
 
 def test_where_nothing_is_feasible_at_all_the_answer_says_so() -> None:
-    _, _, completed = walk(BROKEN, solvable=False)
+    _, tasks, completed = walk(BROKEN, solvable=False)
     assert isinstance(completed.result, OptimizeResult)
     assert (completed.result.source, completed.degraded) == ("quantum", True)
     assert completed.reason == "no quantum sample was feasible"
     assert completed.result.best == BROKEN
     assert completed.result.baseline is not None
     assert not completed.result.baseline.feasible
+    assert {(task.scoring.reference, task.scoring.worst) for task in tasks if task.scoring} == {(None, None)}

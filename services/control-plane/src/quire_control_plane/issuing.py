@@ -78,7 +78,7 @@ def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:
 def _scoring(record: JobRecord, prepared: Preparation) -> Scoring | None:
     if prepared.loop is None:
         return None
-    baseline = prepared.baseline
+    baseline = prepared.baseline if prepared.baseline is not None and prepared.baseline.feasible else None
     return Scoring(
         scale=prepared.loop.scale,
         reference=baseline.value if baseline else None,
