@@ -146,7 +146,10 @@ def test_the_best_objective_of_a_maximised_problem_only_rises_and_is_the_best_po
     asked = [-energy for task in tasks if task.phase == "round" for energy in energies(task) or []]
     checkpoint = record_of(changes[-1]).checkpoint
     assert checkpoint is not None
-    bests = [round_.best for round_ in checkpoint.history]
+    (said,) = (say.message for say in changes[-1].says)
+    assert isinstance(said, JobCompleted)
+    assert isinstance(said.result, OptimizeResult)
+    bests = [round_.best for round_ in said.result.history]
     assert bests == sorted(bests)
     assert len(set(bests)) > 1
     assert checkpoint.best_objective == pytest.approx(max(asked))

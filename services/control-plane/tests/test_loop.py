@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from control_plane_cases import admitted, answer, at, prepared, run_task
 
+from quire_contracts import limits
 from quire_contracts.job import JobCompleted
 from quire_contracts.preparation import Spectrum
 from quire_contracts.record import JobRecord
@@ -53,13 +54,15 @@ def energies(task: Task) -> list[float]:
     ]
 
 
-def walk(document: bytes, *, killed: bool = False, of=energies) -> tuple[JobRecord, list[Task]]:
+def walk(
+    document: bytes, *, killed: bool = False, of=energies, ticks: int = 4 * ROUNDS
+) -> tuple[JobRecord, list[Task]]:
     """The ended record and the tasks it sent; a killed control plane knows nothing but the record's bytes."""
     record = admitted(document).record
     assert record is not None
     change: Change = decide(record, prepared(record, spectra=SPECTRA), at(1))
     tasks: list[Task] = []
-    for tick in range(4 * ROUNDS):
+    for tick in range(ticks):
         assert change.record is not None
         record = change.record
         if killed:
@@ -81,8 +84,8 @@ def test_killed_at_every_round_a_loop_ends_with_the_same_record_and_sends_the_sa
     assert msgspec.json.encode(again) == msgspec.json.encode(record)
     assert resent == tasks
     assert len({task.task_id for task in tasks}) == len(tasks)
-    assert record.checkpoint is not None
-    assert record.checkpoint.history[-1].best > record.checkpoint.history[0].objective
+    assert isinstance(record.result, OptimizeResult)
+    assert record.result.history[-1].best > record.result.history[0].objective
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
@@ -124,11 +127,19 @@ def test_a_loop_with_all_its_rounds_was_not_stopped() -> None:
 
 
 def test_a_populations_round_stands_at_its_lowest_point() -> None:
-    record, tasks = walk(body(name="cma-es", population=6, rounds=3))
-    assert record.checkpoint is not None
+    document = body(name="cma-es", population=6, rounds=3)
+    _, tasks = walk(document)
     rounds = [task for task in tasks if task.phase == "round"]
     assert [task.parameters.rows for task in rounds] == [6, 6, 6]
-    assert [each.objective for each in record.checkpoint.history] == [-min(energies(task)) for task in rounds]
+    assert [each.objective for each in result_of(document).history] == [-min(energies(task)) for task in rounds]
+
+
+def test_an_ended_record_has_the_history_once_so_that_the_longest_loop_fits_a_message() -> None:
+    record, _ = walk(body(name="spsa", rounds=limits.ROUNDS), ticks=limits.ROUNDS + 5)
+    assert record.checkpoint is not None
+    assert isinstance(record.result, OptimizeResult)
+    assert (len(record.result.history), record.checkpoint.history) == (limits.ROUNDS, ())
+    assert len(msgspec.json.encode(record)) < 0.75 * limits.MESSAGE_BYTES
 
 
 def test_a_loop_that_was_under_way_before_there_were_other_optimisers_goes_on() -> None:

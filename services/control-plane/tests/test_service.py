@@ -344,6 +344,35 @@ async def test_who_waited_when_the_control_plane_died_is_woken_by_the_next(whole
     assert sent.task.target == "qiskit:aer"
 
 
+async def test_a_loop_goes_on_in_the_next_control_plane_whichever_round_the_last_one_died_after(
+    whole, make_bus, probe, optimize_body
+) -> None:
+    """Its random generator too: an evolution strategy that lives once and one that dies in every round end the same."""
+    optimizer = b'{"name": "cma-es", "rounds": 4, "population": 4}'
+    body = optimize_body.replace(b'{"name": "spsa", "rounds": 4}', optimizer)
+    seen, talk = await probe("quire.>"), await make_bus()
+    house, stop = await whole()
+    found: dict[str, list[bytes]] = {"steady": [], "dying": []}
+    sent = 0
+    for jobs, (job_id, tasks) in enumerate(found.items(), 1):
+        await tell(talk, SubmitJob(job_id=job_id, tenant="acme", body=body), times=1)
+        await seen.wait(PrepareJob, jobs)
+        await tell(talk, prepared(await record_of(talk, job_id), start_points=1))
+        for _ in range(5):
+            if job_id == "dying":
+                await stop()
+                house, stop = await whole()
+            sent += 1
+            task = (await seen.wait(RunTask, sent))[-1].task
+            tasks.append(task.parameters.data.inline or b"")
+            await tell(talk, answer(task, [sum(point) for point in numbers(task.parameters)], best=3.0))
+    await seen.wait(JobCompleted, 2)
+    assert found["steady"] == found["dying"]
+    assert len(set(found["dying"])) == 5
+    ended = [await record_of(house, job_id) for job_id in found]
+    assert ended[0].checkpoint == ended[1].checkpoint
+
+
 SETTLING = """
 [[rule]]
 name = "all"

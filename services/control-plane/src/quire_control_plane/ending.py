@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
+
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected
+from quire_contracts.record import evolve
 from quire_contracts.result import Best, OptimizeResult, Quality
 from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
 
@@ -23,7 +26,12 @@ def complete(
     result_ref: BlobRef | None = None,
     reason: str = "",
 ) -> Change:
-    """End a job with an answer; a `reason`, or work that ran at a fallback, makes it degraded."""
+    """End a job with an answer; a `reason`, or work that ran at a fallback, makes it degraded.
+
+    A loop's history is the result's from now on: a record of many rounds that has it twice is too large for a message.
+    """
+    if isinstance(result, OptimizeResult) and record.checkpoint is not None:
+        record = evolve(record, checkpoint=msgspec.structs.replace(record.checkpoint, history=()))
     reasons = [text for text in (record.reason, reason) if text]
     degraded = record.degraded or bool(reason)
     ended = reach(

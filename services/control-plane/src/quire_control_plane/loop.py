@@ -151,9 +151,10 @@ def _stalled(checkpoint: Checkpoint, scale: int) -> str:
 
     What counts is where the rounds stood: a shifted point that happens to be low says nothing of the descent.
     """
-    patience, energies = checkpoint.patience, [scale * each.objective for each in checkpoint.history]
-    if patience is None or len(energies) <= patience:
+    patience = checkpoint.patience
+    if patience is None or len(checkpoint.history) <= patience:
         return ""
+    energies = [scale * each.objective for each in checkpoint.history]
     gained = min(energies[:-patience]) - min(energies[-patience:])
     return f"nothing better in {patience} rounds" if gained <= checkpoint.min_improvement else ""
 

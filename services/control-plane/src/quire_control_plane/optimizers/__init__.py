@@ -8,6 +8,7 @@ Modules are imported when a loop first needs them: NumPy, cmaes and SciPy are no
 
 from __future__ import annotations
 
+import functools
 import importlib
 import sys
 from dataclasses import dataclass
@@ -30,8 +31,8 @@ MODULES: Final = {
 POPULATIONS: Final = frozenset({"cma-es"})
 """Optimisers whose points are all candidates; the first point of all others is the one where they stand."""
 
-REPLAYS: Final = frozenset({"scipy"})
-"""Optimisers whose every round repeats what came before it."""
+SLOW: Final = frozenset({"scipy", "cma-es"})
+"""Optimisers that repeat in every round what came before it, or work on large matrices: they take milliseconds."""
 
 
 class Method(Protocol):
@@ -103,14 +104,15 @@ def settings_of(optimizer: Optimizer) -> dict[str, object]:
 
 
 def takes_long(dumped: dict[str, object]) -> bool:
-    """Whether the next step is too long for an event loop: a library is to be loaded, or the run is replayed."""
+    """Whether the next step is too long for an event loop: it is slow, or a library is to be loaded for it."""
     name = str(dumped["name"])
-    return name in REPLAYS or not hasattr(sys.modules.get(_place(name)), "tell")  # half a module has no functions yet
+    return name in SLOW or not hasattr(sys.modules.get(_place(name)), "tell")  # half a module has no functions yet
 
 
 def _place(name: str) -> str:
     return f"{__name__}.{MODULES[name]}"
 
 
+@functools.cache
 def _method(name: str) -> Method:
     return cast("Method", importlib.import_module(_place(name)))

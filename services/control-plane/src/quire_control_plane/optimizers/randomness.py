@@ -30,7 +30,7 @@ def dump(generator: np.random.Generator) -> Random:
 
 def load(random: Random) -> np.random.Generator:
     """A generator that goes on where the dumped one was."""
-    bits = np.random.PCG64()
+    bits = np.random.PCG64(0)  # any seed: without one, the system would be asked
     bits.state = {
         "bit_generator": _NAME,
         "state": {"state": int(random["state"]), "inc": int(random["inc"])},
