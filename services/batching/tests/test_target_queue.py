@@ -268,6 +268,17 @@ def test_classes_share_a_busy_target_by_weight():
     assert 38 <= served.count("production") <= 42
 
 
+def test_nothing_is_due_for_what_was_flushed():
+    made, _ = busy()
+    made.admit(item(1), 0.001)
+    made.admit(item(2, leave_by=0.5), 0.002)
+    assert made.next_due() < math.inf
+    assert left(made.flush(0.003)) == [(1, 2)]
+    assert made.next_due() == math.inf, "a replica that sleeps until then must not be kept awake by it"
+    made.admit(item(3), 0.004)
+    assert 0.004 <= made.next_due() <= 0.004 + BOUNDS["research"].hold
+
+
 def test_flush_sends_everything_within_the_limits():
     made, _ = busy()
     for content in range(10):

@@ -114,10 +114,11 @@ class TargetQueue(Generic[T]):
         return closed
 
     def flush(self, now: float) -> list[Closed[T]]:
-        """Everything leaves, whatever it waited for: this replica is about to end."""
+        """Everything leaves, whatever it waited for: this replica is about to end, or the target takes no work."""
         closed = []
         while self._groups:
             closed.append(self._close(next(iter(self._groups)), "age", now))
+        self._alarms.clear()  # of groups that have left; once past, they would be due for ever where nothing is taken
         return closed
 
     def next_due(self) -> float:
