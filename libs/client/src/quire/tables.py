@@ -102,7 +102,8 @@ def optimum_table(view: JobView, result: OptimizeResult) -> Table:
     if quality.feasible_share is not None:
         table.add_row("share of final shots that are feasible", f"{quality.feasible_share:.2%}", "")
     method = "-" if baseline is None else f"{baseline.method}, {view.baseline_seconds:.3f} s"
-    table.add_row("how", f"{len(result.history)} rounds", method)
+    rounds = f"{len(result.history)} rounds"
+    table.add_row("how", f"{rounds} ({escape(result.stopped)})" if result.stopped else rounds, method)
     return table
 
 
