@@ -161,6 +161,7 @@ def loop(layers: int = 2, **optimizer) -> dict:
         (loop(name="parameter-shift", method="momentum"), "/algorithm/optimizer/method", "Invalid enum value"),
         (loop(name="scipy", method="bfgs"), "/algorithm/optimizer/method", "Invalid enum value"),
         (loop(name="scipy", rounds=201), "/algorithm/optimizer/rounds", "<= 200"),
+        (loop(name="scipy", step=0.01, tolerance=0.1), "/algorithm/optimizer/tolerance", "longer than the first, 0.01"),
         (loop(name="spsa", patience=0), "/algorithm/optimizer/patience", ">= 1"),
     ],
 )

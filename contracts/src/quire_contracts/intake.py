@@ -13,7 +13,7 @@ import msgspec
 from quire_contracts import limits
 from quire_contracts.document import EstimateJob, JobDocument, MitigationSetting, OptimizeJob, Qaoa, SampleJob
 from quire_contracts.mitigation import POINTS
-from quire_contracts.optimizers import CmaEs, fewest_sets
+from quire_contracts.optimizers import CmaEs, Scipy, fewest_sets
 from quire_contracts.problem_rules import problem_rules
 from quire_contracts.value import Problem
 
@@ -235,8 +235,17 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
 
 
 def _optimizer_rules(algorithm: Qaoa) -> list[Problem]:
-    """A round's parameter sets are one task, which has a size."""
+    """A round's parameter sets are one task, which has a size; COBYLA's steps go from the first down to the last."""
     optimizer, angles = algorithm.optimizer, 2 * algorithm.layers
+    if isinstance(optimizer, Scipy) and optimizer.method == "cobyla" and optimizer.tolerance > optimizer.step:
+        return [
+            Problem(
+                pointer="/algorithm/optimizer/tolerance",
+                reason=f"the last step, {optimizer.tolerance:g}, would be longer than the first, {optimizer.step:g}",
+                limit=f"at most the step, {optimizer.step:g}",
+                hint="lower the tolerance or raise the step",
+            )
+        ]
     sets, most = fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
     if sets <= most:
         return []

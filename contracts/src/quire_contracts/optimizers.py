@@ -77,7 +77,8 @@ class Scipy(Rounds, frozen=True, tag_field="name", tag="scipy"):
 
     Its calls are replayed in each round, so there are at most 200. A round is one evaluation; of `l-bfgs-b` it is the
     value and the gradient, as `parameter-shift` has it, with its `difference`. `step`, in radians, is the first step
-    of `cobyla` and `powell` and the edge of the first simplex of `nelder-mead`; `tolerance` is the minimiser's own.
+    of `cobyla` and `powell` and the edge of the first simplex of `nelder-mead`; `tolerance` is the minimiser's own, of
+    `cobyla` its last step.
     A minimiser that has converged ends the loop.
     """
 
