@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -104,3 +105,78 @@ def test_what_cannot_be_served_is_rejected_with_its_reason(client: Client) -> No
     assert view.state == "rejected"
     assert view.fault.code == "problem-infeasible"
     assert view.problems[0].hint
+
+
+def random_distances(random: Random, places: int) -> list[list[float]]:
+    return [[0.0 if i == j else round(random.uniform(1, 9), 2) for j in range(places)] for i in range(places)]
+
+
+def random_problem(name: str, random: Random) -> dict:
+    """Eight variables or so, whatever the kind."""
+    match name:
+        case "travelling-salesman":
+            return {"distances": random_distances(random, random.choice((3, 4)))}
+        case "vehicle-routing":
+            demands = [0, *(random.randint(1, 4) for _ in range(3))]
+            fleet = {"demands": demands, "capacity": random.randint(4, 8), "vehicles": 3}
+            return {"distances": random_distances(random, 4)} | fleet
+        case "independent-set":
+            edges = [[i, j] for i in range(8) for j in range(i) if random.random() < 0.4]
+            return {"edges": edges or [[0, 1]]}
+        case "number-partitioning":
+            return {"numbers": [random.randint(1, 40) for _ in range(random.randint(3, 9))]}
+        case "maxcut" | "qubo" | "ising":
+            pairs = [[i, j, random.randint(-5, 5)] for i in range(7) for j in range(i)]
+            single = [random.randint(-5, 5) for _ in range(7)]
+            fields = {"maxcut": {"edges": pairs}, "qubo": {"n": 7, "linear": single, "quadratic": pairs, "offset": 2.5}}
+            return fields.get(name, {"n": 7, "h": single, "j": pairs, "offset": -1.0})
+        case _:
+            factors = [random.gauss(0, 0.3) for _ in range(7)]
+            risks = [[round(a * b, 4) + 0.02 * (i == j) for j, b in enumerate(factors)] for i, a in enumerate(factors)]
+            returns = [round(random.gauss(0.1, 0.1), 3) for _ in factors]
+            return {"returns": returns, "covariance": risks, "choose": random.randint(1, 6), "risk_aversion": 0.7}
+
+
+def energy(problem: dict, assignment: list[int]) -> float:
+    """Of a cut, a QUBO or an Ising problem, term by term."""
+    match problem["type"]:
+        case "maxcut":
+            return sum(w for i, j, w in problem["edges"] if assignment[i] != assignment[j])
+        case "qubo":
+            x, single, pairs = assignment, problem["linear"], problem["quadratic"]
+        case _:
+            x, single, pairs = [1 - 2 * bit for bit in assignment], problem["h"], problem["j"]
+    return problem["offset"] + sum(a * x[i] for i, a in enumerate(single)) + sum(w * x[i] * x[j] for i, j, w in pairs)
+
+
+RECOMPUTED = {
+    "maxcut": energy,
+    "qubo": energy,
+    "ising": energy,
+    "travelling-salesman": tour,
+    "vehicle-routing": routes,
+    "independent-set": independent,
+    "number-partitioning": difference,
+    "portfolio": utility,
+}
+
+
+@pytest.mark.parametrize("kind", RECOMPUTED)
+def test_twenty_random_instances_are_worth_what_is_reported(client: Client, kind: str) -> None:
+    short = {"name": "qaoa", "layers": 1, "sweep": 8, "optimizer": {"name": "spsa", "rounds": 1}}
+    problems = [{"type": kind} | random_problem(kind, Random(f"{kind} {seed}")) for seed in range(20)]
+    jobs = [
+        client.submit({"kind": "optimize", "seed": seed, "shots": 256, "algorithm": short, "problem": problem})
+        for seed, problem in enumerate(problems)
+    ]
+    for job, problem in zip(jobs, problems, strict=True):
+        view = job.wait(100)
+        assert (view.state, view.degraded) == ("completed", False), view
+        result = msgspec.to_builtins(view.result)
+        for said in (result["best"], result["baseline"]):
+            assert said["feasible"]
+            meaning = said["assignment"] if RECOMPUTED[kind] is energy else said["answer"]
+            assert RECOMPUTED[kind](problem, meaning) == pytest.approx(said["value"], abs=1e-9)
+        sign = {"min": 1, "max": -1}[result["sense"]]
+        assert sign * (result["best"]["value"] - result["baseline"]["value"]) >= -1e-9, "no better than the optimum"
+        assert result["quality"]["optimal"] == (abs(result["best"]["value"] - result["baseline"]["value"]) < 1e-9)
