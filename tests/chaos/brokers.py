@@ -186,13 +186,18 @@ class Cluster:
                         return names.index(info.cluster.leader)
         return None
 
-    async def wait_leader(self, *, but: int | None = None, seconds: float = 60.0) -> int:
-        """The leader's number as soon as there is one that is not `but`."""
-        until = time.monotonic() + seconds
+    async def wait_leader(
+        self, *, but: int | None = None, until: asyncio.Future[None] | None = None, seconds: float = 60.0
+    ) -> int:
+        """The leader's number as soon as there is one: one that is not `but`, or that is it again after `until`.
+
+        A leader answers for itself, so the one that answers is alive; who was killed may be elected again.
+        """
+        end = time.monotonic() + seconds
         others = {0, 1, 2} - ({but} if but is not None else set())
-        while time.monotonic() < until:
+        while time.monotonic() < end:
             found = await self.leader(among=others)
-            if found is not None and found != but:
+            if found is not None and (found != but or (until is not None and until.done())):
                 return found
             await asyncio.sleep(0.2)
         raise TimeoutError("no leader")

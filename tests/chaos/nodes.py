@@ -80,7 +80,7 @@ async def cluster(trial: Trial) -> None:
             leader = await broker.wait_leader()
             began = time.monotonic()
             killing = asyncio.create_task(broker.kill(leader, trial.order.uniform(0.5, 4.0)))
-            await broker.wait_leader(but=leader)
+            await broker.wait_leader(but=leader, until=killing)
             elections.append(time.monotonic() - began)
             await killing
             behind += not await broker.synced()

@@ -70,8 +70,8 @@ async def test_one_id_twice_in_a_batch_is_a_bug_and_said(store):
         await store.write(twice)
 
 
-@pytest.fixture
-def lose_answers(monkeypatch):
+@pytest.fixture(params=[NoAnswer(swallowed=False), BrokenPipeError(32, "Broken pipe")], ids=["late", "broken"])
+def lose_answers(monkeypatch, request):
     """Of the first `count` requests to a subject the broker gets the request, and we never get its answer."""
 
     def lose(store, subject, count):
@@ -81,7 +81,7 @@ def lose_answers(monkeypatch):
             answer = await ask(to, *arguments)
             if to == subject and len(lost) < count:
                 lost.append(to)
-                raise NoAnswer(swallowed=False)
+                raise request.param
             return answer
 
         monkeypatch.setattr(store._wire, "ask", losing)

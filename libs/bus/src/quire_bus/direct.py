@@ -151,6 +151,8 @@ async def _asked(
     except nats.errors.Error as error:
         await asyncio.sleep(0.05)  # a full buffer or a closing connection fails at once; a loop above must not spin
         raise Unknown(f"the connection does not take messages: {error}") from error
+    except OSError as error:  # the socket ended under the client's hands, before it knew; it reconnects
+        raise Swallowed(f"the connection was lost meanwhile: {error}") from error
     if answers[0][0].startswith(_NO_RESPONDERS):
         raise NotStored(f"nothing at the broker listens on {subject}")
     return answers
