@@ -226,3 +226,12 @@ def test_an_answer_of_another_kind_is_refused(kind_name, make):
     foreign = Routes(((1,),), (1.0,), (1.0,)) if kind_name != "vehicle-routing" else Tour((0, 1, 2))
     with pytest.raises(ValueError, match="does not belong"):
         kind.assignment(foreign)
+
+
+def test_places_that_share_no_vehicle_cost_no_orders():
+    """Twelve customers, none of whom fit together: each has one trip, not 2^12 of them."""
+    n = 13
+    far = tuple(tuple(float(i != j) for j in range(n)) for i in range(n))
+    kind = kind_of(VehicleRouting(distances=far, demands=(0.0,) + (1.0,) * (n - 1), capacity=1.0, vehicles=12))
+    assert kind.variables == len(kind._trips._ends) == 12
+    assert kind.objective((1,) * 12) == 24.0

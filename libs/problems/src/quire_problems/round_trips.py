@@ -7,40 +7,34 @@ from functools import cached_property
 
 
 class RoundTrips:
-    """Every trip through every set of places 1 to n - 1, worked out at the first question: n^2 2^n steps."""
+    """Trips through sets of places, all worked out at the first question: n^2 steps for each set of n places.
 
-    def __init__(self, distances: Sequence[Sequence[float]]) -> None:
+    groups: small sets first, and with each set also every smaller one of its places.
+    """
+
+    def __init__(self, distances: Sequence[Sequence[float]], groups: Sequence[Sequence[int]]) -> None:
         self._distances = distances
-        self._places = len(distances) - 1
+        self._groups = groups
 
     def shortest(self, group: Sequence[int]) -> tuple[int, ...]:
         """The group's places in the order of a shortest trip from place 0 and back; of equals always the same one."""
-        mask = sum(1 << (place - 1) for place in group)
-        last = min(group, key=lambda place: (self._ends[mask][place - 1][0] + self._distances[place][0], -place))
+        rest = frozenset(group)
+        last = min(group, key=lambda place: (self._ends[rest, place][0] + self._distances[place][0], -place))
         trip: list[int] = []
-        while mask:
+        while rest:
             trip.append(last)
-            before = self._ends[mask][last - 1][1]
-            mask ^= 1 << (last - 1)
+            before = self._ends[rest, last][1]
+            rest -= {last}
             last = before
         return tuple(reversed(trip))
 
     @cached_property
-    def _ends(self) -> list[list[tuple[float, int]]]:
-        """[set][last place - 1]: the shortest way there from place 0 through the set, and the place before."""
-        nowhere = (float("inf"), 0)
-        ends = [[nowhere] * self._places for _ in range(1 << self._places)]
-        for place in range(1, self._places + 1):
-            ends[1 << (place - 1)][place - 1] = (self._distances[0][place], 0)
-        for mask in range(1, 1 << self._places):
-            inside = [place for place in range(1, self._places + 1) if mask >> (place - 1) & 1]
-            if len(inside) == 1:
-                continue
-            for last in inside:
-                rest = mask ^ 1 << (last - 1)
-                ends[mask][last - 1] = min(
-                    (ends[rest][before - 1][0] + self._distances[before][last], before)
-                    for before in inside
-                    if before != last
-                )
+    def _ends(self) -> dict[tuple[frozenset[int], int], tuple[float, int]]:
+        """By set and last place: the shortest way there from place 0 through the set, and the place before."""
+        ends: dict[tuple[frozenset[int], int], tuple[float, int]] = {}
+        for places in map(frozenset, self._groups):
+            for last in places:
+                rest = places - {last}
+                ways = [(ends[rest, before][0] + self._distances[before][last], before) for before in rest]
+                ends[places, last] = min(ways) if ways else (self._distances[0][last], 0)
         return ends

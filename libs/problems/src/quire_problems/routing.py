@@ -142,7 +142,7 @@ class Routing:
 
     @cached_property
     def _trips(self) -> RoundTrips:
-        return RoundTrips(self.problem.distances)
+        return RoundTrips(self.problem.distances, self.sets)
 
     @cached_property
     def _lengths(self) -> tuple[float, ...]:
