@@ -25,6 +25,7 @@ class Model:
     lose: list[str] = field(default_factory=list)
     log: list[tuple[str, bytes, dict[str, str]]] = field(default_factory=list)
     commits: list[int] = field(default_factory=list)
+    tries: list[int] = field(default_factory=list)
     _staged: dict[str, list[tuple[str, bytes, dict[str, str]]]] = field(default_factory=dict)
 
     command = staticmethod(Wire.command)
@@ -53,6 +54,7 @@ class Model:
         return b"", msgspec.json.encode(answer)
 
     def _commit(self, batch):
+        self.tries.append(len(batch))
         known = {
             headers["Nats-Msg-Id"]: place
             for place, (_, _, headers) in enumerate(self.log, 1)
@@ -185,6 +187,18 @@ async def test_one_stale_write_costs_the_others_nothing_but_time():
     assert [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Conflict)] == [7]
     assert outcomes[7].subjects == ("taken",)
     assert len(model.log) == 2 + 38
+
+
+async def test_whoever_was_overtaken_is_found_by_one_look_and_the_others_go_again_as_one():
+    model = Model()
+    await store_of(model).write([Part(f"taken{number}", b"") for number in range(6)])
+    writes = [[Part(f"r{number}", b"", expected=0), Part(f"e{number}", b"")] for number in range(16)]
+    for number in range(6):
+        writes[2 * number] = [Part(f"taken{number}", b"", expected=0), Part(f"e{2 * number}", b"")]
+    outcomes = await outcomes_of(model, writes)
+    overtaken = {number: outcome.subjects for number, outcome in enumerate(outcomes) if isinstance(outcome, Conflict)}
+    assert overtaken == {2 * number: (f"taken{number}",) for number in range(6)}
+    assert model.tries == [6, 32, 20], "ten of sixteen do not wait until six others are refused one by one"
 
 
 async def test_a_write_that_nobody_waits_for_any_more_is_not_sent():

@@ -6,8 +6,10 @@ turn of the event loop, or while other batches are under way, is merged into one
 does not wait for company.
 
 Merged are only writes that cannot refuse one another: no guarded subject and no message id of one is another's. If a
-merged batch is refused, its halves are tried, down to the single write, which alone decides what a refusal means. If
-its answer is lost, each is written alone and recognises its own success by its nonce.
+merged batch is refused, one look at the guarded subjects says who was overtaken there, and the others go again as one:
+where replicas write the same records, all else they write must not wait for each of their conflicts in turn. Where the
+look says nothing, halves are tried, down to the single write, which alone decides what a refusal means. If its answer
+is lost, each is written alone and recognises its own success by its nonce.
 Source: group commit, DeWitt et al., "Implementation techniques for main memory database systems", SIGMOD 1984.
 """
 
@@ -16,7 +18,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Final
 
-from quire_bus.errors import NotStored, Unknown
+from quire_bus.errors import Conflict, NotStored, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -35,13 +37,18 @@ class Groups:
 
     send: sends entries once as one batch; raises `Refused`, `Unknown`, `NotStored`.
     settle: writes one entry alone, to its end.
+    look: at what an entry guards; raises `Conflict` if somebody else has written there.
     """
 
     def __init__(
-        self, send: Callable[[Sequence[Entry]], Awaitable[Acked]], settle: Callable[[Entry], Awaitable[Acked]]
+        self,
+        send: Callable[[Sequence[Entry]], Awaitable[Acked]],
+        settle: Callable[[Entry], Awaitable[Acked]],
+        look: Callable[[Entry], Awaitable[object]],
     ) -> None:
         self._send = send
         self._settle = settle
+        self._look = look
         self._loop = asyncio.get_running_loop()
         self._queue: list[_Queued] = []
         self._under_way: set[asyncio.Task[None]] = set()
@@ -84,15 +91,27 @@ class Groups:
                 queued.entry.lost = isinstance(error, Unknown)
             await asyncio.gather(*(self._alone(queued) for queued in group))
         except Exception:  # noqa: BLE001 - refused: whose fault it is, the parts of it will say
-            middle = len(group) // 2
-            await self._write(group[:middle])
-            await self._write(group[middle:])
+            await self._again(group)
         else:
             sequence = acked.sequence - sum(len(queued.entry.parts) for queued in group)
             for queued in group:
                 sequence += len(queued.entry.parts)
                 if not queued.future.done():
                     queued.future.set_result(type(acked)(sequence))
+
+    async def _again(self, group: Sequence[_Queued]) -> None:
+        """A refused group once more: without those that were overtaken, who are told; in halves if there are none."""
+        found = await asyncio.gather(*(self._look(queued.entry) for queued in group), return_exceptions=True)
+        rest = [queued for queued, seen in zip(group, found, strict=True) if not isinstance(seen, Conflict)]
+        for queued, seen in zip(group, found, strict=True):
+            if isinstance(seen, Conflict) and not queued.future.done():
+                queued.future.set_exception(seen)
+        if len(rest) == len(group):
+            middle = len(group) // 2
+            await self._write(group[:middle])
+            await self._write(group[middle:])
+        elif rest:
+            await self._write(rest)
 
     async def _alone(self, queued: _Queued) -> None:
         try:

@@ -132,7 +132,7 @@ class Store(Reader):
 
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection)
-        self._groups = Groups(self.send, self.settle)
+        self._groups = Groups(self.send, self.settle, self._landed)
         self._unique = secrets.token_hex(8)
         self._numbers = itertools.count(1)
 
@@ -224,7 +224,7 @@ class Store(Reader):
             raise Conflict(f"a record changed meanwhile: {refused}") from None
         return landed
 
-    async def _landed(self, entry: Entry, stream: str) -> Acked | None:
+    async def _landed(self, entry: Entry, stream: str = STREAM.name) -> Acked | None:
         """After a refusal: our own earlier success if that was the reason, else None.
 
         Raises:
