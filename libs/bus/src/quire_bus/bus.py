@@ -243,6 +243,7 @@ class Bus:
                 row.consumer,
                 Processor(row, sender, self.dead_letters, self._trials, self._around),
                 workers=row.workers,
+                ahead=row.ahead,
             )
             for row in router.consumptions
         ]

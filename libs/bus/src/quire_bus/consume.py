@@ -86,8 +86,9 @@ def mount(
     handle: Callable[[Message], Awaitable[None]],
     *,
     workers: int,
+    ahead: int = 0,
 ) -> DurableSubscriber:
-    """Add a subscriber of one durable to the broker; it begins with the broker's `start`."""
+    """Add a subscriber of one durable to the broker; it begins with the broker's `start`. `ahead`: as of `Puller`."""
     calls: CallsCollection[Any] = CallsCollection()
     subject = consumer.filters[0]
     subscriber = DurableSubscriber(
@@ -116,7 +117,7 @@ def mount(
         stream=JStream(consumer.stream, declare=False),
         pull_sub=PullSub(batch_size=1),
     )
-    subscriber.puller = Puller(connection, consumer, workers, handle)
+    subscriber.puller = Puller(connection, consumer, workers, handle, ahead=ahead)
     subscriber.add_call(parser_=None, decoder_=cast("Any", _as_it_is), dependencies_=())
     subscriber(handle)
     super(NatsRegistrator, broker).subscriber(subscriber)

@@ -4,7 +4,7 @@ FastStream's own loop, and nats-py's `fetch` under it, swallow "no such consumer
 pause (measured: 4,000 requests a second, or an event loop that never runs again) and prefetch while the acknowledgement
 clock runs. This one never asks for more messages than there are free slots, asks for many at a time, asks again at once
 after a reconnection, notices a lost request by missing idle heartbeats, and pauses with jittered backoff on every
-refusal.
+refusal. Slots may be more than hands: what waits in them is kept alive, and tenants take turns at the hands.
 
 Source of the protocol: NATS ADR-13 (pull subscribe internals) and ADR-37 (the client's pull loop).
 """
@@ -21,6 +21,8 @@ import msgspec
 import nats.errors
 
 from quire_bus.message import Message
+from quire_bus.subjects import tenant_of
+from quire_bus.turns import Turns
 from quire_resilience.backoff import Backoff
 
 if TYPE_CHECKING:
@@ -37,32 +39,50 @@ _EXPIRES_SECONDS: Final = 20.0
 _HEARTBEAT_SECONDS: Final = 3.0
 _SILENCE_SECONDS: Final = 2 * _HEARTBEAT_SECONDS + 0.5
 _BACKOFF: Final = Backoff(base=0.05, cap=2.0)
-_IDLE_HEARTBEAT, _NO_RESPONDERS = "100", "503"
+_IDLE_HEARTBEAT, _NO_RESPONDERS, _EXPIRED, _CONFLICT = "100", "503", "408", "409"
+_TOO_LARGE: Final = "Message Size Exceeds MaxBytes"
 _STATUS: Final = b"NATS/1.0 "
 _GATHER_SECONDS: Final = 0.002
 """How long a few free slots wait for more before they are asked for: asking costs the broker as much as a message."""
+
+_AHEAD_BYTES: Final = 16 * 1024 * 1024
+"""Nothing more is asked for to wait here while so much is in hand; a request stops the broker there too."""
+
+_LEAST_BYTES: Final = 1024 * 1024
+"""No request allows less: each message must fit one."""
 
 
 class Puller:
     """Pulls one durable.
 
-    capacity: messages in this process's hands at one time.
+    capacity: messages that are delivered at one time.
     deliver: takes one message and returns when it is settled; must not raise.
+    ahead: messages that wait here beyond those. Their tenants take turns, each tenant's keep their order: the log is in
+        order of arrival, and who was a moment late with it would else wait for all that came at once before.
 
     `healthy` is False while the broker refuses: no such consumer or stream, no leader.
     """
 
     def __init__(
-        self, connection: Connection, consumer: Consumer, capacity: int, deliver: Callable[[Message], Awaitable[object]]
+        self,
+        connection: Connection,
+        consumer: Consumer,
+        capacity: int,
+        deliver: Callable[[Message], Awaitable[object]],
+        *,
+        ahead: int = 0,
     ) -> None:
         self.consumer = consumer
         self.healthy = True
         self._connection = connection
         self._wire = connection.wire
         self._capacity = capacity
+        self._ahead = ahead
         self._deliver = deliver
         self._heartbeat = Heartbeat(consumer.ack_wait / 3)
         self._running: dict[Message, asyncio.Task[None]] = {}
+        self._waiting: Turns[Message] = Turns()
+        self._bytes = 0
         self._asked = 0
         self._loop = asyncio.get_running_loop()
         self._planned: asyncio.Handle | None = None
@@ -76,7 +96,7 @@ class Puller:
     @property
     def in_hand(self) -> int:
         """Messages that were delivered to this process and are not settled yet."""
-        return len(self._running)
+        return len(self._running) + len(self._waiting)
 
     async def run(self) -> None:
         """Pull until `stop`, then wait for what is in hand; to be run as a task. Never raises for the broker's sake."""
@@ -97,9 +117,14 @@ class Puller:
             beating.cancel()
 
     async def stop(self) -> None:
-        """Stop asking. What arrives from now on is handed back; what is running goes on and `run` waits for it."""
+        """Stop asking. What waits or arrives is handed back; what is running goes on and `run` waits for it."""
         self._stopping = True
         self._wake.set()
+        while self._waiting:
+            message = self._waiting.take()
+            self._let_go(message)
+            with contextlib.suppress(nats.errors.Error):
+                message.nak()
         subscription, self._subscription = self._subscription, None
         if subscription is not None:
             with contextlib.suppress(nats.errors.Error):
@@ -125,19 +150,24 @@ class Puller:
 
     def _plan(self) -> None:
         """Ask soon for what there is room for, with few requests: many slots at once, a few when they are needed."""
-        if self._planned is not None or self._refusals or 2 * self._asked >= self._capacity:
+        slots = self._capacity + self._ahead
+        if self._planned is not None or self._refusals or 2 * self._asked >= slots:
             return
-        room = self._capacity - len(self._running) - self._asked
+        room = self._room()
         if room <= 0:
             return
-        if 4 * room >= self._capacity:
+        if 4 * room >= slots:
             self._planned = self._loop.call_soon(self._ask)
         else:
             self._planned = self._loop.call_later(_GATHER_SECONDS, self._ask)
 
+    def _room(self) -> int:
+        ahead = self._ahead if self._bytes < _AHEAD_BYTES else 0
+        return self._capacity + ahead - self.in_hand - self._asked
+
     def _ask(self) -> None:
         self._planned = None
-        batch = self._capacity - len(self._running) - self._asked
+        batch = self._room()
         # Without a connection the reconnection asks again; a buffered request would only be asked twice.
         if batch <= 0 or self._stopping or not self._connection.is_connected:
             return
@@ -146,6 +176,8 @@ class Puller:
             "expires": int(_EXPIRES_SECONDS * _NANOSECONDS),
             "idle_heartbeat": int(_HEARTBEAT_SECONDS * _NANOSECONDS),
         }
+        if self._ahead:
+            request["max_bytes"] = max(_AHEAD_BYTES - self._bytes, _LEAST_BYTES)
         subject = f"$JS.API.CONSUMER.MSG.NEXT.{self.consumer.stream}.{self.consumer.durable}"
         try:
             self._wire.send(subject, msgspec.json.encode(request), self._inbox)
@@ -168,8 +200,25 @@ class Puller:
             with contextlib.suppress(nats.errors.Error):
                 message.nak()
             return
-        self._running[message] = self._loop.create_task(self._handle(message))
+        self._heartbeat.keep(message, self._heard)
+        self._bytes += len(head) + len(body)
+        if self._ahead:
+            self._waiting.put(tenant_of(message.subject), message)
+            self._deal()
+        else:
+            self._begin(message)
         self._plan()
+
+    def _deal(self) -> None:
+        while self._waiting and len(self._running) < self._capacity:
+            self._begin(self._waiting.take())
+
+    def _begin(self, message: Message) -> None:
+        self._running[message] = self._loop.create_task(self._handle(message))
+
+    def _let_go(self, message: Message) -> None:
+        self._heartbeat.let_go(message)
+        self._bytes -= len(message.head) + len(message.body)
 
     def _on_status(self, headers: dict[str, str]) -> None:
         status = headers.get("Status", "")
@@ -178,12 +227,12 @@ class Puller:
             return
         description = headers.get("Description", "")
         left = headers.get("Nats-Pending-Messages")
-        if status == "408":  # the request expired: that much less is coming
+        if status == _EXPIRED or (status == _CONFLICT and _TOO_LARGE in description):  # that much less is coming
             self.healthy, self._refusals = True, 0
             self._asked = max(0, self._asked - int(left or self._asked))
             self._plan()
             return
-        if left is not None and status == "409" and "batch completed" in description.lower():
+        if left is not None and status == _CONFLICT and "batch completed" in description.lower():
             self._asked = 0
             self._plan()
             return
@@ -197,7 +246,6 @@ class Puller:
         self._wake.set()
 
     async def _handle(self, message: Message) -> None:
-        self._heartbeat.keep(message, self._heard)
         try:
             await self._deliver(message)
         except asyncio.CancelledError:
@@ -207,8 +255,11 @@ class Puller:
         except Exception:  # noqa: BLE001 - one message's bug does not end the loop
             _LOG.critical("a delivery raised, which it must not", exc_info=True)
         finally:
-            self._heartbeat.let_go(message)
+            self._let_go(message)
             del self._running[message]
+            if self._ahead:
+                self._waiting.let_go(tenant_of(message.subject))
+                self._deal()
             self._plan()
 
     def _on_reconnected(self) -> None:

@@ -48,6 +48,7 @@ class Consumption:
     once: bool
     attempts: int
     failed: Failed[Any] | None
+    ahead: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Router:
         message: type[M],
         *,
         workers: int = 1,
+        ahead: int = 0,
         once: bool = True,
         attempts: int = 6,
         failed: Failed[M] | None = None,
@@ -98,6 +100,9 @@ class Router:
         """Handle every `message` of every tenant by the decorated `async def (message, delivery) -> None`.
 
         workers: handlers that run at the same time in this process; messages beyond that wait at the broker.
+        ahead: of those, how many wait in this process instead, so that tenants take turns under a backlog; each
+            tenant's own keep their order. The broker gives no more than the topology's `max_ack_pending` to all
+            replicas together.
         once: keep an inbox. A message that was committed before is acknowledged without calling the handler, and
             `delivery.commit` writes the mark in the same atomic batch as its messages and records. A handler that
             returns without a commit gets its mark written then. With False there is no mark: the handler's own
@@ -117,12 +122,13 @@ class Router:
             ValueError: for a limit that cannot hold.
         """
         consumer = consumer_of(self.service, message)
-        if workers < 1 or not 1 <= attempts < consumer.max_deliver:
-            detail = f"workers={workers}, attempts={attempts}, max_deliver={consumer.max_deliver}"
-            raise ValueError(f"{consumer.durable}: needs workers >= 1 and 1 <= attempts < max_deliver, got {detail}")
+        if workers < 1 or ahead < 0 or not 1 <= attempts < consumer.max_deliver:
+            needs = f"{consumer.durable}: needs workers >= 1, ahead >= 0 and 1 <= attempts < max_deliver"
+            detail = f"workers={workers}, ahead={ahead}, attempts={attempts}, max_deliver={consumer.max_deliver}"
+            raise ValueError(f"{needs}, got {detail}")
 
         def register(handler: Handler[M]) -> Handler[M]:
-            row = Consumption(entry_of(message), consumer, handler, workers, once, attempts, failed)
+            row = Consumption(entry_of(message), consumer, handler, workers, once, attempts, failed, ahead)
             self.consumptions.append(row)
             return handler
 

@@ -24,6 +24,11 @@ def token(value: str, what: str) -> str:
     return value
 
 
+def tenant_of(subject: str) -> str:
+    """Whose a message is, of a subject of the log."""
+    return subject.split(".", 3)[2]
+
+
 def inbox_subject(durable: str, meta: Meta) -> str:
     """Where the mark stands that `durable` has done the message of `meta`."""
     return f"quire.rec.{meta.tenant}.inbox.{durable}--{_inbox_token(meta)}"
