@@ -104,18 +104,18 @@ def _consumer(service: str, message: type[Value], *, max_ack_pending: int = 256)
 
 
 CONSUMERS: Final = (
-    _consumer("control-plane", job.SubmitJob),
+    _consumer("control-plane", job.SubmitJob, max_ack_pending=4_096),
     _consumer("control-plane", job.CancelJob),
     _consumer("control-plane", job.ExpireJob),
     _consumer("control-plane", job.ReplayJob),
     _consumer("control-plane", job.AbandonJob),
-    _consumer("control-plane", preparation.JobPrepared),
+    _consumer("control-plane", preparation.JobPrepared, max_ack_pending=4_096),
     _consumer("control-plane", preparation.PreparationFailed),
     _consumer("control-plane", batch.BatchStarted),
-    _consumer("control-plane", task.TaskScored),
+    _consumer("control-plane", task.TaskScored, max_ack_pending=4_096),
     _consumer("control-plane", task.TaskFailed),
     _consumer("control-plane", task.ReviewTask),
-    _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=64),
+    _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=4_096),
     _consumer("batching", task.RunTask, max_ack_pending=10_000),
     _consumer("batching", task.CancelTask),
     _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=1_024),

@@ -120,13 +120,13 @@ class Client:
     probe: Any
     ids: list[str] = field(default_factory=list)
 
-    async def send(self, document, *, id_=None, job_id=None, seed=5):
+    async def send(self, document, *, id_=None, job_id=None, seed=5, tenant="acme"):
         """Publish; `document` is bytes, JSON values, or a BlobRef. Gives the job's id."""
         job_id = job_id or f"job-{len(self.ids)}"
         if not hasattr(document, "sha256"):
             body = document if isinstance(document, bytes) else json.dumps(document).encode()
             document = await self.blobs.put(body, "application/json")
-        message = {"job_id": job_id, "tenant": "acme", "document": document, "seed": seed}
+        message = {"job_id": job_id, "tenant": tenant, "document": document, "seed": seed}
         headers = {
             "ce-specversion": "1.0",
             "ce-id": id_ or str(uuid.uuid4()),
@@ -134,7 +134,8 @@ class Client:
             "ce-type": TYPE,
             "content-type": "application/json",
         }
-        await self.js.publish(f"quire.cmd.acme.job.prepare.v1.{job_id}", msgspec.json.encode(message), headers=headers)
+        subject = f"quire.cmd.{tenant}.job.prepare.v1.{job_id}"
+        await self.js.publish(subject, msgspec.json.encode(message), headers=headers)
         self.ids.append(job_id)
         return job_id
 

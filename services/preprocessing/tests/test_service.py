@@ -36,6 +36,15 @@ async def test_a_job_is_prepared_once_though_it_comes_twice(service, client, doc
     assert prepared.tenant == "acme"
 
 
+async def test_one_tenants_hundred_jobs_do_not_stand_before_anothers_one(provisioned, client):
+    for number in range(100):
+        await client.send(BELL, job_id=f"job-{number}", tenant="flood")
+    await client.send(BELL, job_id="one", tenant="guest")
+    async with hosted(SERVICE, Settings(nats_url=provisioned.url, log_level="error", workers=1)):
+        answers = await client.probe.wait(JobPrepared, 101)
+    assert [answer.tenant for answer in answers].index("guest") < 50
+
+
 async def test_what_one_process_has_parsed_another_is_told(provisioned, client, monkeypatch):
     def turn(angle):
         return {"kind": "sample", "program": f"{HEAD}qubit[2] q; rx({angle}) q[0]; cx q[0], q[1];"}

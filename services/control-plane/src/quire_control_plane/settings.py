@@ -14,3 +14,6 @@ class Settings(ServiceSettings):
         default=None, description="Routing rules (TOML); without it, the rules that ship with quire-policy."
     )
     workers: int = Field(default=16, ge=1, le=256, description="Messages of one kind that are decided at a time.")
+    ahead: int = Field(
+        default=1_024, ge=0, le=4_096, description="Of them, those that wait here for that, so that tenants take turns."
+    )

@@ -61,7 +61,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     )
     router = Router("preprocessing")
 
-    @router.consume(PrepareJob, workers=settings.workers, failed=preparation_failed)
+    @router.consume(PrepareJob, workers=settings.workers, ahead=settings.ahead, failed=preparation_failed)
     async def do_prepare_job(command: PrepareJob, delivery: Delivery[PrepareJob]) -> None:
         outcome: JobPrepared | PreparationFailed
         try:

@@ -9,6 +9,9 @@ class Settings(ServiceSettings):
     """Settings of `QUIRE_PREPROCESSING_*`."""
 
     workers: int = Field(default=32, ge=1, le=64, description="Jobs that are prepared at a time.")
+    ahead: int = Field(
+        default=1_024, ge=0, le=4_096, description="Jobs that wait here for that, so that tenants take turns."
+    )
     threads: int = Field(default=4, ge=1, le=64, description="Of them, those whose work is not small at a time.")
     cache_mib: int = Field(default=64, ge=1, le=4_096, description="Memory for programs that were seen, in MiB.")
     parsers: int = Field(
