@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 from control_plane_cases import NOON, admitted, at, prepared
 
 from quire_contracts.task import ReviewTask
 from quire_control_plane.decide import decide
-from quire_control_plane.waiting import Waiting, entry, in_order
+from quire_control_plane.waiting import KIND, Waiting, Waking, entry, in_order
 
 SAMPLE = b'{"kind": "sample", "program": "OPENQASM 3.0;", "shots": 100, "priority": "production"}'
 BOTH = ("qiskit:aer", "simulation")
@@ -62,3 +63,22 @@ def test_an_entry_is_written_when_a_wait_begins_or_goes_on_or_ends_and_at_no_oth
     assert over is not None
     assert over.targets == ()
     assert entry(sent, sent) is None
+
+
+async def test_replicas_that_hear_of_a_return_together_have_each_job_looked_at_once(make_bus, probe, clock) -> None:
+    log, stopping = await probe("quire.cmd.>"), asyncio.Event()
+    buses = [await make_bus(f"control-plane-{number}") for number in range(2)]
+    replicas = [Waking(bus.records(KIND, Waiting), bus.publisher, clock) for bus in buses]
+    held = buses[0].records(KIND, Waiting)
+    for name in ("a", "b", "c"):
+        await held.put(held.write("acme", name, waiting(name, "research"), None))
+
+    async def stored_by_waking() -> int:
+        before = (await buses[0].bounds())[1]
+        await asyncio.gather(*(each.wake(lambda *_: None, stopping) for each in replicas))
+        return (await buses[0].bounds())[1] - before
+
+    assert await stored_by_waking() == 3
+    assert {each.job_id for each in await log.wait(ReviewTask, 3)} == {"a", "b", "c"}
+    clock.advance(1.0)
+    assert await stored_by_waking() == 3, "another return is another message"

@@ -92,7 +92,7 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
     """
     loads = await deps.lifetime.enter_async_context(loads_of(deps.bus, deps.clock))
     held = deps.bus.records(KIND, Waiting)
-    waking = Waking(held, deps.bus.publisher, deps.clock, deps.instance)
+    waking = Waking(held, deps.bus.publisher, deps.clock)
     return Desk(
         jobs=deps.bus.records("job", JobRecord),
         held=held,

@@ -77,14 +77,14 @@ def in_order(entries: Iterable[Waiting], down: Down) -> list[Waiting]:
 class Waking:
     """Has those who wait looked at when a target comes back, and once at the start.
 
-    source: names this process, so that two of them say different messages.
+    All replicas hear of it together and each wakes everybody, in case it is the only one; what they say of a task
+    within one second is one message. Else every job is reviewed by all of them at once, and most reviews are conflicts.
     """
 
-    def __init__(self, records: Records[Waiting], publisher: Publisher, clock: Clock, source: str) -> None:
+    def __init__(self, records: Records[Waiting], publisher: Publisher, clock: Clock) -> None:
         self._records = records
         self._publisher = publisher
         self._clock = clock
-        self._source = source
         self._news = asyncio.Event()
 
     def news(self) -> None:
@@ -112,12 +112,16 @@ class Waking:
         Raises:
             QuireError: the broker cannot be reached.
         """
+        second = self._clock.now().replace(microsecond=0).isoformat()
         for each in in_order(await self._entries(), down):
             if stopping.is_set():
                 return
             review = ReviewTask(each.job_id, each.tenant, each.task_id, each.attempt)
-            identity = f"{self._source}|{self._clock.now().isoformat()}"
-            named = message_id(entry_of(review).type, entry_of(review).identity_of(review), cause_id=identity)
+            named = message_id(
+                entry_of(review).type,
+                entry_of(review).identity_of(review),
+                cause_id=f"{second}|{each.tenant}|{each.job_id}",
+            )
             await self._publisher.publish(review, id_=named)
 
     async def _entries(self) -> list[Waiting]:
