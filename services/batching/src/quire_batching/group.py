@@ -32,6 +32,7 @@ class Group(Generic[T]):
 
     ripe_at, lone_at: when the group may leave, and when it may although it holds one item only.
     opened: when the oldest item came.   hurry: the earliest moment by which one must leave.   ripe: whether it may.
+    crowd: batches under way from which on one item waits for company.
     """
 
     serial: int
@@ -41,6 +42,7 @@ class Group(Generic[T]):
     load: Load = field(default_factory=Load)
     hurry: float = math.inf
     ripe: bool = False
+    crowd: int = 1
     items: dict[str, deque[tuple[float, Item[T]]]] = field(default_factory=dict)
 
     def is_early(self, now: float) -> bool:

@@ -32,7 +32,8 @@ _FLIGHT_TIMES: Final = 10.0
 """A batch whose end was not heard of holds its place for this many times what it should take."""
 
 _CROWD: Final = 2
-"""Batches under way from which on a task that is alone lets one of them come back first (Nagle), in case of company."""
+"""Batches under way from which on a task that is alone lets one of them come back first (Nagle), in case of company;
+one is enough where company is to be expected before that."""
 
 _GAPS: Final = 5.0
 """Usual times between two companions after which a task that is still alone waits no more: by chance that happens once
@@ -100,13 +101,12 @@ class TargetQueue(Generic[T]):
         are places.
         """
         self._expire(now)
-        if len(self.flights) < _CROWD:
-            self._wait_no_more(now)
+        self._wait_no_more(now)
         closed = [self._close(key, reason, now) for key, reason in self._overdue(now)]
         while self._ripe and len(self.flights) < self.places:
             tenant, key = self._next()
             full = self._groups[key].load.fills(self._room)
-            if not full and len(self.flights) >= _CROWD and self._groups[key].is_early(now):
+            if not full and len(self.flights) >= self._groups[key].crowd and self._groups[key].is_early(now):
                 self._unripen(key)
                 continue
             reason: FlushReason = "size" if full else "age"
@@ -168,7 +168,8 @@ class TargetQueue(Generic[T]):
             return Group(serial, now, now, now)
         answer = self.service.turnaround or bound
         lone = min(max(self._policy.lone_windows * self.window, answer), _GAPS / expected)
-        return Group(serial, now, now + min(self.window, bound), now + min(lone, bound))
+        crowd = 1 if expected * self.service.turnaround >= 1 else _CROWD
+        return Group(serial, now, now + min(self.window, bound), now + min(lone, bound), crowd=crowd)
 
     def _adapt(self, now: float) -> None:
         """Choose the window anew; not more often than its measures can have changed."""
@@ -223,7 +224,7 @@ class TargetQueue(Generic[T]):
     def _wait_no_more(self, now: float) -> None:
         """Little is under way: who is alone and waits for an answer, in case company comes before it, may leave."""
         for key, group in self._groups.items():
-            if not group.ripe and group.ripe_at <= now and not self.window:
+            if not group.ripe and group.ripe_at <= now and not self.window and len(self.flights) < group.crowd:
                 self._ripen(key, group)
 
     def _must_leave(self, key: GroupKey, group: Group[T], now: float) -> bool:
