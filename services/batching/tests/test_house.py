@@ -103,18 +103,21 @@ def test_lone_tasks_of_many_groups_do_not_leave_all_together(answer, leaving, mo
     def come(place: int, now: float) -> None:
         queue.admit(Item(GroupKey("simulation", str(place % 5), None, 1, "research"), "tenant", ONE, place), now)
 
-    for place in range(40):  # so that company is expected
+    under_way: list[int] = []
+    for place in range(200):  # so that company is expected: each task meets some others
         come(place, 0.001 * place)
-        for batch in queue.take(0.001 * place):
-            queue.over(batch.ticket, 0.001 * place + 0.0005)
-    for batch in queue.flush(0.05):
-        queue.over(batch.ticket, 0.05)
+        under_way += [batch.ticket for batch in queue.take(0.001 * place)]
+        if len(under_way) > 4:
+            queue.over(under_way.pop(0), 0.001 * place)
+    under_way += [batch.ticket for batch in queue.flush(0.2)]
+    for ticket in under_way:
+        queue.over(ticket, 0.2)
     for place in range(5):
-        come(place, 0.06)
-    left = queue.take(0.06)
+        come(place, 0.2)
+    left = queue.take(0.2)
     assert len(left) == leaving
-    queue.over(left[0].ticket, 0.062)
-    assert len(queue.take(0.062)) == 1
+    queue.over(left[0].ticket, 0.2001)
+    assert len(queue.take(0.2001)) == 1
 
 
 def test_backlog_is_met_by_few_large_batches():
