@@ -54,7 +54,7 @@ SCENARIOS = {
     "recovery": Scenario(recovery, "5", {"rounds": 1}, {"rounds": 12}),
     "all-down": Scenario(all_down, "7", {"jobs": 90, "seconds": 30}, {"jobs": 1_000, "seconds": 60}),
     "poison": Scenario(
-        poison, "8", {"jobs": 150, "rate": 10, "poisons": 14}, {"jobs": 1_500, "rate": 15, "poisons": 140}
+        poison, "8", {"jobs": 400, "rate": 10, "poisons": 37}, {"jobs": 1_500, "rate": 15, "poisons": 140}
     ),
     "freezes": Scenario(freezes, "", {"jobs": 60, "freezes": 5}, {"jobs": 1_500, "freezes": 100}),
     "half-open": Scenario(half_open, "", {"jobs": 60, "links": 5}, {"jobs": 1_500, "links": 100}),

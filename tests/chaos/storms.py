@@ -137,7 +137,12 @@ async def _breaker(trial: Trial, home: House, after: int, began: float, last: fl
                 break
         delays.append(0.0 if state in ("opened", "half-opened") else seen if seen is not None else float("inf"))
         away_from += AWAY_EVERY
-    asked = sum(isinstance(each, Called) and each.operation == "device" for each in entries)
+    # While calls are made, the device is asked as well: every five minutes for its calibration.
+    asked = sum(
+        isinstance(each, Called) and (each.api, each.operation) == (SICK_API, "device") and start <= each.at <= end
+        for start, end in _refusing(told)
+        for each in entries
+    )
     of = Counter(verb for _, verb, _ in told)
     trial.report.row(
         times_away=len(delays), opened_within_s=str([round(each, 1) for each in delays]), opened=of["opened"],
@@ -146,6 +151,18 @@ async def _breaker(trial: Trial, home: House, after: int, began: float, last: fl
     if delays:
         trial.holds("seconds until the breaker is open, longest", max(delays), 10)
     trial.holds("free calls for each half-opening", asked / max(1, of["half-opened"]), 1.5)
+
+
+def _refusing(told: Sequence[tuple[float, str, str]]) -> list[tuple[float, float]]:
+    """From when to when calls were refused: from the opening of the breaker to its closing."""
+    found, since = list[tuple[float, float]](), None
+    for at, verb, _ in told:
+        if verb != "closed":
+            since = at if since is None else since
+        elif since is not None:
+            found.append((since, at))
+            since = None
+    return found if since is None else [*found, (since, float("inf"))]
 
 
 async def all_down(trial: Trial) -> None:
