@@ -27,16 +27,12 @@ from quire_contracts.topology import CONSUMERS
 
 IDLE_SECONDS = 20.0
 
-CLOUD_SECONDS = (0.0, 0.1)
-"""How long jobs wait at the cloud: well below the gateways' first look, after 0.2 s. Where it may be as long, one in a
-hundred is looked at twice and takes 0.56 s instead of 0.26 s, and chance says which one is the 99th percentile."""
-
 
 async def poison(trial: Trial) -> None:
     """Criterion 8: messages nobody can handle, of every kind that services consume, beside a steady load."""
     count, rate = trial.size("jobs"), trial.sizes["rate"]
     before, during = list(jobs(trial.seed, count, MIX)), list(jobs(trial.seed + 1, count, MIX))
-    async with house(trial, wait=CLOUD_SECONDS) as home:
+    async with house(trial) as home:
         async with submitting(trial, home, list(jobs(trial.seed + 2, 40, MIX)), rate):
             pass
         async with submitting(trial, home, before, rate):

@@ -78,6 +78,7 @@ async def provider_storm(trial: Trial) -> None:
         of_the_unavoidable = ratios[SICK_API] * UNHARMED
         trial.report.row(provider=SICK_API, storm_over_calm=ratios[SICK_API], of_the_unavoidable=of_the_unavoidable)
         trial.holds("provider calls for each needed call (what the calm took for a job)", ratios[""], 1.3)
+        trial.holds("the same at the sick provider alone", ratios[SICK_API], 1.3)
         trial.holds("calls at the sick provider over the unavoidable ones", of_the_unavoidable, 1.3)
         _healthy(trial, lives, before, during)
         await _breaker(trial, home, after, began, last, entries[calm_to:])
