@@ -2,51 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
-
-import pytest
-import structlog
 
 from quire_contracts.batch import BatchFailed, CancelBatch, ExecuteBatch
 from quire_contracts.record import JobRecord, Pending, Step, evolve
 from quire_contracts.task import Task
 from quire_contracts.value import BlobRef
-from quire_quantum_gateway.failpoints import NoFailpoints
-from quire_quantum_gateway.handlers import compose
 from quire_quantum_gateway.journal import KIND, Submission
-from quire_quantum_gateway.settings import Settings
 from quire_resilience.clock import SystemClock
-from quire_service import Deps
 from quire_testing import eventually
 from quire_testing.executor_suite import FLIP
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 REF = BlobRef(sha256="0" * 64, size=2, media_type="application/json", inline=b"{}")
-
-
-@pytest.fixture
-async def gateway(make_bus, spans):
-    """`await gateway(provider)`: a whole gateway with a fake cloud on this test's broker; gives its bus."""
-    async with contextlib.AsyncExitStack() as lifetime:
-
-        async def start(provider, **settings):
-            bus = await make_bus("quantum-gateway")
-            deps = Deps(
-                settings=Settings(poll_seconds=0.01, **settings),
-                bus=bus,
-                clock=SystemClock(),
-                tracer=spans.tracer("quantum-gateway"),
-                log=structlog.get_logger(),
-                instance="test",
-                lifetime=lifetime,
-            )
-            for each in compose(deps, {"cloud": provider}, NoFailpoints()).routers:
-                bus.include(each)
-            await bus.start()
-            return bus
-
-        yield start
 
 
 def pending(member, batch):

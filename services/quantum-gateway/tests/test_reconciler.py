@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-import structlog
 
 from quire_bus.envelope import Outgoing
 from quire_bus.records import Stored
@@ -16,17 +14,13 @@ from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_contracts.query import FindParked, ParkedList, SettleSubmission, SubmissionSettled
 from quire_contracts.submission import BatchParked, DuplicateFound, OrphanFound
 from quire_quantum_gateway.events import Abandoned, Accepted, Adopted, Called, Intended, Lost, Parked, Refused
-from quire_quantum_gateway.failpoints import NoFailpoints
-from quire_quantum_gateway.handlers import compose
 from quire_quantum_gateway.journal import KIND, Submission, transition
 from quire_quantum_gateway.operators import ABANDONED, Operators
 from quire_quantum_gateway.providers.port import Found
 from quire_quantum_gateway.reconciler import Reconciler, verdict
 from quire_quantum_gateway.recovery import PARKED
-from quire_quantum_gateway.settings import Settings
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_service import Deps
 from quire_testing.executor_suite import FLIP
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -233,34 +227,10 @@ async def test_one_gateway_of_the_fleet_compares_in_each_round(desk):
     assert len(listed) == 3
 
 
-@pytest.fixture
-async def gateway(make_bus, remote, spans):
-    """`await gateway(provider, **settings)`: a whole gateway with a fake cloud on this test's broker; gives its bus."""
-    async with contextlib.AsyncExitStack() as lifetime:
-
-        async def start(provider, **settings):
-            bus = await make_bus("quantum-gateway")
-            deps = Deps(
-                settings=Settings(**settings),
-                bus=bus,
-                clock=SystemClock(),
-                tracer=spans.tracer("quantum-gateway"),
-                log=structlog.get_logger(),
-                instance="test",
-                lifetime=lifetime,
-            )
-            for each in compose(deps, {"cloud": provider}, NoFailpoints()).routers:
-                bus.include(each)
-            await bus.start()
-            return bus
-
-        yield start
-
-
 async def test_on_a_broker_a_remote_batch_is_polled_answered_and_answered_again(gateway, remote, bus, probe, make):
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote("token", SystemClock(), fates=["cut"], polls=1)
-    await gateway(provider, poll_seconds=0.01)
+    await gateway(provider)
     batch = make.batch(FLIP, [make.slice("a", [[]])], target="cloud:x")
     for cause in ("one", "two"):
         await bus.publisher.publish(ExecuteBatch(batch), id_=cause)
@@ -276,7 +246,7 @@ async def test_on_a_broker_a_remote_batch_is_polled_answered_and_answered_again(
 async def test_on_a_broker_an_operator_lists_adopts_and_abandons(gateway, remote, bus, probe, make):
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote("none", SystemClock(), fates=["cut", "lose"], polls=1)
-    await gateway(provider, poll_seconds=0.01)
+    await gateway(provider)
     for batch_id in ("b1", "b2"):
         batch = make.batch(FLIP, [make.slice("a", [[]])], target="cloud:x", batch_id=batch_id)
         await bus.publisher.publish(ExecuteBatch(batch))

@@ -2,53 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
-import structlog
 
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_contracts.switch import Switch, switch_key
-from quire_quantum_gateway.failpoints import NoFailpoints
-from quire_quantum_gateway.handlers import compose
 from quire_quantum_gateway.journal import KIND, Submission
-from quire_quantum_gateway.settings import Settings
 from quire_resilience.clock import SystemClock
-from quire_service import Deps
-from quire_service.background import Watched
 from quire_testing import eventually
 from quire_testing.executor_suite import FLIP
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture
-async def gateway(make_bus, spans):
-    """`await gateway(provider)`: a whole gateway, its background included, with a fake cloud on this test's broker."""
-    async with contextlib.AsyncExitStack() as lifetime:
-
-        async def start(provider):
-            bus = await make_bus("quantum-gateway")
-            deps = Deps(
-                settings=Settings(poll_seconds=0.01, warm_targets=()),
-                bus=bus,
-                clock=SystemClock(),
-                tracer=spans.tracer("quantum-gateway"),
-                log=structlog.get_logger(),
-                instance="test",
-                lifetime=lifetime,
-            )
-            parts = compose(deps, {"cloud": provider}, NoFailpoints())
-            for each in parts.routers:
-                bus.include(each)
-            background = Watched(parts.background, service="quantum-gateway", log=deps.log, fail=pytest.fail)
-            lifetime.push_async_callback(background.stop, 5.0)
-            lifetime.push_async_callback(bus.stop)
-            await bus.start()
-
-        yield start
 
 
 async def turn(bus, state, scope="backend", name="cloud:x"):
@@ -65,7 +31,7 @@ def batch_of(make, batch_id, *tenants):
 async def test_a_switch_holds_for_the_very_next_call_and_goes_on_when_it_is_on(gateway, remote, bus, probe, make, mode):
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote(mode, SystemClock(), polls=-1)
-    await gateway(provider)
+    await gateway(provider, background=True)
     await bus.publisher.publish(ExecuteBatch(batch_of(make, "b1")))
     await log.wait(BatchExecuted)
     await turn(bus, "off")
@@ -95,7 +61,7 @@ async def test_a_tenants_switch_stops_the_batches_it_is_in_and_no_others(gateway
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote("token", SystemClock(), polls=-1)
     await turn(bus, "off", "tenant", "acme")
-    await gateway(provider)
+    await gateway(provider, background=True)
     for batch in (batch_of(make, "b1", "acme", "beta"), batch_of(make, "b2", "beta")):
         await bus.publisher.publish(ExecuteBatch(batch))
     (failed,), (executed,) = await log.wait(BatchFailed), await log.wait(BatchExecuted)
@@ -110,7 +76,7 @@ async def test_a_switch_that_nobody_can_read_stops_everything_until_it_is_mended
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote("token", SystemClock(), polls=-1)
     await bus.bucket("switches", Foreign).put(switch_key("all", ""), Foreign())
-    await gateway(provider)
+    await gateway(provider, background=True)
     batch = msgspec.structs.replace(batch_of(make, "b1"), formed_at=datetime.now(UTC))
     await bus.publisher.publish(ExecuteBatch(batch))
 
@@ -127,7 +93,7 @@ async def test_a_switch_that_nobody_can_read_stops_everything_until_it_is_mended
 async def test_what_is_at_the_provider_is_fetched_though_it_was_switched_off(gateway, remote, bus, probe, make):
     log = await probe("quire.evt.>")
     provider = remote.FakeRemote("token", SystemClock(), polls=1_000_000)
-    await gateway(provider)
+    await gateway(provider, background=True)
     await bus.publisher.publish(ExecuteBatch(batch_of(make, "b1")))
     await eventually(lambda: provider.ledger)
     await turn(bus, "off", "all", "")
