@@ -195,9 +195,8 @@ def test_helping_variables_change_no_value():
     for helping in "01":  # one route through all places; the other vehicle stays, or is said not to
         counts = pack([{(helping + "1000000"): 10}], bits=8)
         best = solve(counts, observable, Scoring(scale=1), measure).best
-        assert (best.value, best.answer.routes, best.feasible) == (8.0, ((3, 2, 1),), True) or best.answer.routes == (
-            (1, 2, 3),
-        )
+        assert (best.value, best.feasible) == (8.0, True)
+        assert best.answer.routes in (((1, 2, 3),), ((3, 2, 1),)), "the way back is as long"
 
 
 def judged(counted, name, rows, **scoring):
