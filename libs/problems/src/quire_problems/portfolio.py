@@ -99,7 +99,7 @@ class Selection:
         return math.fsum(self._alone) / self.variables
 
     def _costs(self, *, best: bool) -> float:
-        """The least or the most that k assets can cost, at most."""
+        """What k assets cost at least if `best`, else at most; no k assets need cost just that."""
         k = self.problem.choose
         alone = sorted(self._alone, reverse=not best)[:k]
         pairs = sorted(self._pairs.values(), reverse=not best)[: k * (k - 1) // 2]

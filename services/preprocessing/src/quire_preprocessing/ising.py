@@ -31,8 +31,7 @@ class Energy:
     fields: h, one for each variable.
     couplings: (i, j, J_ij) with i < j, sorted, each pair once, none zero.
     offset: c.
-    ceiling: above this energy an assignment is infeasible; None where none is.
-    squared: H is the square of the objective.
+    ceiling, squared: as in `quire_problems.Encoding`.
     """
 
     variables: int
@@ -83,8 +82,7 @@ def energy_of(problem: Problems) -> Energy:
     """The energy of the problem's encoding (`quire_problems.Encoding`).
 
     Terms that name the same variables are added, each sum rounded once, so that neither order nor repetition matters:
-    equal problems give equal energies. For weights of which no bits are lost, every feasible assignment's energy times
-    `scale` is exactly its objective.
+    equal problems give equal energies. For weights of which no bits are lost its values are exactly the encoding's.
 
     Raises:
         Refused: if the weights are not finite or so large that their sum is not, or if every assignment has the same

@@ -14,7 +14,7 @@ PARTS: Final = 12
 """Weights have a common measure if it goes into the smallest of them at most so many times."""
 
 TOLERANCE: Final = 1e-9
-"""By how much, in measures, a weight may miss a multiple."""
+"""By how much of itself a weight may miss a multiple."""
 
 _MIXER_SPACING: Final = 2.0
 """A mixer is rx(-2 beta)."""
