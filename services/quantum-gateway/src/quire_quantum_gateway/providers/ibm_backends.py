@@ -96,7 +96,8 @@ class Compilers:
 
     def snapshots(self) -> dict[str, Snapshot]:
         """The backends' newest calibrations."""
-        return {name: Snapshot(each.described.calibration_id, each.figures) for name, each in self._compilers.items()}
+        known = list(self._compilers.items())  # a thread may add one meanwhile
+        return {name: Snapshot(each.described.calibration_id, each.figures) for name, each in known}
 
     def renew(self, backend: str, described: Described) -> bool:
         """Take a description; whether its calibration is another, for which circuits are compiled anew."""
