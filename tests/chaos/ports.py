@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import random
 import socket
 from collections.abc import Iterator
@@ -38,7 +37,7 @@ def _ports() -> Iterator[int]:
     """From a place of its own for each run, so that several runs on one machine seldom ask for the same."""
     span = max(first_outgoing() - LOWEST, FEWEST)
     first = random.SystemRandom().randrange(span)
-    return (LOWEST + (first + step) % span for step in itertools.count())
+    return (LOWEST + (first + step) % span for step in range(span))
 
 
 _PORTS = _ports()

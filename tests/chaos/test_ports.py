@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 
+import pytest
 from ports import first_outgoing, free_port
 
 
@@ -20,3 +21,5 @@ def test_what_somebody_listens_on_is_passed_over(monkeypatch):
         port = taken.getsockname()[1]
         monkeypatch.setattr("ports._PORTS", iter([port, free := free_port()]))
         assert free_port() == free
+        with pytest.raises(RuntimeError, match="no port left"):
+            free_port()
