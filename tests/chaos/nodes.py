@@ -96,6 +96,8 @@ async def cluster(trial: Trial) -> None:
         marks.over = True
         await asyncio.wait([writing], timeout=LONGEST_STALL_SECONDS)
         stuck = not writing.done()
+        if not stuck:
+            writing.result()  # a writer that failed wrote little, of which nothing would be lost
     except BaseException:
         await broker.stop()
         raise
