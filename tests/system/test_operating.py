@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from quire.answer import JobView
-from quire.client import Client, Job
+from quire.client import Client
 from quire.embedded import Embedded
 from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
+from quire_testing import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+
+    from quire.answer import JobView
+    from quire.client import Job
 
 CONFIG = """
 [[devices]]
@@ -63,15 +65,6 @@ def client(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> 
             yield connected
 
 
-def until(found: Callable[[], object], seconds: float = 30.0) -> object:
-    """What is found, waited for."""
-    end = time.monotonic() + seconds
-    while not (value := found()):
-        assert time.monotonic() < end, "it does not come"
-        time.sleep(0.05)
-    return value
-
-
 def jobs_of(cloud: EmulatorProcess, status: str) -> int:
     return sum(job["status"].lower() == status for job in cloud.control("GET", "jobs"))
 
@@ -80,26 +73,25 @@ def paid(cloud: EmulatorProcess) -> int:
     return sum(isinstance(entry, Applied) for entry in cloud.entries())
 
 
-def test_a_cancelled_job_is_cancelled_at_its_provider(cloud: EmulatorProcess, client: Client) -> None:
+async def test_a_cancelled_job_is_cancelled_at_its_provider(cloud: EmulatorProcess, client: Client) -> None:
     job = client.submit({**BELL, "targets": ["ibm:ibm_slow"]})
-    until(lambda: jobs_of(cloud, "queued"))
+    await eventually(lambda: jobs_of(cloud, "queued"), within=30)
     job.cancel("not wanted")
-    until(lambda: jobs_of(cloud, "cancelled"))
+    await eventually(lambda: jobs_of(cloud, "cancelled"), within=30)
     assert job.wait(10).state == "cancelled"
     assert jobs_of(cloud, "queued") == 0
 
 
-def test_what_a_switch_stops_waits_and_goes_on_and_what_may_go_elsewhere_does(
+async def test_what_a_switch_stops_waits_and_goes_on_and_what_may_go_elsewhere_does(
     cloud: EmulatorProcess, client: Client
 ) -> None:
     client.turn("provider", "ibm", "off", reason="the bill", by="ann")
-    view = until(lambda: elsewhere(client))
+    view = await eventually(lambda: elsewhere(client), within=30)
     before = paid(cloud)
     held = client.submit({**BELL, "targets": ["ibm:ibm_quick"]})
-    assert isinstance(view, JobView)
     assert view.degraded
     assert "switched off" in view.reason
-    assert not held.status().is_over
+    await eventually(lambda: waits(held), within=30)
     assert paid(cloud) == before
     client.turn("provider", "ibm", "on", reason="paid", by="ann")
     assert {execution.target for execution in held.result(30).executions} == {"ibm:ibm_quick"}
@@ -114,18 +106,23 @@ def elsewhere(client: Client) -> JobView | None:
     return view if {execution.target for execution in view.executions} == {"qiskit:aer"} else None
 
 
+def waits(job: Job) -> bool:
+    """Whether a job was held back last."""
+    decisions = job.status().decisions
+    return bool(decisions) and decisions[-1].action == "wait"
+
+
 def waiting(client: Client) -> Job | None:
     """A new job, if it is not over soon."""
     job = client.submit(BELL)
     return None if job.status(wait=2.0).is_over else job
 
 
-def test_a_tenants_switch_holds_its_work_and_nobody_elses(client: Client) -> None:
+async def test_a_tenants_switch_holds_its_work_and_nobody_elses(client: Client) -> None:
     client.turn("tenant", "acme", "off", reason="asked for", by="ann")
     with Client(client.transport.url, tenant="acme") as acme:
-        held = until(lambda: waiting(acme))
+        held = await eventually(lambda: waiting(acme), within=30)
         assert client.submit(BELL).result(30).state == "completed"
-        assert isinstance(held, Job)
         assert not held.status().is_over
         client.turn("tenant", "acme", "on", reason="asked for", by="ann")
         assert held.result(30).state == "completed"
