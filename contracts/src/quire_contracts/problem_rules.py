@@ -58,11 +58,10 @@ def _fault(where: str, reason: str, hint: str, limit: str | None = None) -> Prob
 
 def _couplings(field: str, couplings: Sequence[tuple[int, int, float] | tuple[int, int]], size: int) -> list[Problem]:
     problems = []
-    weighted = field != "edges" or len(couplings[0]) > 2  # noqa: PLR2004 - [i, j] has no weight
     for row, (i, j, *_) in enumerate(couplings):
         if i == j:
             reason, limit = f"variable {i} is coupled to itself", None
-            hint = "put a term of one variable into the linear part" if weighted else "leave this edge out"
+            hint = "leave this edge out" if field == "edges" else "put a term of one variable into the linear part"
         elif max(i, j) >= size:
             reason, limit = f"variable {max(i, j)} does not exist", f"indices below n = {size}"
             hint = "raise n or correct the index"

@@ -97,7 +97,7 @@ def test_an_invalid_document_is_3_before_anything_is_sent(fake, quire, tmp_path)
         ended = quire(command, str(path))
         assert ended.exit_code == 3
         assert "/problem/edges/0: variable 0 is coupled to itself" in ended.stderr
-        assert "put a term of one variable into the linear part" in ended.stderr
+        assert "leave this edge out" in ended.stderr
         assert ended.stdout == ""
     assert fake.asked == []
 
