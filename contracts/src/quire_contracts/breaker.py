@@ -6,14 +6,12 @@ as an event.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from quire_contracts.value import Key, Name, Seconds, Target, Text, Value
+from quire_contracts.value import Key, Name, Seconds, Target, Text, Value, readable_key
 
 BREAKER_KEYS: Final = "breaker."
 TARGET_KEYS: Final = "target."
@@ -99,8 +97,7 @@ class BreakerClosed(Value, frozen=True):
 def breaker_id(scope: BreakerScope) -> str:
     """The name of a scope's breaker, readable and unlike any other scope's; it can stand in a subject."""
     parts = (scope.provider, scope.account, scope.region, scope.device, scope.operation)
-    digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9]+', '_', '-'.join(parts))[:_SLUG_CHARACTERS]}-{digest}"
+    return readable_key(parts, _SLUG_CHARACTERS)
 
 
 def breaker_key(scope: BreakerScope) -> str:

@@ -6,14 +6,12 @@ provider waits or goes where it may; what a provider has already is fetched.
 
 from __future__ import annotations
 
-import hashlib
-import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from msgspec import Meta
 
-from quire_contracts.value import Key, Name, Text, Value
+from quire_contracts.value import Key, Name, Text, Value, readable_key
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -75,8 +73,7 @@ class SwitchTurned(Value, frozen=True):
 
 def switch_id(scope: str, name: str) -> str:
     """The name of a switch, readable and unlike any other's; it can stand in a subject."""
-    digest = hashlib.sha256(f"{scope}|{name}".encode()).hexdigest()[:8]
-    return f"{re.sub(r'[^A-Za-z0-9]+', '_', f'{scope}-{name}')[:_SLUG_CHARACTERS]}-{digest}"
+    return readable_key((scope, name), _SLUG_CHARACTERS)
 
 
 def switch_key(scope: str, name: str) -> str:

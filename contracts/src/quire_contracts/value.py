@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -158,3 +160,9 @@ def inline_blob(data: bytes, media_type: str) -> BlobRef:
     if len(data) > limits.INLINE_BYTES:
         raise ValueError(f"{len(data)} bytes cannot travel inline; at most {limits.INLINE_BYTES}")
     return BlobRef(sha256=hashlib.sha256(data).hexdigest(), size=len(data), media_type=media_type, inline=data)
+
+
+def readable_key(parts: Sequence[str], longest: int) -> str:
+    """A key that shows as much of the parts as fits into so many characters, and is unlike that of any others."""
+    digest = hashlib.sha256("|".join(parts).encode()).hexdigest()[:8]
+    return f"{re.sub(r'[^A-Za-z0-9]+', '_', '-'.join(parts))[:longest]}-{digest}"
