@@ -6,12 +6,12 @@ import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from quire_contracts import limits
 
 if TYPE_CHECKING:
     from os import PathLike
-
-MOST_TAGS: Final = 32
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Model:
     def document(self, **fields: Any) -> dict[str, Any]:
         """The job document, with more of its fields; up to 32 labels become the tags by which answers are read."""
         tags = {f"node.{i}": str(label)[:256] for i, label in enumerate(self.labels)}
-        named = tags if len(tags) + len(fields.get("tags", {})) <= MOST_TAGS else {}
+        named = tags if len(tags) + len(fields.get("tags", {})) <= limits.TAGS else {}
         return {"kind": "optimize", "problem": self.problem, **fields, "tags": named | fields.get("tags", {})}
 
     def sample(self, assignment: Sequence[int]) -> dict[Hashable, int]:
