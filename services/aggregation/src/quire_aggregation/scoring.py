@@ -82,7 +82,7 @@ def score(counts: PackedCounts | None, observable: Observable, scoring: Scoring)
     if counts is None or not len(counts.tallies):
         return Score(scoring.best, figures(scoring.best, scoring, tolerance(observable)))
     energy, tallies, close = energies(counts, observable), counts.tallies.astype(np.float64), tolerance(observable)
-    best = _better(scoring.best, _best_of(counts, energy, observable, scoring.scale, close), scoring.scale, close)
+    best = better(scoring.best, _best_of(counts, energy, observable, scoring.scale, close), scoring.scale, close)
     shots = float(tallies.sum())
     hits = np.abs(scoring.scale * energy - best.value) <= close
     return Score(
@@ -118,7 +118,8 @@ def energy_at(observable: Observable, assignment: tuple[int, ...]) -> float:
     return math.fsum(_sign(label, assignment) * coefficient for label, coefficient in terms)
 
 
-def _better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
+def better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
+    """The one with the better value; of equally good ones the earlier."""
     return earlier if earlier is not None and scale * (earlier.value - found.value) <= close else found
 
 

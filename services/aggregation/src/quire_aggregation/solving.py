@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from quire_aggregation.scoring import Score, digits, energies, energy_at, figures, lowest, share_of
+from quire_aggregation.scoring import Score, better, digits, energies, energy_at, figures, lowest, share_of
 from quire_aggregation.scoring import tolerance as energy_tolerance
 from quire_aggregation.yardstick import Yardstick
 from quire_contracts.result import Best
@@ -35,18 +36,10 @@ def solve(counts: PackedCounts | None, observable: Observable, scoring: Scoring,
     feasible, objectives = _judged(counts, kind)
     found = _found(counts, observable, scoring.scale, yardstick, feasible=feasible, objectives=objectives)
     best = _better(scoring.best, found, scoring.scale, close)
-    here = Best(
-        best.value,
-        best.assignment,
-        share_of(counts, best.assignment),
-        feasible=best.feasible,
-        violations=best.violations,
-        answer=best.answer,
-    )
     shots, good = float(tallies.sum()), float(tallies[feasible].sum())
     hits = feasible & (np.abs(objectives - best.value) <= close)
     return Score(
-        here,
+        msgspec.structs.replace(best, probability=share_of(counts, best.assignment)),
         figures(
             _feasible(best),
             scoring,
@@ -100,11 +93,9 @@ def _found(
 
 
 def _better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
-    if earlier is None or (found.feasible and not earlier.feasible):
-        return found
-    if earlier.feasible and not found.feasible:
-        return earlier
-    return earlier if scale * (earlier.value - found.value) <= close else found
+    if earlier is not None and earlier.feasible != found.feasible:
+        return earlier if earlier.feasible else found
+    return better(earlier, found, scale, close)
 
 
 def _feasible(best: Best | None) -> Best | None:
