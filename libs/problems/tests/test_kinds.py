@@ -195,7 +195,7 @@ def test_an_infeasible_answer_that_is_said_to_be_feasible_is_caught(kind_name, m
     wrong = bits[~kind.feasible(bits)]
     if kind.encoding().ceiling is None:
         assert not len(wrong)
-        assert contradiction(kind, assignment, value, feasible=False) == "a feasible one is not"
+        assert contradiction(kind, assignment, value, feasible=False) == "a feasible answer is said to be infeasible"
     else:
         said = contradiction(kind, wrong[0].tolist(), value, feasible=True)
         assert said.startswith("an infeasible answer is said to be feasible: ")

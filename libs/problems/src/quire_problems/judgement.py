@@ -41,10 +41,10 @@ def contradiction(kind: Kind, assignment: Assignment, value: float, *, feasible:
     if len(assignment) != kind.variables:
         return f"an assignment of {len(assignment)} variables is no answer to a problem of {kind.variables}"
     violations = kind.violations(assignment)
-    if feasible == bool(violations):
-        return f"an infeasible answer is said to be feasible: {violations[0]}" if feasible else "a feasible one is not"
+    if feasible and violations:
+        return f"an infeasible answer is said to be feasible: {violations[0]}"
     if not feasible:
-        return None
+        return None if violations else "a feasible answer is said to be infeasible"
     return _out_of_bounds(kind, value) or _other_than(kind.objective(assignment), value, tolerance(kind))
 
 
