@@ -18,7 +18,7 @@ from quire_policy.fallback import SIMULATOR
 if TYPE_CHECKING:
     from quire_contracts.value import Target
 
-KEPT: Final = 50
+TRIED_KEPT: Final = 50
 LOOK_SECONDS: Final = 1_800.0
 """A task that is held is looked at this often whatever it waits for, so that nothing waits for want of a word."""
 
@@ -98,7 +98,7 @@ def send(stuck: Stuck, chain: Fallback, found: Next) -> Change:
         attempt=stuck.attempt,
         alone=pending.task.alone or found.action == "alone",
     )
-    tried = (*pending.tried, target)[-KEPT:]
+    tried = (*pending.tried, target)[-TRIED_KEPT:]
     sent = msgspec.structs.replace(_after(stuck, found), task=task, since=moment.now, tried=tried, held=None)
     record = reach(stuck.record, "submitted", moment, pending=_put(stuck.record, sent))
     record = stated(replace(stuck, record=record, pending=sent), chain, found)
