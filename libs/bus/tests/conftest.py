@@ -62,3 +62,17 @@ def quick(js):
         router.consumptions[0] = dataclasses.replace(row, consumer=consumer)
 
     return make
+
+
+@pytest.fixture
+def patience_ends(js):
+    """`await patience_ends(consumer)` until the broker gives again what a durable like it took after now, and left."""
+
+    async def wait(consumer) -> None:
+        await js.add_consumer(consumer.stream, consumer_config(dataclasses.replace(consumer, durable="unkept")))
+        unkept = await js.pull_subscribe_bind("unkept", stream=consumer.stream)
+        while (await unkept.fetch(1, timeout=5))[0].metadata.num_delivered == 1:
+            pass
+        await unkept.unsubscribe()
+
+    return wait

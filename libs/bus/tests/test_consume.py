@@ -227,21 +227,26 @@ async def test_a_service_changes_nothing_on_the_broker(control, js, cancel):
     assert sorted((info.name, str(info.config)) for info in await js.consumers_info("QUIRE")) == consumers
 
 
-async def test_a_slow_handler_keeps_its_message(control, bus, quick, cancel):
-    router, starts = Router("control-plane"), []
+async def test_a_slow_handler_keeps_its_message(control, bus, js, quick, patience_ends, cancel):
+    router, starts, gate = Router("control-plane"), [], asyncio.Event()
 
-    @router.consume(CancelJob)
+    @router.consume(CancelJob, workers=2)  # one of them is free for the message's coming again
     async def do_cancel(message, delivery):
         starts.append(delivery.meta.attempt)
-        await asyncio.sleep(2.0)  # four times as long as the broker waits for a sign of life
+        await gate.wait()
         starts.append("done")
 
     await quick(router, ack_wait=0.5)
+    consumer = router.consumptions[0].consumer
     control.include(router)
     await control.start()
     await bus.publisher.publish(cancel("j1"))
+    await eventually(lambda: starts == [1])
+    await patience_ends(consumer)
+    gate.set()
     await eventually(lambda: "done" in starts)
     assert starts == [1, "done"]
+    assert (await js.consumer_info(consumer.stream, consumer.durable)).delivered.consumer_seq == 1
 
 
 async def test_a_conflict_runs_the_handler_again_on_a_fresh_reading(control, bus, probe, cancel, rejected):

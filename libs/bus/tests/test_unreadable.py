@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 
 import pytest
 
@@ -24,8 +25,6 @@ MEMBERS = [
 
 
 def kept(subject, body):
-    from datetime import UTC, datetime
-
     return Kept(1, subject, {}, body, datetime(2026, 1, 1, tzinfo=UTC))
 
 

@@ -177,9 +177,8 @@ class Processor:
             return
         words = await abandoned(row.entry, tenant, key, arrived.body, self.sender.store.last)
         if words:
-            said = [
-                Outgoing(word, attempt=number) for number, word in enumerate(words)
-            ]  # jobs of two tenants may be namesakes
+            # Numbered, because jobs of two tenants may be namesakes.
+            said = [Outgoing(word, attempt=number) for number, word in enumerate(words)]
             with suppress(AlreadyDone):
                 await self._delivery(meta, words[0]).commit(*said)
 
