@@ -250,9 +250,9 @@ class IbmProvider:
 
     def _sent_of(self, job: Job, backend: str, work: Work) -> Sent:
         """What a job was given, as far as this process knows; else as it would be given now, less what may differ."""
-        known = [self._sent[name] for name in (job.job_id, *job.tags) if name in self._sent]
-        if known:
-            return known[0]
+        for name in (job.job_id, *job.tags):
+            if (known := self._sent.get(name)) is not None:  # one look: another thread may drop it meanwhile
+                return known
         return replace(self._compilers.compile(backend, work), calibration_id="", read_from=(), scales=())
 
     def _fetch(self, job_id: str) -> Sequence[Tallies]:
