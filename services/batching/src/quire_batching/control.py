@@ -1,6 +1,6 @@
 """The control law of the windows: how long a target's tasks wait for company, and how large a batch may become.
 
-Four parts, each with its source:
+Five parts, each with its source:
 
 1. Self-clocking (Nagle, RFC 896; group commit): an idle target gets its batch at once, and while its places are taken
    tasks gather. `queues` does that; it needs no figure at all.
@@ -16,7 +16,9 @@ Four parts, each with its source:
    of random arrivals (M/M/1): `HOPS` hops / (1 - utilisation), where utilisation is what `house` saw of late and
    changes by what more or fewer batches cost. It is certainty equivalence: model and measurement meet at the window
    that is in force, so that an error of the model only shifts the way there (Astrom and Wittenmark 1995).
-4. The size. Additive increase, multiplicative decrease of the estimated seconds in a batch against the time that one
+4. Steadiness. The window in force stays until another one's percentile is less by `WORTHWHILE`: about the best one the
+   percentile is flat, and its measures are noisy and late (hysteresis switching: Morse, Mayne and Goodwin 1992).
+5. The size. Additive increase, multiplicative decrease of the estimated seconds in a batch against the time that one
    may take (Clipper: Crankshaw et al., NSDI 2017): it shrinks when a backend slows down or fails, and grows again while
    full batches come back in time.
 """
@@ -37,8 +39,7 @@ GRID: Final = (
 )
 BUSY: Final = 0.3
 WORTHWHILE: Final = 0.25
-"""By how much of its 99th percentile a window must be beaten before another takes its place. Around the best one the
-percentile is flat and its measures are noisy and a second late, so that following them would make it swing."""
+"""By how much of its 99th percentile a window must be beaten before another takes its place."""
 
 _FULL: Final = 0.95
 """Utilisation above which a queue is taken to grow without end."""
