@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 
 import msgspec
 from clouds import FORTE
@@ -113,23 +114,30 @@ def _healthy(trial: Trial, lives: Lives, before: Sequence[Wanted], during: Seque
     trial.holds("healthy backend's p99, storm / calm", quantile(stormy, 0.99) / quantile(calm, 0.99), 1.5)
 
 
-class _Scope(msgspec.Struct):
+class Scope(msgspec.Struct, frozen=True):
+    """Which calls a breaker stands for."""
+
+    provider: str = "any"
     device: str = "any"
     operation: str = "any"
 
 
 class _Breaker(msgspec.Struct):
-    scope: _Scope
+    scope: Scope
     at: datetime
+
+
+Told = tuple[float, str, Scope]
+"""When a breaker came to be what, and which one."""
 
 
 async def _breaker(trial: Trial, home: House, after: int, began: float, last: float, entries: Sequence[Entry]) -> None:
     """How soon the breaker was open in each time away, and how many probes each half-opening cost."""
-    decoder, told = msgspec.json.Decoder(_Breaker), list[tuple[float, str, str]]()
+    decoder, told = msgspec.json.Decoder(_Breaker), list[Told]()
     async for message in stored(home.url, ["quire.evt.*.breaker.*.v1.*"], after=after):
         event = decoder.decode(message.data)
-        told.append((event.at.timestamp(), message.subject.split(".")[4], event.scope.device))
-    told.sort()
+        told.append((event.at.timestamp(), message.subject.split(".")[4], event.scope))
+    told.sort(key=itemgetter(0))
     delays, away_from = [], began + AWAY_FROM
     while away_from + AWAY_FOR <= last:
         state, seen = "closed", None
@@ -144,7 +152,7 @@ async def _breaker(trial: Trial, home: House, after: int, began: float, last: fl
     # While calls are made, the device is asked as well: every five minutes for its calibration.
     asked = sum(
         isinstance(each, Called) and (each.api, each.operation) == (SICK_API, "device") and start <= each.at <= end
-        for start, end in _refusing(told)
+        for start, end in refusing(told)
         for each in entries
     )
     of = Counter(verb for _, verb, _ in told)
@@ -157,16 +165,19 @@ async def _breaker(trial: Trial, home: House, after: int, began: float, last: fl
     trial.holds("free calls for each half-opening", asked / max(1, of["half-opened"]), 1.5)
 
 
-def _refusing(told: Sequence[tuple[float, str, str]]) -> list[tuple[float, float]]:
-    """From when to when calls were refused: from the opening of the breaker to its closing."""
-    found, since = list[tuple[float, float]](), None
-    for at, verb, _ in told:
+def refusing(told: Sequence[Told]) -> list[tuple[float, float]]:
+    """From when to when calls were refused: from the opening of a breaker until all are closed."""
+    found, begun, barred = list[tuple[float, float]](), 0.0, set[Scope]()
+    for at, verb, scope in told:
         if verb != "closed":
-            since = at if since is None else since
-        elif since is not None:
-            found.append((since, at))
-            since = None
-    return found if since is None else [*found, (since, float("inf"))]
+            begun = begun if barred else at
+            barred.add(scope)
+        elif barred == {scope}:
+            found.append((begun, at))
+            barred.clear()
+        else:
+            barred.discard(scope)
+    return [*found, (begun, float("inf"))] if barred else found
 
 
 async def all_down(trial: Trial) -> None:

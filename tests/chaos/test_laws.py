@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from job_laws import Lives, judge, stall
 from provider_laws import Journal, audit
+from storms import Scope, refusing
 from upstreams import jobs
 
 from quire_emulator.entries import Applied, Moved, Order
@@ -139,3 +140,18 @@ def test_steps_that_the_protocol_forbids_are_seen():
 def test_the_longest_stall_is_that_between_neighbours():
     assert stall([5.0, 1.0, 2.5]) == 2.5
     assert stall([]) == 0.0
+
+
+def test_calls_are_refused_until_the_last_breaker_is_closed():
+    create, device = Scope("aws", "forte", "create"), Scope("aws", "forte")
+    told = [
+        (1.0, "opened", create),
+        (2.0, "opened", device),
+        (3.0, "half-opened", create),
+        (4.0, "closed", create),
+        (5.0, "closed", device),
+        (6.0, "closed", device),
+        (7.0, "opened", device),
+    ]
+    assert refusing(told) == [(1.0, 5.0), (7.0, float("inf"))]
+    assert refusing([]) == []
