@@ -22,6 +22,11 @@ MAX_TERMS: Final = 10_000
 _WORD_BITS: Final = 64
 _X_DIGITS: Final = str.maketrans("IXYZ", "0110")
 _Z_DIGITS: Final = str.maketrans("IXYZ", "0011")
+_TABLED_TERMS: Final = 64
+_TABLED_QUBITS: Final = 16
+"""More terms on so many qubits at most are valued by a table of all outcomes: a look-up for each outcome instead of a
+parity for each outcome and term."""
+
 _ROTATIONS: Final = {"I": (), "Z": (), "X": ("h",), "Y": ("sdg", "h")}
 
 
@@ -194,23 +199,48 @@ def shot_values(
     words: NDArray[np.uint64], observable: Observable, grouping: Grouping, index: int
 ) -> NDArray[np.float64]:
     """Value of the observable's terms of one group for each outcome, float64 [entries]."""
+    terms = zip(observable.labels, observable.coefficients, strict=True)
+    supports = [(_support(label), c) for label, c in terms if grouping.group_of[label] == index]
+    qubits = len(grouping.bases[index])
+    if len(supports) > _TABLED_TERMS and qubits <= _TABLED_QUBITS:
+        table = np.zeros((1, 1 << qubits))
+        for support, coefficient in supports:
+            table[0, support] += coefficient
+        return parity_sums(table)[0, words[:, 0].astype(np.intp)]
     result = np.zeros(len(words))
-    for label, coefficient in zip(observable.labels, observable.coefficients, strict=True):
-        if grouping.group_of[label] == index:
-            x, z = _masks(label)
-            support = x | z
-            ones = np.zeros(len(words), np.uint8)
-            for word in range(words.shape[1]):
-                mask = np.uint64((support >> (_WORD_BITS * word)) & (2**_WORD_BITS - 1))
-                ones ^= np.bitwise_count(words[:, word] & mask) & 1
-            result += coefficient * (1.0 - 2.0 * ones)
+    for support, coefficient in supports:
+        ones = np.zeros(len(words), np.uint8)
+        for word in range(words.shape[1]):
+            mask = np.uint64((support >> (_WORD_BITS * word)) & (2**_WORD_BITS - 1))
+            ones ^= np.bitwise_count(words[:, word] & mask) & 1
+        result += coefficient * (1.0 - 2.0 * ones)
     return result
+
+
+def parity_sums(tables: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Each row's sums of its numbers times (-1)^(parity of place & x), for every x: a Walsh-Hadamard transform.
+
+    tables: float64 [rows, 2^n]; a diagonal observable's coefficients at their supports give its value for each outcome.
+    """
+    rows, size = tables.shape
+    stride = 1
+    while stride < size:
+        pairs = tables.reshape(rows, -1, 2, stride)
+        tables = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2)
+        tables = tables.reshape(rows, size)
+        stride *= 2
+    return np.ascontiguousarray(tables)
 
 
 def bound(observable: Observable, grouping: Grouping, index: int) -> float:
     """The largest value that one shot of a group can give an observable's terms, those of the identity apart."""
     terms = zip(observable.labels, observable.coefficients, strict=True)
     return sum(abs(c) for label, c in terms if grouping.group_of[label] == index and label.strip("I"))
+
+
+def _support(label: str) -> int:
+    x, z = _masks(label)
+    return x | z
 
 
 def _masks(label: str) -> tuple[int, int]:

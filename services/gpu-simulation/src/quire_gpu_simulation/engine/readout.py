@@ -12,7 +12,7 @@ import numpy as np
 from quire_gpu_simulation.engine.compiled import Affine, Layer
 from quire_gpu_simulation.engine.merging import Angles, merged
 from quire_gpu_simulation.engine.steps import One
-from quire_quantum.observables import group
+from quire_quantum.observables import group, parity_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,7 +104,7 @@ def strings(observables: Sequence[Observable], num_qubits: int) -> Strings:
         signs=np.array([(1.0, -1.0, -1.0, 1.0)[(x & z).bit_count() % 4] for x, _, z in keys], np.float64),
         weights=np.array([weights[key] for key in keys], np.float64).reshape(len(keys), len(observables)),
         constants=constants,
-        tables=_transformed(tables) if tables.any() else np.zeros((0, 0)),
+        tables=parity_sums(tables) if tables.any() else np.zeros((0, 0)),
     )
 
 
@@ -137,7 +137,7 @@ def sums(observables: Sequence[Observable], num_qubits: int) -> Sums:
         for row, pair in enumerate(order):
             for mask, coefficient in pairs[pair]:
                 tables[row, mask] += coefficient
-        tables = _transformed(tables)
+        tables = parity_sums(tables)
     return Sums(
         groups=np.array([each for each, _ in order], np.int64),
         observables=np.array([column for _, column in order], np.int64),
@@ -175,15 +175,3 @@ def measured(by_bit: Mapping[int, int], num_bits: int, num_qubits: int) -> Bits:
 def _masks(label: str) -> tuple[int, int]:
     """A label's X part and Z part; Y is both."""
     return int(label.translate(_X_DIGITS), 2), int(label.translate(_Z_DIGITS), 2)
-
-
-def _transformed(tables: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Each row's sums of its numbers times (-1)^(parity of place & x), for every x: a Walsh-Hadamard transform."""
-    rows, size = tables.shape
-    stride = 1
-    while stride < size:
-        pairs = tables.reshape(rows, -1, 2, stride)
-        tables = np.stack([pairs[:, :, 0] + pairs[:, :, 1], pairs[:, :, 0] - pairs[:, :, 1]], axis=2)
-        tables = tables.reshape(rows, size)
-        stride *= 2
-    return np.ascontiguousarray(tables)
