@@ -206,7 +206,8 @@ def shot_values(
         table = np.zeros((1, 1 << qubits))
         for support, coefficient in supports:
             table[0, support] += coefficient
-        return parity_sums(table)[0, words[:, 0].astype(np.intp)]
+        valued: NDArray[np.float64] = parity_sums(table)[0, words[:, 0].astype(np.intp)]
+        return valued
     result = np.zeros(len(words))
     for support, coefficient in supports:
         ones = np.zeros(len(words), np.uint8)
