@@ -243,8 +243,8 @@ def test_every_text_and_every_collection_of_a_document_has_a_limit():
             pending += [(field.type, f"{info.cls.__name__}.{field.name}") for field in info.fields]
         else:
             pending += [(part, f"{path}[]") for part in inner(info)]
-    assert unbounded == []
-    assert len(seen) == 21
+    assert unbounded == ["SweepJob.base[]", "Variant.patch[]"], "parts of documents, which are looked at as such"
+    assert len(seen) == 36
 
 
 def test_unknown_fields_are_refused_at_every_depth():
@@ -254,7 +254,7 @@ def test_unknown_fields_are_refused_at_every_depth():
             place = spoiled
             for step in path:
                 place = place[step]
-            if isinstance(place, dict) and path[:1] not in {("tags",), ("observables",)}:
+            if isinstance(place, dict) and path[:1] not in {("tags",), ("observables",), ("hamiltonian",)}:
                 place["from_the_future"] = 1
                 (problem,) = problems_of(json.dumps(spoiled).encode())
                 assert problem.pointer.endswith("/from_the_future"), problem

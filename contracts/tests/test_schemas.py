@@ -87,7 +87,7 @@ def test_patterns_are_written_as_every_language_reads_them():
 def test_tagged_unions_are_one_of():
     data = schema("job-document.json")
     assert [ref["$ref"] for ref in data["oneOf"]] == [
-        f"#/$defs/{kind}Job" for kind in ("Sample", "Estimate", "Optimize")
+        f"#/$defs/{kind}Job" for kind in ("Sample", "Estimate", "Optimize", "Minimize", "Kernel", "Sweep")
     ]
 
 

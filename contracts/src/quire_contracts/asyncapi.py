@@ -207,7 +207,8 @@ def _side_operations() -> Iterator[tuple[str, Schema]]:
             "messages": [{"$ref": f"#/channels/{channel}/messages/{answer}"}],
         }
         yield f"{service}.receive.{channel}", operation("receive", service, channel, [question]) | {"reply": reply}
-        yield f"api.send.{channel}", operation("send", "api", channel, [question]) | {"reply": reply}
+        who = UPSTREAM if service == "api" else "api"
+        yield f"{who}.send.{channel}", operation("send", who, channel, [question]) | {"reply": reply}
 
 
 def _schemas() -> Schema:

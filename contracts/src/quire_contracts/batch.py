@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.kernel import Gram
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.task import Scoring
 from quire_contracts.value import (
@@ -15,6 +16,7 @@ from quire_contracts.value import (
     Execution,
     Fault,
     Key,
+    Late,
     Matrix,
     Phase,
     Priority,
@@ -47,6 +49,8 @@ class Slice(Value, frozen=True):
     fresh: bool = False
     """No answer of equal work is taken for it."""
 
+    kernel: Gram | None = None
+
 
 class Batch(Value, frozen=True):
     """What a plane runs in one go; every member has this target, structure, observables, shots and mitigation."""
@@ -63,6 +67,8 @@ class Batch(Value, frozen=True):
     formed_at: datetime
     deadline_at: datetime | None = None
     mitigation: Mitigation | None = None
+    late: Late = "stop"
+    """What becomes of it at a provider after that, if it was accepted there: as the most patient of its tasks says."""
 
 
 class ExecuteBatch(Value, frozen=True):
@@ -72,12 +78,16 @@ class ExecuteBatch(Value, frozen=True):
 
 
 class CancelBatch(Value, frozen=True):
-    """This task of a batch is not wanted any more; a batch of which no task is wanted is stopped at its provider."""
+    """This task of a batch is not wanted any more.
+
+    A batch of which no task is wanted is stopped at its provider as `late` says.
+    """
 
     batch_id: Key
     task_id: Key
     job_id: Key
     tenant: Tenant
+    late: Late = "stop"
 
 
 class SimulateBatch(Value, frozen=True):

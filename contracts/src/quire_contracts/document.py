@@ -8,10 +8,15 @@ import msgspec
 from msgspec import Meta
 
 from quire_contracts import limits
+from quire_contracts.continuation import From
+from quire_contracts.kernel import FeatureMap, Features, Points, ZZMap
 from quire_contracts.mitigation import Readout, Zne
 from quire_contracts.optimizers import Optimizer, Spsa
+from quire_contracts.partitioned import Partition
 from quire_contracts.problems import Problems
-from quire_contracts.value import Name, Priority, Strict, Target, Tenant
+from quire_contracts.value import Name, Priority, Program, Strict, Target, Tenant
+from quire_contracts.verdict import AnswerRules
+from quire_contracts.vqe import Vqe
 
 Shots = Annotated[int, Meta(ge=1, le=limits.SHOTS)]
 FewestShots = (
@@ -27,9 +32,6 @@ FewestShots = (
 )
 """Unset rather than null, so that documents that do not say it have the digest that they always had."""
 
-Program = Annotated[
-    str, Meta(min_length=1, max_length=limits.PROGRAM_BYTES, description="OpenQASM 3 (or 2) source text.")
-]
 ParameterSet = Annotated[tuple[float, ...], Meta(max_length=limits.PARAMETERS)]
 ParameterSets = Annotated[
     tuple[ParameterSet, ...],
@@ -80,6 +82,9 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
 
     `sweep` start points are pre-screened in one batch, at most 2,048 angles in all, so fewer for deep circuits;
     `initial` (2 x layers angles: all gammas, then all betas) replaces the pre-screen.
+    With `cvar` the loop minimises the mean energy of that share of the shots, the best ones, and not that of all shots
+    (conditional value at risk; Barkoutsos et al., Quantum 4, 256, 2020). Optimisers that go by curves or derivatives
+    cannot do that.
     A gamma is in units of the problem's weights: it multiplies the cost operator divided by the root mean square of its
     terms, which is 1 for an unweighted MaxCut. A beta turns the mixer `rx(-2 beta)`.
     """
@@ -88,6 +93,7 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     optimizer: Optimizer = msgspec.field(default_factory=Spsa)
     sweep: Annotated[int, Meta(ge=1, le=1_024)] = 64
     initial: Annotated[tuple[float, ...], Meta(max_length=2 * limits.LAYERS)] = ()
+    cvar: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Job(Strict, frozen=True):
@@ -131,6 +137,23 @@ class EstimateJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="estimat
     coarsest_precision: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
 
 
+class MinimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="minimize"):
+    """Minimise the energy of a Hamiltonian by a variational loop, beside a classical reference.
+
+    The energy is the expectation of the `hamiltonian`, a sum of real coefficients times Pauli labels, plus the
+    `constant`, such as the repulsion of nuclei or the energy of frozen electrons; both are in `unit`. In `hartree` the
+    answer says whether it is within chemical accuracy. `precision` and `coarsest_precision` are those of an estimate.
+    """
+
+    hamiltonian: PauliSum
+    constant: float = 0.0
+    unit: Annotated[str, Meta(max_length=32)] = ""
+    algorithm: Vqe = msgspec.field(default_factory=Vqe)
+    precision: Annotated[float, Meta(ge=0, le=1)] = 0.0
+    coarsest_precision: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
+    start: From | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="from")
+
+
 class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimize"):
     """Optimise a problem with binary variables by a variational loop, beside a classical baseline."""
 
@@ -138,8 +161,65 @@ class OptimizeJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="optimiz
     algorithm: Qaoa = msgspec.field(default_factory=Qaoa)
     shots: Shots = 1024
     min_shots: FewestShots = msgspec.UNSET
+    partition: Partition | msgspec.UnsetType = msgspec.UNSET
+    start: From | msgspec.UnsetType = msgspec.field(default=msgspec.UNSET, name="from")
+    rules: AnswerRules | msgspec.UnsetType = msgspec.UNSET
 
 
-JobDocument = SampleJob | EstimateJob | OptimizeJob
-JobKind = Literal["sample", "estimate", "optimize"]
-KINDS: dict[type, JobKind] = {SampleJob: "sample", EstimateJob: "estimate", OptimizeJob: "optimize"}
+class KernelJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="kernel"):
+    """A fidelity quantum kernel: |<phi(y)|phi(x)>|^2 for pairs of points, phi(x) the feature map's state of x.
+
+    The matrix has a row for each of the `others`, or of the `points` where there are none, and a column for each of the
+    `points`. Both have the same features; how those are chosen and scaled follows from the `points` alone, so that new
+    points are told as the first were. `shots` are those of each entry; without them entries are exact. `enforce_psd`
+    gives, instead of a matrix that shots have left with eigenvalues below 0, the nearest one that has none.
+    """
+
+    points: Annotated[Points, Meta(min_length=2)]
+    others: Points = ()
+    feature_map: FeatureMap = msgspec.field(default_factory=ZZMap)
+    features: Features = msgspec.field(default_factory=Features)
+    shots: Shots | None = None
+    enforce_psd: bool = False
+
+
+PartOfDocument = Annotated[dict[Annotated[str, Meta(max_length=64)], object], Meta(max_length=limits.FIELDS)]
+"""Fields of a job document by name; what they hold is looked at when a variant is put together of them."""
+
+
+class Variant(Strict, frozen=True):
+    """One point of a sweep: the sweep's `base` with `patch` merged into it, as RFC 7396 merges JSON.
+
+    `label` and `x` are what the table of results calls it.
+    """
+
+    patch: PartOfDocument = msgspec.field(default_factory=dict)
+    label: Annotated[str, Meta(max_length=64)] = ""
+    x: float | None = None
+
+
+class SweepJob(Job, frozen=True, kw_only=True, tag_field="kind", tag="sweep"):
+    """Many variants of one job document as one job, their answers in one table.
+
+    Each variant is a whole document of kind `sample`, `estimate`, `optimize` or `minimize`: `base` with its patch,
+    which without a base is all of it. What a variant does not say (project, priority, targets, tags) is as the sweep
+    says; its deadline and budget are the sweep's, shared out. `x` says what the variants' `x` is, with its unit.
+    `allow_partial` goes on without the variants that have no answer.
+    """
+
+    variants: Annotated[tuple[Variant, ...], Meta(min_length=1, max_length=limits.VARIANTS)]
+    base: PartOfDocument = msgspec.field(default_factory=dict)
+    x: Annotated[str, Meta(max_length=64)] = ""
+    allow_partial: bool = False
+
+
+JobDocument = SampleJob | EstimateJob | OptimizeJob | MinimizeJob | KernelJob | SweepJob
+JobKind = Literal["sample", "estimate", "optimize", "minimize", "kernel", "sweep"]
+KINDS: dict[type, JobKind] = {
+    SampleJob: "sample",
+    EstimateJob: "estimate",
+    OptimizeJob: "optimize",
+    MinimizeJob: "minimize",
+    KernelJob: "kernel",
+    SweepJob: "sweep",
+}

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from typing import Final
 
-from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, switch, task
+from quire_contracts import (
+    batch,
+    breaker,
+    calibration,
+    control,
+    evidence,
+    family,
+    job,
+    preparation,
+    submission,
+    switch,
+    task,
+)
 from quire_contracts.registry import REGISTRY, Entry
 from quire_contracts.topology import CONSUMERS, Consumer
 from quire_contracts.value import Value
@@ -24,6 +36,10 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     preparation.PrepareJob: ("control-plane",),
     preparation.JobPrepared: ("preprocessing",),
     preparation.PreparationFailed: ("preprocessing",),
+    family.FamilyPlanned: ("preprocessing",),
+    family.ChildEnded: ("control-plane",),
+    family.GatherFamily: ("control-plane",),
+    family.FamilyGathered: ("preprocessing",),
     task.RunTask: ("control-plane",),
     task.ReviewTask: ("control-plane",),
     task.CancelTask: ("control-plane",),
@@ -44,6 +60,7 @@ SENDERS: Final[dict[type[Value], tuple[str, ...]]] = {
     task.TaskScored: ("aggregation",),
     task.TaskFailed: ("aggregation", "batching"),
     control.LoopAdvanced: ("control-plane",),
+    evidence.EvidenceKept: ("control-plane",),
     job.JobCompleted: ("control-plane",),
     job.JobFailed: ("control-plane",),
     job.JobCancelled: ("control-plane",),
@@ -55,6 +72,8 @@ QUERIES: Final = (
     ("ledger", "events", "FindEvents", "EventList"),
     ("quantum-gateway", "parked", "FindParked", "ParkedList"),
     ("quantum-gateway", "settle", "SettleSubmission", "SubmissionSettled"),
+    ("quantum-gateway", "appraise", "AppraiseWork", "Appraisal"),
+    ("api", "answer", "AwaitAnswer", "BestAnswer"),
 )
 """What can be asked: the service, the question's name, and the types of question and answer in `query`."""
 

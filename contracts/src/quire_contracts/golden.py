@@ -97,6 +97,11 @@ DOCUMENTS: Final[tuple[Sample, ...]] = (
     },
     {
         "kind": "optimize",
+        "problem": {"type": "maxcut", "edges": [[0, 1, 1.0], [1, 2, 1.0]]},
+        "from": {"job": "0f8fad5b-d9cb-469f-a165-70867728950e", "round": 3},
+    },
+    {
+        "kind": "optimize",
         "problem": {"type": "independent-set", "edges": [[0, 1], [1, 2]], "n": 3, "weights": [1.0, 2.0, 1.5]},
     },
     {"kind": "optimize", "problem": {"type": "number-partitioning", "numbers": [4.0, 3.0, 1.0]}},
@@ -126,6 +131,63 @@ DOCUMENTS: Final[tuple[Sample, ...]] = (
             "choose": 2,
             "risk_aversion": 1.0,
         },
+    },
+    {
+        "kind": "minimize",
+        "hamiltonian": {"II": -0.5, "ZZ": 1.0, "XI": 0.25},
+        "constant": 0.7,
+        "unit": "hartree",
+        "precision": 0.01,
+        "coarsest_precision": 0.1,
+        "algorithm": {
+            "name": "vqe",
+            "ansatz": {
+                "name": "hardware-efficient",
+                "layers": 1,
+                "rotations": ["ry"],
+                "entangler": "cz",
+                "entanglement": "full",
+                "state": "01",
+            },
+            "optimizer": {"name": "nft", "rounds": 8},
+            "sweep": 4,
+            "spread": 1.0,
+        },
+    },
+    {
+        "kind": "minimize",
+        "hamiltonian": {"Z": 1.0},
+        "algorithm": {
+            "name": "vqe",
+            "ansatz": {"name": "program", "program": "OPENQASM 3.0; input float t; qubit[1] q; U(t, 0, 0) q[0];"},
+            "initial": [0.1],
+        },
+    },
+    {
+        "kind": "kernel",
+        "points": [[0.1, 0.2, 0.3], [0.4, 0.5, 0.6]],
+        "others": [[0.7, 0.8, 0.9]],
+        "features": {"columns": [2, 0], "scaling": "minmax", "low": 0.0, "high": 3.0},
+        "feature_map": {
+            "name": "pauli",
+            "paulis": ["Z", "YY"],
+            "repetitions": 1,
+            "entanglement": "linear",
+            "alpha": 1.0,
+        },
+        "shots": 100,
+    },
+    {
+        "kind": "optimize",
+        "problem": {"type": "maxcut", "edges": [[0, 1, 1.0], [1, 2, 1.0]]},
+        "partition": {"max_variables": 8, "polish_moves": 100, "allow_partial": True},
+    },
+    {
+        "kind": "sweep",
+        "x": "shots",
+        "base": {"kind": "sample", "program": "OPENQASM 3.0; qubit[1] q; bit[1] c; c = measure q;"},
+        "variants": [{"label": "few", "x": 10.0, "patch": {"shots": 10}}, {"patch": {"shots": 20}}],
+        "allow_partial": True,
     },
     *(
         {

@@ -11,11 +11,26 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, JobDocument, MitigationSetting, OptimizeJob, Qaoa, SampleJob
+from quire_contracts.continuation import From
+from quire_contracts.continuation_rules import continuation_rules
+from quire_contracts.document import (
+    EstimateJob,
+    JobDocument,
+    KernelJob,
+    MinimizeJob,
+    MitigationSetting,
+    OptimizeJob,
+    SampleJob,
+    SweepJob,
+)
+from quire_contracts.kernel_rules import kernel_rules
 from quire_contracts.mitigation import POINTS
-from quire_contracts.optimizers import CmaEs, Scipy, fewest_sets
 from quire_contracts.problem_rules import problem_rules
+from quire_contracts.qaoa_rules import qaoa_rules
+from quire_contracts.sweeps import sweep_rules
 from quire_contracts.value import Problem
+from quire_contracts.verdict import AnswerRules, contradictions
+from quire_contracts.vqe_rules import vqe_rules
 
 SHARED_TENANT: Final = "shared"
 """The tenant of what belongs to several tenants at once, such as a batch; no document may name it."""
@@ -160,6 +175,15 @@ def _rules(document: JobDocument) -> list[Problem]:
             problems += _parameter_rules(document)
         case OptimizeJob():
             problems += _problem_rules(document)
+        case MinimizeJob():
+            problems += vqe_rules(document.hamiltonian, document.constant, document.algorithm)
+            if isinstance(document.start, From):
+                algorithm = document.algorithm
+                problems += continuation_rules(document.start, algorithm.initial, algorithm.optimizer.rounds)
+        case KernelJob():
+            problems += kernel_rules(document)
+        case SweepJob():
+            problems += sweep_rules(document, parse_document)
     if isinstance(document, EstimateJob):
         problems += _observable_rules(document)
     if isinstance(document.mitigation, MitigationSetting):
@@ -199,9 +223,12 @@ def _mitigation_rules(document: JobDocument, asked: MitigationSetting) -> list[P
     if isinstance(document, OptimizeJob):
         reason = "the samples of an optimisation are scored as they were read; mitigation gives no samples"
         hint = "leave `mitigation` out, or estimate the problem's observable with a job of kind `estimate`"
-    elif isinstance(document, EstimateJob) and document.precision == 0:
+    elif isinstance(document, EstimateJob | MinimizeJob) and document.precision == 0:
         reason = "exact values are worked out without noise, so there is nothing to mitigate"
         hint = "ask for a precision above 0, or leave `mitigation` out"
+    elif isinstance(document, KernelJob) and document.shots is None:
+        reason = "exact entries are worked out without noise, so there is nothing to mitigate"
+        hint = "ask for `shots`, or leave `mitigation` out"
     elif isinstance(document, SampleJob) and asked.zne is not None:
         where, reason = "/mitigation/zne", "counts cannot be extrapolated to no noise, only observables' values can"
         hint = "ask for observables with a job of kind `estimate`, or leave `zne` out"
@@ -231,30 +258,8 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
                 hint="give all gammas, then all betas",
             )
         )
-    return problems + _optimizer_rules(document.algorithm)
-
-
-def _optimizer_rules(algorithm: Qaoa) -> list[Problem]:
-    """A round's parameter sets are one task, which has a size; COBYLA's steps go from the first down to the last."""
-    optimizer, angles = algorithm.optimizer, 2 * algorithm.layers
-    if isinstance(optimizer, Scipy) and optimizer.method == "cobyla" and optimizer.tolerance > optimizer.step:
-        return [
-            Problem(
-                pointer="/algorithm/optimizer/tolerance",
-                reason=f"the last step, {optimizer.tolerance:g}, would be longer than the first, {optimizer.step:g}",
-                limit=f"at most the step, {optimizer.step:g}",
-                hint="lower the tolerance or raise the step",
-            )
-        ]
-    sets, most = fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
-    if sets <= most:
-        return []
-    population = isinstance(optimizer, CmaEs)
-    return [
-        Problem(
-            pointer="/algorithm/optimizer/population" if population else "/algorithm/layers",
-            reason=f"a round would have {sets} parameter sets of {angles} angles",
-            limit=f"at most {limits.LOOP_NUMBERS} numbers, here {most} parameter sets",
-            hint="lower the population" if population else "use fewer layers, or an optimiser without a gradient",
-        )
-    ]
+    if isinstance(document.start, From):
+        problems += continuation_rules(document.start, initial, document.algorithm.optimizer.rounds)
+    if isinstance(document.rules, AnswerRules):
+        problems += contradictions(document.rules)
+    return problems + qaoa_rules(document.algorithm)

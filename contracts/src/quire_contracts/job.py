@@ -18,6 +18,7 @@ from quire_contracts.value import (
     Name,
     Priority,
     Problem,
+    Seconds,
     Sha256,
     Target,
     Tenant,
@@ -63,10 +64,14 @@ class ReplayJob(Value, frozen=True):
 
 
 class ExpireJob(Value, frozen=True):
-    """A job's deadline has come; sent by a schedule when the job was accepted."""
+    """A job's deadline has come, or will in `reserve_seconds`; sent by a schedule when the job was accepted.
+
+    With a reserve it ends a job that has a lesser answer; one that has none is told again at its deadline.
+    """
 
     job_id: Key
     tenant: Tenant
+    reserve_seconds: Seconds = 0.0
 
 
 class AbandonJob(Value, frozen=True):
@@ -97,6 +102,7 @@ class JobAccepted(Value, frozen=True):
     deadline_at: datetime | None = None
     repeated: bool = False
     replay_of: Key | None = None
+    parent: Key | None = None
 
 
 class JobRejected(Value, frozen=True):
@@ -138,6 +144,8 @@ class JobCompleted(Value, frozen=True):
     timings: Annotated[tuple[Timing, ...], Meta(max_length=100)] = ()
     cost_usd: float = 0.0
     shots: int = 0
+    needs_review: Text = ""
+    """Why a person is to look at the answer; empty where nobody has to."""
 
 
 class JobFailed(Value, frozen=True):

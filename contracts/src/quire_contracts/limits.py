@@ -26,6 +26,16 @@ SHOTS: Final = 1_000_000
 VARIABLES: Final = 10_000
 """Variables of an optimisation problem."""
 
+PARTITIONED_VARIABLES: Final = 512
+"""Of a problem that is solved in parts; the polish looks at every pair of them."""
+
+PART_VARIABLES: Final = 12
+"""Of a part, where nobody said how many."""
+
+POLISH_MOVES: Final = 10_000
+VARIANTS: Final = 100
+"""Of a sweep."""
+
 COUPLINGS: Final = 200_000
 CITIES: Final = 100
 """Of a tour; (n - 1)^2 variables stand for n cities."""
@@ -35,6 +45,19 @@ ROUTED_PLACES: Final = 13
 
 ASSETS: Final = 200
 """Of a portfolio; its covariances are their square."""
+
+POINTS: Final = 1_000
+"""Of a kernel, in its rows or in its columns."""
+
+FEATURES: Final = 64
+"""Of a point; fewer are encoded."""
+
+FEATURE_MAP_REPETITIONS: Final = 10
+KERNEL_QUBITS: Final = 12
+"""Of a feature map: the chance that all of them are read as 0 is asked for as a sum of 2^qubits Pauli strings."""
+
+KERNEL_ENTRIES: Final = 20_000
+"""Of a kernel that differ, each one a circuit: 200 points among each other."""
 
 LAYERS: Final = 32
 ROUNDS: Final = 1_000
@@ -47,6 +70,9 @@ LOOP_NUMBERS: Final = INLINE_BYTES // 8
 DEADLINE_SECONDS: Final = 7 * 24 * 3600.0
 TARGETS: Final = 8
 TAGS: Final = 32
+FIELDS: Final = 64
+"""Of a document, or of a part of one."""
+
 NOISE_SCALE: Final = 25
 """The largest factor by which gates are multiplied to extrapolate to no noise."""
 

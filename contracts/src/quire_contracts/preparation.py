@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
+import msgspec
 from msgspec import Meta
 
 from quire_contracts.answers import Answer
+from quire_contracts.kernel import Gram
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.value import BlobRef, Fault, Key, Matrix, Problem, Seconds, Sha256, Tenant, Text, Timing, Value
 
@@ -30,8 +32,29 @@ class Estimate(Value, frozen=True):
     shots: int | None
 
 
+MethodSeconds = dict[Annotated[str, Meta(max_length=64)], Seconds]
+
+
+class Tried(Value, frozen=True):
+    """What one classical method made of a problem, with an amount of work that was fixed before it ran.
+
+    `value` and `feasible` are as in `Baseline`, None and False where it found no assignment. `exact` says that it
+    proved its value optimal, or that nothing is feasible. `runs` are its starts from different points, and `hits` those
+    of them that ended at `value`. `tuning` says how the work was set, and `note` what came of it.
+    """
+
+    method: Annotated[str, Meta(max_length=64)]
+    value: float | None = None
+    feasible: bool = False
+    exact: bool = False
+    runs: Annotated[int, Meta(ge=0)] = 1
+    hits: Annotated[int, Meta(ge=0)] = 1
+    tuning: Text = ""
+    note: Text = ""
+
+
 class Baseline(Value, frozen=True):
-    """An honest classical answer to the same problem, in the problem's own units.
+    """An honest classical answer to the same problem, in the problem's own units: the best of all methods tried.
 
     `assignment` is one 0 or 1 for each variable, variable 0 first. `exact` says that `value` is proven optimal.
     `feasible`, `violations` and `answer` are as in `result.Best`.
@@ -48,6 +71,22 @@ class Baseline(Value, frozen=True):
     violations: tuple[Text, ...] = ()
     answer: Answer | None = None
 
+    bound: float | None = None
+    """No feasible answer is better than this: none is below it where little is good, none above it where much is. It
+    holds for the problem itself, its constraints included, to a solver's tolerance (1e-6 of the bound). It is `value`
+    where that is `exact`; None where no bound is at hand."""
+
+    bound_method: Annotated[str, Meta(max_length=64)] = ""
+    gap: float | None = None
+    """|value - bound| / max(1, |bound|); None without a bound, or where the baseline is not feasible."""
+
+    tried: tuple[Tried, ...] = ()
+    """Every method in the order in which they ran; after a proof no further one is run."""
+
+    budget_seconds: Seconds = 0.0
+    """Seconds of one core that the work of each method was measured out for; what it took stands in `method_seconds`,
+    apart, because it is never twice the same. 0 where nothing was measured out."""
+
 
 class Spectrum(Value, frozen=True):
     """How a loop's energy depends on one of its parameters, the others held: a trigonometric polynomial.
@@ -57,6 +96,18 @@ class Spectrum(Value, frozen=True):
 
     spacing: Annotated[float, Meta(gt=0)]
     count: Annotated[int, Meta(ge=1)]
+
+
+class Columns(Value, frozen=True):
+    """How the parameters of a structure follow from those of its loop, one entry for each of the structure's.
+
+    Parameter k of the structure is `scales[k]` times the loop's number `sources[k]` plus `offsets[k]`, in radians; a
+    constant has the scale 0.
+    """
+
+    sources: tuple[Annotated[int, Meta(ge=0)], ...]
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
 
 
 class Loop(Value, frozen=True):
@@ -77,6 +128,12 @@ class Loop(Value, frozen=True):
     """One for each parameter, None where its frequencies are no multiples of one, or too many; none at all where
     nobody asked."""
 
+    columns: Columns | None = None
+    """None where the loop's parameters are the structure's, in order."""
+
+    cvar: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """The share of the shots, the best ones, whose mean energy is minimised; None for all."""
+
 
 class Preparation(Value, frozen=True):
     """The deterministic part of a preparation: equal documents and seeds give equal bytes.
@@ -96,16 +153,22 @@ class Preparation(Value, frozen=True):
     baseline: Baseline | None = None
     notes: tuple[Text, ...] = ()
     mitigation: Mitigation | None = None
+    kernel: Gram | None = None
 
 
 class JobPrepared(Value, frozen=True):
-    """A job is ready to be routed; the baseline's wall time stands apart from the deterministic part."""
+    """A job is ready to be routed; the baseline's wall time stands apart from the deterministic part.
+
+    `baseline_seconds` and `method_seconds` (method to seconds) are what working the baseline out took, for this job or
+    for an earlier one with the same problem.
+    """
 
     job_id: Key
     tenant: Tenant
     preparation: Preparation
     timings: tuple[Timing, ...] = ()
     baseline_seconds: Seconds = 0.0
+    method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
 
 
 class PreparationFailed(Value, frozen=True):

@@ -7,15 +7,18 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.appraisal import Appraisal, AppraiseWork  # noqa: F401 - asked and answered like the questions here
 from quire_contracts.document import JobKind
 from quire_contracts.record import JobState
-from quire_contracts.value import Key, Name, Priority, Sha256, Target, Tenant, Text, Value
+from quire_contracts.result import JobResult
+from quire_contracts.value import BlobRef, Key, Name, Priority, Sha256, Target, Tenant, Text, Value
 
 
 class FindJobs(Value, frozen=True):
     """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on.
 
-    `content_sha256` asks for jobs whose document is exactly the same.
+    `content_sha256` asks for jobs whose document is exactly the same; `parent` for the children of a job. Else children
+    are left out, unless `children` asks for them too.
     """
 
     tenant: Tenant
@@ -24,6 +27,8 @@ class FindJobs(Value, frozen=True):
     before: datetime | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 50
     content_sha256: Sha256 | None = None
+    parent: Key | None = None
+    children: bool = False
 
 
 class JobSummary(Value, frozen=True):
@@ -43,6 +48,7 @@ class JobSummary(Value, frozen=True):
     shots: int
     cost_usd: float
     replay_of: Key | None = None
+    parent: Key | None = None
 
 
 class JobList(Value, frozen=True):
@@ -115,3 +121,33 @@ class SubmissionSettled(Value, frozen=True):
 
     batch_id: Key
     state: Literal["adopted", "abandoned"]
+
+
+class AwaitAnswer(Value, frozen=True):
+    """The best answer that a job has: as soon as that is final, at the latest after `seconds`.
+
+    Waits longer than the api's `wait_seconds` are cut to that. The asker's own time-out must be longer than the wait.
+    """
+
+    tenant: Tenant
+    job_id: Key
+    seconds: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class BestAnswer(Value, frozen=True):
+    """The best answer so far: `final`, `provisional` (it may still become better), or `none` there is.
+
+    `result` is the answer, or `result_ref` names it where it is too large to stand here. `source` is `classical` where
+    the answer is the baseline's, else `quantum`. A final answer is `degraded` where it is not the one first asked for.
+    `reason` says why it is degraded, what a provisional one is, or why there is none.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    state: JobState
+    standing: Literal["none", "provisional", "final"]
+    source: Literal["quantum", "classical", ""] = ""
+    degraded: bool = False
+    reason: Text = ""
+    result: JobResult | None = None
+    result_ref: BlobRef | None = None

@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from quire_contracts.appraisal import Appraisal
+from quire_contracts.continuation import Continuation
 from quire_contracts.document import JobKind
-from quire_contracts.preparation import Preparation
+from quire_contracts.family import Family, Parent
+from quire_contracts.preparation import MethodSeconds, Preparation
 from quire_contracts.result import Best, JobResult, Round
 from quire_contracts.task import Task
 from quire_contracts.value import (
@@ -18,6 +21,7 @@ from quire_contracts.value import (
     Fault,
     Key,
     Name,
+    Phase,
     Priority,
     Problem,
     Seconds,
@@ -28,6 +32,7 @@ from quire_contracts.value import (
     Timing,
     Value,
 )
+from quire_contracts.verdict import AnswerRules
 
 JobState = Literal[
     "queued", "validated", "submitted", "running", "retrieved", "scored", "completed", "failed", "cancelled", "rejected"
@@ -72,6 +77,8 @@ class Decision(Value, frozen=True):
     attempt: Annotated[int, Meta(ge=1)] = 1
     origin: Target | None = None
     fault_code: Annotated[str, Meta(max_length=64)] = ""
+    figures: dict[str, float] = msgspec.field(default_factory=dict)
+    """What was known and reckoned when it was decided, with units in the names."""
 
 
 class Replay(Value, frozen=True):
@@ -102,6 +109,8 @@ class Checkpoint(Value, frozen=True):
     patience: int | None = None
     min_improvement: float = 0.0
     stopped: Text = ""
+    best_std_error: float | None = None
+    """Of the best objective, where it was estimated from shots."""
 
 
 class Hold(Value, frozen=True):
@@ -139,6 +148,17 @@ class Pending(Value, frozen=True):
     waiting_since: datetime | None = None
 
 
+class Left(Value, frozen=True):
+    """A task that was out when its job ended: sent to `target` at `since`. Should it be answered, that is evidence."""
+
+    task_id: Key
+    attempt: int
+    target: Target
+    phase: Phase
+    round: int
+    since: datetime
+
+
 class JobRecord(Value, frozen=True):
     """All that is known of a job.
 
@@ -173,6 +193,7 @@ class JobRecord(Value, frozen=True):
 
     preparation: Preparation | None = None
     baseline_seconds: Seconds = 0.0
+    method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
     checkpoint: Checkpoint | None = None
     pending: tuple[Pending, ...] = ()
     decisions: Annotated[tuple[Decision, ...], Meta(max_length=100)] = ()
@@ -188,6 +209,17 @@ class JobRecord(Value, frozen=True):
     fault: Fault | None = None
     problems: tuple[Problem, ...] = ()
     replay: Replay | None = None
+    left: Annotated[tuple[Left, ...], Meta(max_length=100)] = ()
+    parent: Parent | None = None
+    family: Family | None = None
+    continues: Continuation | None = None
+    appraisals: Annotated[tuple[Appraisal, ...], Meta(max_length=100)] = ()
+    """What gateways said of its work, the newest of each target that is a device or may cost money."""
+    rules: AnswerRules | None = None
+    """What its answer must satisfy to count, where the job says it."""
+
+    needs_review: Text = ""
+    """Why a person is to look at its answer; empty where nobody has to."""
 
     @property
     def is_over(self) -> bool:

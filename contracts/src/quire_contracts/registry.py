@@ -6,7 +6,19 @@ import operator
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from quire_contracts import batch, breaker, calibration, control, job, preparation, submission, switch, task
+from quire_contracts import (
+    batch,
+    breaker,
+    calibration,
+    control,
+    evidence,
+    family,
+    job,
+    preparation,
+    submission,
+    switch,
+    task,
+)
 from quire_contracts.intake import SHARED_TENANT
 from quire_contracts.value import Value
 
@@ -104,7 +116,12 @@ REGISTRY: Final[tuple[Entry, ...]] = (
     Entry(task.ReviewTask, "cmd", "task", "review", "job_id", ("task_id", "attempt")),
     Entry(task.TaskScored, "evt", "task", "scored", "job_id", ("task_id", "attempt")),
     Entry(task.TaskFailed, "evt", "task", "failed", "job_id", ("task_id", "attempt")),
+    Entry(evidence.EvidenceKept, "evt", "evidence", "kept", "job_id", ("task_id", "attempt")),
     Entry(control.LoopAdvanced, "evt", "loop", "advanced", "job_id", ("job_id", "round.round")),
+    Entry(family.FamilyPlanned, "evt", "family", "planned", "job_id", ("job_id", "step")),
+    Entry(family.GatherFamily, "cmd", "family", "gather", "job_id", ("job_id", "step")),
+    Entry(family.FamilyGathered, "evt", "family", "gathered", "job_id", ("job_id", "step")),
+    Entry(family.ChildEnded, "evt", "child", "ended", "job_id", ("child_id",)),
     Entry(job.JobCompleted, "evt", "job", "completed", "job_id", ("job_id",)),
     Entry(job.JobFailed, "evt", "job", "failed", "job_id", ("job_id",)),
     Entry(job.JobCancelled, "evt", "job", "cancelled", "job_id", ("job_id",)),

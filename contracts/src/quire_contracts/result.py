@@ -8,8 +8,10 @@ import msgspec
 from msgspec import Meta
 
 from quire_contracts.answers import Answer
-from quire_contracts.preparation import Baseline
-from quire_contracts.value import CountsTable, Seconds, Target, Text, Value
+from quire_contracts.partitioned import Partitioned
+from quire_contracts.preparation import Baseline, MethodSeconds
+from quire_contracts.value import CountsTable, Key, Seconds, Target, Text, Value
+from quire_contracts.verdict import Verdict
 
 Counts = dict[str, int]
 """Outcome to number of shots; the right-most bit of an outcome is bit (or qubit) 0."""
@@ -92,6 +94,9 @@ class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     """Angles of the last sampling."""
 
     baseline_seconds: Seconds = 0.0
+    method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
+    """Seconds of each method that the baseline tried."""
+
     source: Annotated[str, Meta(max_length=32)] = "quantum"
     """`quantum`, or `classical` when the answer is the baseline's."""
 
@@ -102,8 +107,98 @@ class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     unit: Text = ""
     """What the objective counts, as in `distance`."""
 
+    partition: Partitioned | None = None
+    """How the problem was taken apart and put together again, where it was."""
 
-JobResult = SampleResult | EstimateResult | OptimizeResult
+    verdict: Verdict | None = None
+    """The quantum answer held against the classical one; None of an answer given before there were verdicts."""
+
+
+class Accuracy(Value, frozen=True):
+    """How near an energy is to the classical reference.
+
+    `error` is the energy less the reference; where that is no exact ground energy, a negative one is a better answer.
+    """
+
+    error: float | None = None
+    chemical: bool | None = None
+    """Whether the energy is within 1.6e-3 hartree of the exact one, two standard errors either way counted; None where
+    they leave it open, the unit is another, or nothing exact is at hand."""
+
+    anomaly: Text = ""
+    """What no state can have, such as an energy below the exact ground energy by more than its error."""
+
+
+class MinimizeResult(Value, frozen=True, tag_field="kind", tag="minimize"):
+    """The least energy that a loop found, measured once more at its parameters, beside the classical reference.
+
+    `energy` and `std_error` (0 where it is exact) are in `unit`; where the loop ended before that last measurement they
+    are those of the round that found it, which shots make too low on average. `parameters` are the ansatz', in its
+    order. `baseline` is the reference: the exact ground energy where it is `exact`, else that of a product state.
+    """
+
+    energy: float
+    std_error: float
+    parameters: tuple[float, ...]
+    history: tuple[Round, ...]
+    baseline: Baseline | None
+    accuracy: Accuracy
+    baseline_seconds: Seconds = 0.0
+    source: Annotated[str, Meta(max_length=32)] = "quantum"
+    """`quantum`, or `classical` when the answer is the reference's."""
+
+    stopped: Text = ""
+    """Why the loop had fewer rounds than were asked for, where it had."""
+
+    unit: Text = ""
+    verdict: Verdict | None = None
+    """None where the answer is the reference's."""
+
+
+class KernelResult(Value, frozen=True, tag_field="kind", tag="kernel"):
+    """A kernel matrix [rows, columns] and its entries' standard errors, of the same shape; None where it is exact.
+
+    A `symmetric` matrix has a diagonal of ones that was not run, and says its `smallest_eigenvalue` as it was measured.
+    `psd_enforced` says that there were eigenvalues below 0, which were raised to 0: the nearest matrix without them
+    (in the Frobenius norm), whose diagonal is not 1 any more; `std_errors` are those of before.
+    """
+
+    matrix: tuple[tuple[float, ...], ...]
+    std_errors: tuple[tuple[float, ...], ...] | None = None
+    symmetric: bool = False
+    smallest_eigenvalue: float | None = None
+    psd_enforced: bool = False
+
+
+Answered = SampleResult | EstimateResult | OptimizeResult | MinimizeResult
+"""The answers of jobs that may be variants of a sweep."""
+
+
+class Point(Value, frozen=True, kw_only=True):
+    """One variant of a sweep: how its job ended, its figure (`family.headline`), and its whole answer.
+
+    `std_error` is the figure's; None where it has none. Without an answer the `reason` says why.
+    """
+
+    label: Text
+    x: float | None
+    job_id: Key
+    state: Annotated[str, Meta(max_length=32)]
+    degraded: bool = False
+    reason: Text = ""
+    value: float | None = None
+    std_error: float | None = None
+    result: Answered | None = None
+
+
+class SweepResult(Value, frozen=True, tag_field="kind", tag="sweep"):
+    """One point for each variant, in the order of the document; `x` says what the points' `x` is."""
+
+    points: tuple[Point, ...]
+    x: Text = ""
+
+
+JobResult = Answered | KernelResult | SweepResult
 _decoder: msgspec.json.Decoder[JobResult] = msgspec.json.Decoder(JobResult)
 
 

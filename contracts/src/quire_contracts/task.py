@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
+from quire_contracts.kernel import Gram
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.result import Best, JobResult, Quality
 from quire_contracts.value import (
@@ -14,6 +15,7 @@ from quire_contracts.value import (
     Execution,
     Fault,
     Key,
+    Late,
     Matrix,
     Phase,
     Priority,
@@ -26,12 +28,21 @@ from quire_contracts.value import (
 )
 
 
+class Expected(Value, frozen=True):
+    """The mean energy that a task's circuit had before, with its standard error, and the target that it had it at."""
+
+    energy: float
+    std_error: float
+    target: Target
+
+
 class Scoring(Value, frozen=True):
     """What aggregation needs to score samples of an optimisation problem against its baseline.
 
     The objective is `scale * energy`; `reference` is the baseline's objective and `worst` the worst possible one,
     where known. `best` is the best answer of earlier tasks: the score is that of the better of the two.
     `problem` is the JSON of the problem, as in `preparation.Loop`; `reference` and `worst` are in its own units.
+    Answers `of` values are energies, to be held against the reference; there are no assignments to score.
     """
 
     scale: Literal[1, -1]
@@ -40,6 +51,20 @@ class Scoring(Value, frozen=True):
     worst: float | None = None
     best: Best | None = None
     problem: BlobRef | None = None
+    bound: float | None = None
+    """What no feasible answer is better than, where known; in the problem's own units too."""
+
+    expected: Expected | None = None
+    """Of the last sampling: what its parameters had in their round. It holds for a simulator at that target alone."""
+
+    of: Literal["samples", "values"] = "samples"
+    cvar: Annotated[float, Meta(gt=0, le=1)] | None = None
+    """The values of the task are means over this share of the shots, those of least energy; None for all."""
+
+
+def scores_samples(scoring: Scoring | None) -> bool:
+    """Whether the samples themselves are scored, so that their counts have to come and no values in their place."""
+    return scoring is not None and scoring.of == "samples"
 
 
 class Task(Value, frozen=True):
@@ -73,6 +98,12 @@ class Task(Value, frozen=True):
     fresh: bool = False
     """It is run in any case: no answer of equal work is taken for it."""
 
+    kernel: Gram | None = None
+    """The matrix that its rows fill, where they do."""
+
+    late: Late = "stop"
+    """What becomes of it at a provider once its job has ended by its deadline, or with a lesser answer."""
+
 
 class RunTask(Value, frozen=True):
     """Run a task at its target."""
@@ -94,7 +125,10 @@ class ReviewTask(Value, frozen=True):
 
 
 class CancelTask(Value, frozen=True):
-    """Nobody wants this attempt of a task any more: it is dropped where it waits, and stopped at its provider."""
+    """Nobody wants this attempt of a task any more.
+
+    It is dropped where it waits, and stopped at its provider as `late` says.
+    """
 
     job_id: Key
     tenant: Tenant
@@ -102,6 +136,7 @@ class CancelTask(Value, frozen=True):
     attempt: Annotated[int, Meta(ge=1)]
     target: Target
     reason: Text = ""
+    late: Late = "stop"
 
 
 class TaskQuality(Value, frozen=True):

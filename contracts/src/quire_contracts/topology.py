@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from quire_contracts import batch, job, preparation, task
+from quire_contracts import batch, family, job, preparation, task
 from quire_contracts.registry import entry_of
 from quire_contracts.value import Value
 
@@ -111,11 +111,15 @@ CONSUMERS: Final = (
     _consumer("control-plane", job.AbandonJob),
     _consumer("control-plane", preparation.JobPrepared, max_ack_pending=4_096),
     _consumer("control-plane", preparation.PreparationFailed),
+    _consumer("control-plane", family.FamilyPlanned),
+    _consumer("control-plane", family.ChildEnded, max_ack_pending=1_024),
+    _consumer("control-plane", family.FamilyGathered),
     _consumer("control-plane", batch.BatchStarted),
     _consumer("control-plane", task.TaskScored, max_ack_pending=4_096),
     _consumer("control-plane", task.TaskFailed),
     _consumer("control-plane", task.ReviewTask),
     _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=4_096),
+    _consumer("preprocessing", family.GatherFamily),
     _consumer("batching", task.RunTask, max_ack_pending=10_000),
     _consumer("batching", task.CancelTask),
     _consumer("quantum-gateway", batch.ExecuteBatch, max_ack_pending=1_024),

@@ -39,11 +39,18 @@ Target = Annotated[
 ]
 Name = Annotated[str, Meta(max_length=128)]
 Text = Annotated[str, Meta(max_length=2_000)]
+Program = Annotated[
+    str, Meta(min_length=1, max_length=limits.PROGRAM_BYTES, description="OpenQASM 3 (or 2) source text.")
+]
 TraceParent = Annotated[str, Meta(max_length=55, description="W3C trace context: version, trace, span, flags.")]
 Seconds = Annotated[float, Meta(ge=0)]
 Priority = Literal["research", "validation", "production", "customer-facing"]
 Phase = Literal["main", "sweep", "round", "final"]
 """Which part of a job a task is: its only work, a pre-screen of start points, an optimiser round, the last sampling."""
+
+Late = Literal["stop", "unpaid", "keep"]
+"""What becomes of work at a provider whose job has ended: cancelled wherever it is; cancelled only while it waits there
+at a price; or left to run in any case. What is left to run is evidence when its answer comes."""
 
 FaultKind = Literal["transient", "capacity", "offline", "calibration", "invalid", "spend", "unknown"]
 
