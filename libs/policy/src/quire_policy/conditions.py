@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from quire_policy.facts import Facts, Load
+    from quire_policy.facts import Appraised, Facts, Load
 
 WORDS: Final = ("kind", "phase", "priority", "tenant", "project")
 """Facts that are words: a condition gives the list of words it accepts."""
@@ -22,26 +22,34 @@ FLAGS: Final = ("exact", "seeded")
 LOADS: Final = ("min_waiting", "min_wait_seconds", "min_error_rate")
 """Conditions on the load of the work's first target; a relief and a refusal have at least one of them."""
 
+APPRAISALS: Final = ("device", "min_usd", "max_fidelity", "max_worth")
+"""Conditions on what a gateway says of the work at its first target, of reliefs alone. A target of which nothing is
+said is no device and costs nothing; of a figure that nobody knows no condition holds."""
+
 _FACTS: Final = frozenset({*WORDS, *FLAGS, *(f"{side}_{fact}" for side in ("min", "max") for fact in NUMBERS)})
 
 Conditions = dict[str, tuple[str, ...] | int | float | bool]
 
 
-def read_conditions(label: str, table: object, faults: list[str], *, loads: bool) -> Conditions:
+def read_conditions(
+    label: str, table: object, faults: list[str], *, loads: bool, appraisals: bool = False
+) -> Conditions:
     """The conditions of a `when` table; what is wrong with it is added to `faults` under the rule's `label`.
 
     loads: whether it may look at loads, and at the target (by a name or a pattern of it), and must.
+    appraisals: whether it may look at what gateways say of the work, and that is enough.
     """
     if not isinstance(table, dict):
         faults.append(f"{label}: `when` must be a table")
         return {}
-    known = _FACTS | ({*LOADS, "target"} if loads else set())
+    needed = (*LOADS, *(APPRAISALS if appraisals else ()))
+    known = _FACTS | ({*needed, "target"} if loads else set())
     conditions: Conditions = {}
     for fact, wanted in table.items():
         words = [wanted] if isinstance(wanted, str) else wanted
         if fact not in known:
             faults.append(f"{label}: unknown condition `{fact}`; known are {', '.join(sorted(known))}")
-        elif fact in FLAGS:
+        elif fact in (*FLAGS, "device"):
             if not isinstance(wanted, bool):
                 faults.append(f"{label}: `{fact}` must be true or false")
             conditions[fact] = bool(wanted)
@@ -50,12 +58,12 @@ def read_conditions(label: str, table: object, faults: list[str], *, loads: bool
                 faults.append(f"{label}: `{fact}` must be a word or a list of words")
                 words = []
             conditions[fact] = tuple(words)
-        elif isinstance(wanted, bool) or not isinstance(wanted, (int, float) if fact in LOADS else int):
-            faults.append(f"{label}: `{fact}` must be a {'' if fact in LOADS else 'whole '}number")
+        elif isinstance(wanted, bool) or not isinstance(wanted, (int, float) if fact in needed else int):
+            faults.append(f"{label}: `{fact}` must be a {'' if fact in needed else 'whole '}number")
         else:
             conditions[fact] = wanted
-    if loads and not conditions.keys() & set(LOADS):
-        faults.append(f"{label}: `when` must name one of {', '.join(LOADS)}")
+    if loads and not conditions.keys() & set(needed):
+        faults.append(f"{label}: `when` must name one of {', '.join(needed)}")
     return conditions
 
 
@@ -72,10 +80,16 @@ def concerns(conditions: Conditions, target: str) -> bool:
 
 def is_loaded(conditions: Conditions, target: str, loads: Mapping[str, Load]) -> bool:
     """Whether every condition on the load of a target holds; one that nobody reports on has no load."""
-    load = loads.get(target)
-    return load is not None and all(
-        getattr(load, name.removeprefix("min_")) >= wanted for name, wanted in conditions.items() if name in LOADS
-    )
+    named, load = [name for name in conditions if name in LOADS], loads.get(target)
+    if load is None:
+        return not named
+    return all(getattr(load, name.removeprefix("min_")) >= conditions[name] for name in named)
+
+
+def is_appraised(conditions: Conditions, target: str, appraised: Mapping[str, Appraised]) -> bool:
+    """Whether every condition on what is said of the work at a target holds."""
+    named, known = [name for name in conditions if name in APPRAISALS], appraised.get(target)
+    return all(_appraisal_holds(name, conditions[name], known) for name in named)
 
 
 def described(conditions: Conditions) -> str:
@@ -99,5 +113,15 @@ def _fact_holds(name: str, wanted: tuple[str, ...] | float | bool, facts: Facts)
     side, _, fact = name.partition("_")
     value = len(facts.targets) if fact == "targets" else getattr(facts, fact)
     if value is None:
+        return False
+    return bool(value >= wanted if side == "min" else value <= wanted)
+
+
+def _appraisal_holds(name: str, wanted: tuple[str, ...] | float | bool, known: Appraised | None) -> bool:  # noqa: FBT001 (data)
+    if name == "device":
+        return (known is not None and known.device) is wanted
+    side, _, figure = name.partition("_")
+    value = getattr(known, figure) if known is not None else None
+    if value is None or isinstance(wanted, tuple):
         return False
     return bool(value >= wanted if side == "min" else value <= wanted)

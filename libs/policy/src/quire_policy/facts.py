@@ -2,9 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
+
+
+class Appraised(Protocol):
+    """What a gateway says of work at a target that is a device or may cost money.
+
+    device: it is no ideal simulator. usd: what it costs at most. fidelity: the chance that it goes without an error.
+    worth: by which share of the classical value the answer is expected to be better there, times the fidelity. None
+    where nobody knows.
+    """
+
+    @property
+    def device(self) -> bool: ...  # noqa: D102
+
+    @property
+    def usd(self) -> float: ...  # noqa: D102
+
+    @property
+    def fidelity(self) -> float | None: ...  # noqa: D102
+
+    @property
+    def worth(self) -> float | None: ...  # noqa: D102
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -14,6 +36,7 @@ class Facts(msgspec.Struct, frozen=True):
     exact values; `min_shots` is how few will do, None where no fewer will. `seeded` says that the job named its seed,
     so that it asks to be repeatable. `seconds_left` is the time to its deadline, None where it has none. `qubits` and
     `parameter_sets` are None while nobody has looked at the program yet; conditions on them then do not hold.
+    `appraised` has what is known of targets that are devices or may cost money.
     """
 
     kind: str
@@ -28,6 +51,7 @@ class Facts(msgspec.Struct, frozen=True):
     min_shots: int | None = None
     seeded: bool = False
     seconds_left: float | None = None
+    appraised: Mapping[str, Appraised] = {}
 
 
 class Load(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from quire_policy.conditions import concerns, described, holds, is_loaded
+from quire_policy.conditions import APPRAISALS, LOADS, concerns, described, holds, is_appraised, is_loaded
 from quire_policy.facts import Facts, Load, Route
 
 if TYPE_CHECKING:
@@ -28,11 +28,10 @@ def route(rules: Rules, facts: Facts, loads: Mapping[str, Load] = NO_LOAD) -> Ro
     """
     decided = _ordered(rules, facts)
     busy = decided.targets[0]
-    if busy not in loads:
+    if busy not in loads and busy not in facts.appraised:
         return decided
     for relief in rules.reliefs:
-        when = relief.when
-        if is_loaded(when, busy, loads) and concerns(when, busy) and holds(when, facts):
+        if concerns(relief.when, busy) and holds(relief.when, facts) and _concerned(relief, busy, facts, loads):
             relieved = _relieved(relief, decided, facts, loads)
             if relieved is not None:
                 return relieved
@@ -60,38 +59,69 @@ def _ordered(rules: Rules, facts: Facts) -> Route:
 
 def _relieved(relief: Relief, decided: Route, facts: Facts, loads: Mapping[str, Load]) -> Route | None:
     """The route with the relief, or None where it cannot be done."""
-    busy = decided.targets[0]
-    free = [target for target in decided.targets[1:] if not is_loaded(relief.when, target, loads)]
+    free = [target for target in decided.targets[1:] if not _concerned(relief, target, facts, loads)]
     match relief.do:
         case "switch":
-            return _moved(relief, decided, next(iter(free), None), loads[busy])
+            return _moved(relief, decided, next(iter(free), None), facts, loads)
         case "simulate":
             simulators = (target for target in free if target.partition(":")[0] == SIMULATOR)
-            return _moved(relief, decided, next(simulators, None), loads[busy])
+            anyway = SIMULATOR if relief.anyway and decided.targets[0] != SIMULATOR else None
+            return _moved(relief, decided, next(simulators, anyway), facts, loads)
         case "fewer-shots":
             if facts.shots is None or facts.min_shots is None or facts.min_shots >= facts.shots:
                 return None
             done = f"{facts.min_shots} shots instead of {facts.shots}"
-            return _noted(relief, decided, done, loads[busy], shots=facts.min_shots)
+            return _noted(relief, decided, done, facts, loads, shots=facts.min_shots)
         case "delay":
             if facts.seconds_left is not None and facts.seconds_left <= relief.seconds:
                 return None
             done = f"held back for {relief.seconds:g} s"
-            return _noted(relief, decided, done, loads[busy], delay_seconds=relief.seconds)
+            return _noted(relief, decided, done, facts, loads, delay_seconds=relief.seconds)
 
 
-def _moved(relief: Relief, decided: Route, target: str | None, load: Load) -> Route | None:
+def _concerned(relief: Relief, target: str, facts: Facts, loads: Mapping[str, Load]) -> bool:
+    """Whether what is known of a target is what the relief is for."""
+    return is_loaded(relief.when, target, loads) and is_appraised(relief.when, target, facts.appraised)
+
+
+def _moved(relief: Relief, decided: Route, target: str | None, facts: Facts, loads: Mapping[str, Load]) -> Route | None:
     if target is None:
         return None
     targets = (target, *(other for other in decided.targets if other != target))
-    return _noted(relief, decided, f"{target} instead of {decided.targets[0]}", load, targets=targets)
+    return _noted(relief, decided, f"{target} instead of {decided.targets[0]}", facts, loads, targets=targets)
 
 
-def _noted(relief: Relief, decided: Route, done: str, load: Load, **changes: object) -> Route:
-    reason = (
-        f"relief `{relief.name}`: {done}, because {decided.targets[0]} has {load.waiting} tasks waiting, "
-        f"{load.wait_seconds:.1f} s to wait and {load.error_rate:.0%} of its batches failing"
-    )
+def _noted(
+    relief: Relief, decided: Route, done: str, facts: Facts, loads: Mapping[str, Load], **changes: object
+) -> Route:
+    why = " and ".join(filter(None, (_load(relief, decided.targets[0], loads), _appraisal(relief, decided, facts))))
+    reason = f"relief `{relief.name}`: {done}, because {decided.targets[0]} {why}"
     return msgspec.structs.replace(
         decided, rules=(*decided.rules, relief.name), reasons=(*decided.reasons, reason), **changes
     )
+
+
+def _load(relief: Relief, busy: str, loads: Mapping[str, Load]) -> str:
+    """The figures of a target's load, where the relief looks at them."""
+    load = loads.get(busy)
+    if load is None or not relief.when.keys() & set(LOADS):
+        return ""
+    return (
+        f"has {load.waiting} tasks waiting, {load.wait_seconds:.1f} s to wait and "
+        f"{load.error_rate:.0%} of its batches failing"
+    )
+
+
+def _appraisal(relief: Relief, decided: Route, facts: Facts) -> str:
+    """What is said of the work there, where the relief looks at it."""
+    known = facts.appraised.get(decided.targets[0])
+    if not relief.when.keys() & set(APPRAISALS):
+        return ""
+    if known is None:
+        return "is no device"
+    said = ["is a device" if known.device else "is no device", f"costs up to {known.usd:.2f} USD"]
+    if known.fidelity is not None:
+        said.append(f"answers without an error with a chance of {known.fidelity:.2g}")
+    if known.worth is not None:
+        said.append(f"is expected to be better than the classical answer by {known.worth:.2%}")
+    return ", ".join(said)

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
+from quire_policy.acceptance import FIELDS as ACCEPTANCE_FIELDS
+from quire_policy.acceptance import Acceptance, read_acceptance
 from quire_policy.conditions import Conditions, holds, read_conditions
 from quire_policy.fallback import STEPS, Fallback
+from quire_policy.patience import FIELDS as PATIENCE_FIELDS
+from quire_policy.patience import Patience, read_patience
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +30,7 @@ _AGAIN_SECONDS: Final = 30.0
 _LONGEST_WAIT: Final = 30 * 86_400.0
 _MOST_TRIES: Final = 6
 _WAITS: Final = ("leave_after_seconds", "settle_after_seconds", "give_up_after_seconds", "cached_within_seconds")
-_TABLES: Final = ("rule", "relief", "refusal", "fallback")
+_TABLES: Final = ("rule", "relief", "refusal", "fallback", "patience", "acceptance")
 
 
 class Rule(msgspec.Struct, frozen=True):
@@ -38,16 +42,17 @@ class Rule(msgspec.Struct, frozen=True):
 
 
 class Relief(msgspec.Struct, frozen=True):
-    """What is done for work whose first target is as busy as `when` says.
+    """What is done for work whose first target is as busy, as dear or of as little worth as `when` says.
 
-    `switch` sends it to the job's next target that is not; `simulate` to the batched simulator, if the job allows it;
-    `fewer-shots` runs as few as the job says will do; `delay` holds it back for `seconds`.
+    `switch` sends it to the job's next target that is not; `simulate` to the batched simulator, if the job allows it or
+    the relief says `anyway`; `fewer-shots` runs as few as the job says will do; `delay` holds it back for `seconds`.
     """
 
     name: str
     do: Action
     when: Conditions
     seconds: float = 0.0
+    anyway: bool = False
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -65,17 +70,27 @@ class Rules(msgspec.Struct, frozen=True):
     """Rules in order: the first that matches decides. The last one has no conditions, so that there is a decision.
 
     Of the reliefs, also in order, the first that matches and can be done is done; of the refusals the first counts, and
-    of the fallbacks, whose last one has no conditions either.
+    of the fallbacks, patiences and acceptances, whose last ones have no conditions either.
     """
 
     rules: tuple[Rule, ...]
     reliefs: tuple[Relief, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     fallbacks: tuple[Fallback, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
+    patiences: tuple[Patience, ...] = ()
 
     def chain(self, facts: Facts) -> Fallback:
         """The fallback chain of a piece of work."""
         return next(fallback for fallback in self.fallbacks if holds(fallback.when, facts))
+
+    def acceptance(self, facts: Facts) -> Acceptance:
+        """What is asked of the answers of such work."""
+        return next(acceptance for acceptance in self.acceptances if holds(acceptance.when, facts))
+
+    def patience(self, facts: Facts) -> Patience:
+        """For how long a piece of work is waited for."""
+        return next(patience for patience in self.patiences if holds(patience.when, facts))
 
 
 class RulesError(ValueError):
@@ -109,7 +124,8 @@ def parse_rules(text: str, source: str) -> Rules:
 
     The text is a list of `[[rule]]` tables with `name`, `targets` and an optional table `when`, of `[[relief]]` tables
     with `name`, `do`, `when`, and for a delay its `seconds`, of `[[refusal]]` tables with `name`, `when` and perhaps
-    `seconds`, and of `[[fallback]]` tables with the fields of `Fallback`; without any of these, those that ship count.
+    `seconds`, of `[[fallback]]` tables with the fields of `Fallback`, of `[[patience]]` tables with those of `Patience`
+    and of `[[acceptance]]` tables with those of `Acceptance`; without any of the last three, those that ship count.
 
     Raises:
         RulesError: with every fault of the text.
@@ -124,16 +140,36 @@ def parse_rules(text: str, source: str) -> Rules:
     reliefs = [_relief(number, row, faults) for number, row in enumerate(tables.get("relief", []), start=1)]
     refusals = [_refusal(number, row, faults) for number, row in enumerate(tables.get("refusal", []), start=1)]
     fallbacks = [_fallback(number, row, faults) for number, row in enumerate(tables.get("fallback", []), start=1)]
-    named: tuple[Rule | Relief | Refusal | Fallback, ...] = (*rules, *reliefs, *refusals, *fallbacks)
+    acceptances = [_acceptance(number, row, faults) for number, row in enumerate(tables.get("acceptance", []), start=1)]
+    patiences = [_patience(number, row, faults) for number, row in enumerate(tables.get("patience", []), start=1)]
+    named: tuple[Rule | Relief | Refusal | Fallback | Patience | Acceptance, ...] = (
+        *rules,
+        *reliefs,
+        *refusals,
+        *fallbacks,
+        *patiences,
+        *acceptances,
+    )
     names = [each.name for each in named]
     faults += [f"`{name}`: the name stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
     if not rules or rules[-1].when:
         faults.append("the last rule must have no conditions, so that every piece of work has a target")
     if fallbacks and fallbacks[-1].when:
         faults.append("the last fallback must have no conditions, so that every piece of work has one")
+    if patiences and patiences[-1].when:
+        faults.append("the last patience must have no conditions, so that every piece of work has one")
+    if acceptances and acceptances[-1].when:
+        faults.append("the last acceptance must have no conditions, so that every answer has one")
     if faults:
         raise RulesError(source, faults)
-    return Rules(tuple(rules), tuple(reliefs), tuple(refusals), tuple(fallbacks) or default_rules().fallbacks)
+    return Rules(
+        tuple(rules),
+        tuple(reliefs),
+        tuple(refusals),
+        tuple(fallbacks) or default_rules().fallbacks,
+        tuple(acceptances) or default_rules().acceptances,
+        tuple(patiences) or default_rules().patiences,
+    )
 
 
 def _rule(number: int, row: object, faults: list[str]) -> Rule:
@@ -152,8 +188,8 @@ def _rule(number: int, row: object, faults: list[str]) -> Rule:
 
 
 def _relief(number: int, row: object, faults: list[str]) -> Relief:
-    label, fields = _named("relief", number, row, {"name", "do", "when", "seconds"}, faults)
-    action, seconds = fields.get("do"), fields.get("seconds", 0)
+    label, fields = _named("relief", number, row, {"name", "do", "when", "seconds", "anyway"}, faults)
+    action, seconds, anyway = fields.get("do"), fields.get("seconds", 0), fields.get("anyway", False)
     if action not in ACTIONS:
         faults.append(f"{label}: `do` must be one of {', '.join(ACTIONS)}")
     delays = action == "delay"
@@ -161,8 +197,10 @@ def _relief(number: int, row: object, faults: list[str]) -> Relief:
         seconds = _seconds(label, seconds, faults)
     if not delays and "seconds" in fields:
         faults.append(f"{label}: only a delay has `seconds`")
-    when = read_conditions(label, fields.get("when", {}), faults, loads=True)
-    return Relief(str(fields.get("name")), action or "delay", when, seconds if delays else 0.0)
+    if not isinstance(anyway, bool) or (anyway and action != "simulate"):
+        faults.append(f"{label}: `anyway` must be true or false, and only `simulate` has it")
+    when = read_conditions(label, fields.get("when", {}), faults, loads=True, appraisals=True)
+    return Relief(str(fields.get("name")), action or "delay", when, seconds if delays else 0.0, bool(anyway))
 
 
 def _refusal(number: int, row: object, faults: list[str]) -> Refusal:
@@ -188,6 +226,16 @@ def _fallback(number: int, row: object, faults: list[str]) -> Fallback:
     waits = {name: _wait(label, name, fields[name], faults) for name in _WAITS if name in fields}
     when = read_conditions(label, fields.get("when", {}), faults, loads=False)
     return Fallback(str(fields.get("name")), when, tuple(steps), tries, simulate_anyway=bool(anyway), **waits)
+
+
+def _acceptance(number: int, row: object, faults: list[str]) -> Acceptance:
+    label, fields = _named("acceptance", number, row, set(ACCEPTANCE_FIELDS), faults)
+    return read_acceptance(label, fields, read_conditions(label, fields.get("when", {}), faults, loads=False), faults)
+
+
+def _patience(number: int, row: object, faults: list[str]) -> Patience:
+    label, fields = _named("patience", number, row, set(PATIENCE_FIELDS), faults)
+    return read_patience(label, fields, read_conditions(label, fields.get("when", {}), faults, loads=False), faults)
 
 
 def _wait(label: str, name: str, value: object, faults: list[str]) -> float:
