@@ -229,6 +229,14 @@ def test_a_curve_goes_to_the_lowest_point_of_its_whole_period() -> None:
         assert abs(state.parameters[index] - before[index]) <= period / 2
 
 
+@pytest.mark.parametrize("away", [0.09, -0.05, 1e-6])
+def test_a_present_point_near_the_lowest_goes_there_too(away: float) -> None:
+    """Nearer than the grid on which the curve is first looked at."""
+    sine = Spectrum(spacing=1.0, count=1)
+    values = [-math.cos(point - away) for (point,) in curves.curve_points((0.0,), 0, sine)]
+    assert curves.lowest_shift(values, sine) == pytest.approx(away, abs=1e-9)
+
+
 def test_one_frequency_needs_three_points_and_lands_on_the_minimum_of_the_sine() -> None:
     sine = Spectrum(spacing=1.0, count=1)
     points = curves.curve_points((0.4,), 0, sine)

@@ -25,6 +25,9 @@ _GRID: Final = 32
 
 _HALVINGS: Final = 40
 
+_FLAT: Final = 1e-12
+"""Of a curve's size, the least by which it rises and falls: less is rounding."""
+
 
 def gradient_points(parameters: Point, spectra: Sequence[Spectrum | None], difference: float) -> Points:
     """The points whose values give the value and the gradient at `parameters`: that point first, then the shifted ones.
@@ -83,7 +86,7 @@ def lowest_shift(values: Sequence[float], spectrum: Spectrum) -> float:
     places = np.arange(_GRID * spectrum.count) * (math.tau / (_GRID * spectrum.count))
     heights = _heights(waves, orders, places)
     lowest = int(np.argmin(heights))
-    if heights[0] - heights[lowest] <= 1e-12 * float(np.max(np.abs(waves))):
+    if float(np.ptp(heights)) <= _FLAT * float(np.max(np.abs(waves))):
         return 0.0
     angle = _refined(waves, orders, float(places[lowest]), math.tau / (_GRID * spectrum.count))
     return (angle if angle <= math.pi else angle - math.tau) / spectrum.spacing
