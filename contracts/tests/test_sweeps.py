@@ -94,3 +94,10 @@ def test_a_sweep_has_a_limit() -> None:
 
 def test_a_hundred_faulty_variants_are_not_a_hundred_problems() -> None:
     assert len(problems(sweep(variants=[{"patch": {"precision": 7.0}}] * 100))) == 10
+
+
+def test_a_large_base_times_many_variants_is_refused_by_its_length() -> None:
+    base = BASE | {"program": "x" * 100_000}
+    told = problems(sweep(base=base, variants=[{}] * 90))
+    assert list(told) == ["/base"]
+    assert "90 variants" in told["/base"]

@@ -36,6 +36,9 @@ POLISH_MOVES: Final = 10_000
 VARIANTS: Final = 100
 """Of a sweep."""
 
+SWEEP_BYTES: Final = 8 * 1024 * 1024
+"""Of the documents of a sweep's variants, all together; each is looked at before the sweep is taken."""
+
 COUPLINGS: Final = 200_000
 CITIES: Final = 100
 """Of a tour; (n - 1)^2 variables stand for n cities."""

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from quire_contracts import limits
 from quire_contracts.document import JobDocument, SweepJob
 from quire_contracts.value import Problem
 
@@ -57,6 +58,9 @@ def sweep_rules(sweep: SweepJob, parse: Callable[[bytes], JobDocument]) -> list[
 
     parse: reads a document, or raises a `ValueError` whose `problems` say what is wrong with it.
     """
+    too_large = _too_large(sweep)
+    if too_large is not None:
+        return [too_large]
     found: dict[str, Problem] = {}
     if isinstance(sweep.mitigation, msgspec.Struct):
         reason = "a sweep runs nothing itself, so there is nothing to mitigate"
@@ -71,6 +75,20 @@ def sweep_rules(sweep: SweepJob, parse: Callable[[bytes], JobDocument]) -> list[
         if len(found) >= _MOST_TOLD:
             break
     return list(found.values())[:_MOST_TOLD]
+
+
+def _too_large(sweep: SweepJob) -> Problem | None:
+    """What is wrong with variants that are too long to be put together and looked at; from their lengths alone."""
+    base, patches = len(msgspec.json.encode(sweep.base)), len(msgspec.json.encode(sweep.variants))
+    most = base * len(sweep.variants) + patches
+    if most <= limits.SWEEP_BYTES:
+        return None
+    return Problem(
+        pointer="/base" if base * len(sweep.variants) > patches else "/variants",
+        reason=f"the documents of {len(sweep.variants)} variants have up to {most} bytes together",
+        limit=f"at most {limits.SWEEP_BYTES} bytes",
+        hint="shorten the base, or spread the variants over several sweeps",
+    )
 
 
 def _wrong(asked: Mapping[str, Any], body: bytes, parse: Callable[[bytes], JobDocument]) -> list[Problem]:
