@@ -97,6 +97,15 @@ def test_batch_is_wanted_until_the_last_members_deadline(make_task):
     assert deadline(soon, None) is None
 
 
+def test_a_batch_is_left_to_run_as_the_most_patient_of_its_tasks(make_task):
+    def late(*wishes):
+        tasks = [make_task(f"task-{place}", late=wish) for place, wish in enumerate(wishes)]
+        return form_batch(tasks, [whole(task, NOW, None) for task in tasks], "age", NOW).batch.late
+
+    assert late("stop", "stop") == "stop"
+    assert late("unpaid", "keep", "stop") == "keep"
+
+
 def test_mixed_classes_share_a_key_and_the_most_urgent_is_the_batchs(make_task):
     tasks = [make_task("one", priority="research"), make_task("two", priority="production")]
     assert group_key(tasks[0]) != group_key(tasks[1])

@@ -40,7 +40,13 @@ async def cancel(
         drop(command.tenant, id_)
     elif not is_simulated(command.target):
         told = (
-            CancelBatch(batch_id=batch_id, task_id=command.task_id, job_id=command.job_id, tenant=command.tenant)
+            CancelBatch(
+                batch_id=batch_id,
+                task_id=command.task_id,
+                job_id=command.job_id,
+                tenant=command.tenant,
+                late=command.late,
+            )
             for batch_id in stored.value.batch_ids
         )
         await delivery.commit(*told)

@@ -12,8 +12,8 @@ from typing import Final
 from quire_batching.load import Load
 from quire_contracts.batch import Batch, ExecuteBatch, FlushReason, SimulateBatch, Slice
 from quire_contracts.mitigation import Mitigation
-from quire_contracts.task import Task
-from quire_contracts.value import Priority
+from quire_contracts.task import Task, scores_samples
+from quire_contracts.value import Late, Priority
 
 SIMULATION: Final = "simulation"
 """The provider of the batched simulator's targets; every other one is reached through the gateway."""
@@ -23,6 +23,9 @@ MAX_SLICES: Final = 32
 
 URGENCY: Final[tuple[Priority, ...]] = ("research", "validation", "production", "customer-facing")
 """The classes, the most urgent last."""
+
+_PATIENCE: Final[tuple[Late, ...]] = ("stop", "unpaid", "keep")
+"""From the least patient to the most: the work of a batch is left to run as the most patient of its tasks is."""
 
 _NAMESPACE: Final = uuid.UUID("b5ef4f0c-5a5d-5e0a-8d43-6d2f6b1f1c57")
 
@@ -49,7 +52,7 @@ class GroupKey:
 def group_key(task: Task, *, mixed: bool = False) -> GroupKey:
     """The key of a task; `mixed` puts tasks of all classes together, in the queue with the strictest bounds."""
     observables = task.observables.sha256 if task.observables else None
-    reduced = observables is not None and task.shots is not None and task.scoring is None
+    reduced = observables is not None and task.shots is not None and not scores_samples(task.scoring)
     priority: Priority = "customer-facing" if mixed else task.priority
     alone = task.task_id if task.alone else ""
     structure, mitigation = task.structure.sha256, task.mitigation
@@ -102,6 +105,7 @@ def form_batch(
         formed_at=formed_at,
         deadline_at=max(ends) if len(ends) == len(tasks) else None,
         mitigation=first.mitigation,
+        late=max((task.late for task in tasks), key=_PATIENCE.index),
     )
     return SimulateBatch(batch=batch) if is_simulated(first.target) else ExecuteBatch(batch=batch)
 
