@@ -262,6 +262,16 @@ async def test_after_its_deadline_nothing_is_submitted_and_what_waits_is_cancell
     assert len(house.provider.ledger) == 1
 
 
+async def test_after_its_deadline_what_is_to_be_kept_is_waited_for_and_answered(remote):
+    house = remote.House("tag", polls=100)
+    late = msgspec.structs.replace(house.batch(FLIP), deadline_at=house.clock.now() + timedelta(seconds=5), late="keep")
+    task = asyncio.ensure_future(house.gateway().run(late, None))
+    await house.until(task)
+    assert isinstance(task.result(), BatchExecuted)
+    assert house.clock.now() > late.deadline_at
+    assert len(house.provider.ledger) == 1
+
+
 async def test_a_provider_that_takes_no_calls_postpones_what_was_not_called_and_keeps_what_is_in_doubt(remote):
     house = remote.House("token", fates=["lose"])
     gateway = house.gateway()

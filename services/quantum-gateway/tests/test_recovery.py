@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -168,3 +169,27 @@ def test_a_clock_of_the_day_that_leaps_shortens_no_quarantine():
     leapt = Moment(NOW + timedelta(hours=1), 20.0)
     assert next_action(follow(*LOST), "tag", Seen(0.0, searches=9, searched_at=15.0), leapt, RULES) == Wait(5.0)
     assert next_action(follow(*LOST), "tag", Seen(0.0, searches=9, searched_at=5.0), leapt, RULES) == Search()
+
+
+@pytest.mark.parametrize("events", [(CancelAsked("enough"),), ()], ids=["cancelled", "late"])
+@pytest.mark.parametrize(
+    ("late", "usd", "code"),
+    [("keep", 9.0, None), ("unpaid", 0.0, None), ("unpaid", 9.0, "not-awaited"), ("stop", 0.0, "cancelled")],
+)
+def test_what_a_provider_has_is_left_to_run_as_its_job_says(events, late, usd, code):
+    intended = dataclasses.replace(INTENDED, late=late)
+    current = transition(None, intended, NOW)
+    asked = [dataclasses.replace(event, late=late) for event in events]
+    for event in (Called(1, usd), Accepted(1, "j"), *asked):
+        current = transition(current, event, NOW)
+    action = next_action(current, "token", Seen(0.0), at(NOW + timedelta(days=2)), RULES)
+    if code == "cancelled" and not events:
+        code = "deadline-passed"
+    assert action.job_id == "j"
+    assert (action.unwanted.code if action.unwanted else None) == code
+
+
+@pytest.mark.parametrize("late", ["keep", "unpaid", "stop"])
+def test_what_no_provider_has_yet_is_not_sent_there_whatever_its_job_says(late):
+    current = transition(transition(None, INTENDED, NOW), CancelAsked("enough", late), NOW)
+    assert next_action(current, "token", Seen(0.0), at(0.0), RULES) == Conclude(CANCELLED)

@@ -43,6 +43,8 @@ class Cancelling:
     async def cancel(self, command: CancelBatch) -> bool:
         """Ask for the batch's submission to be cancelled if no task of it is wanted; whether it was asked for.
 
+        What the provider has already is left to run where the last of the tasks says so.
+
         A batch that no gateway has begun is not begun then. What dies with its process is left to run: it costs
         nothing. Asking again changes nothing.
 
@@ -71,7 +73,7 @@ class Cancelling:
         if await self.journal.get(batch.batch_id) is None:
             await self._begin(batch)
         with suppress(IllegalStep):  # it has ended
-            await self.journal.note(batch.batch_id, CancelAsked(_NOTE))
+            await self.journal.note(batch.batch_id, CancelAsked(_NOTE, command.late))
         return True
 
     async def _is_wanted(self, member: Slice) -> bool:
@@ -83,7 +85,9 @@ class Cancelling:
 
     async def _begin(self, batch: Batch) -> None:
         """Write the intent, so that there is something to ask a cancellation of; nobody else's is taken over."""
-        intended = Intended(batch.batch_id, batch.target, request_sha256(batch), deadline_at=batch.deadline_at)
+        intended = Intended(
+            batch.batch_id, batch.target, request_sha256(batch), deadline_at=batch.deadline_at, late=batch.late
+        )
         journal = self.journal
         submission = transition(None, intended, journal.clock.now())
         await journal.records.put(journal.records.write(SHARED_TENANT, batch.batch_id, submission, 0))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from quire_contracts.value import BlobRef, Fault
+    from quire_contracts.value import BlobRef, Fault, Late
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,7 @@ class Intended:
     request_sha256: str
     note: str = ""
     deadline_at: datetime | None = None
+    late: Late = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +108,10 @@ class Abandoned:
 
 @dataclass(frozen=True, slots=True)
 class CancelAsked:
-    """Nobody wants it any more."""
+    """Nobody wants it any more. `late`: what becomes of it if it is at the provider already; see `Submission`."""
 
     note: str = "cancel asked"
+    late: Late = "stop"
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from quire_contracts.value import BlobRef, Fault, Key, Target, Value
+from quire_contracts.value import BlobRef, Fault, Key, Late, Target, Value
 from quire_quantum_gateway.events import (
     FACTS,
     Abandoned,
@@ -84,6 +84,7 @@ class Submission(Value, frozen=True):
     refusal: the newest refusal while there is doubt.
     calls: that may have been made.   recalls: calls after a search had proven that nothing was there.
     reserved_usd: what the work costs at most.   deadline_at: after it nobody wants the answer.
+    late: what becomes of a job that the provider has when nobody waits for its answer any more.
     duplicates: jobs at the provider that were one too many.
     """
 
@@ -107,6 +108,7 @@ class Submission(Value, frozen=True):
     deadline_at: datetime | None = None
     cancel_asked: bool = False
     duplicates: tuple[str, ...] = ()
+    late: Late = "stop"
 
 
 _OPEN: Final = frozenset({"intent", "calling", "submitted", "unknown"})
@@ -181,8 +183,8 @@ def _went_on(current: Submission, event: Event, now: datetime) -> Following:
             return _submitted(current, job_id), ""
         case Adopted(provider_job_id=job_id, note=note):
             return _submitted(current, job_id), note
-        case CancelAsked(note=note):
-            return change(current, cancel_asked=True), note
+        case CancelAsked(note=note, late=late):
+            return change(current, cancel_asked=True, late=late), note
         case Doubled(provider_job_id=job_id):
             others = tuple(each for each in current.duplicates if each != job_id)
             return change(current, duplicates=(*others, job_id)[-_DUPLICATES_KEPT:]), f"one too many: {job_id}"
@@ -251,5 +253,6 @@ def _intended(current: Submission | None, event: Intended, now: datetime) -> Sub
         state="intent",
         steps=(*earlier, Step(state="intent", epoch=epoch, at=now, note=note))[-_STEPS_KEPT:],
         deadline_at=event.deadline_at,
+        late=event.late,
         duplicates=current.duplicates if current is not None else (),
     )

@@ -162,6 +162,15 @@ PARKED: Final = Fault(
 CANCELLED: Final = Fault(
     kind="invalid", code="cancelled", reason="the work was cancelled", next_step="Submit it again.", retryable=False
 )
+NOT_AWAITED: Final = Fault(
+    kind="capacity",
+    code="not-awaited",
+    reason="its job ended before the target began the work",
+    next_step="Choose a later deadline or a target with a shorter queue.",
+    retryable=False,
+)
+"""Of what is cancelled only while it waits at its provider: see `pursuit`."""
+
 TOO_LATE: Final = Fault(
     kind="capacity",
     code="deadline-passed",
@@ -199,7 +208,7 @@ def next_action(  # noqa: PLR0911 - one line for each state
         return TakeOver()
     fault = unwanted(current, moment.now)
     if current.state == "submitted":
-        return Poll(current.provider_job_id, fault)
+        return Poll(current.provider_job_id, _not_to_run(current, fault))
     if not current.doubt:
         return Call() if fault is None else Conclude(fault)
     return _in_doubt(current, mode, seen, moment, rules)
@@ -210,6 +219,16 @@ def unwanted(current: Submission, now: datetime) -> Fault | None:
     if current.cancel_asked:
         return CANCELLED
     return TOO_LATE if current.deadline_at is not None and now >= current.deadline_at else None
+
+
+def _not_to_run(current: Submission, fault: Fault | None) -> Fault | None:
+    """Why a job that its provider has is to be cancelled if it can be; None where it is wanted, or left to run.
+
+    What the gateway knows no price of costs nothing.
+    """
+    if fault is None or current.late == "stop":
+        return fault
+    return NOT_AWAITED if current.late == "unpaid" and current.reserved_usd > 0 else None
 
 
 def _in_doubt(current: Submission, mode: IdentityMode, seen: Seen, moment: Moment, rules: Rules) -> Action:

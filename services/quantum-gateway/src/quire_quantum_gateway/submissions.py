@@ -102,7 +102,7 @@ class Submissions:
             return await self.answer(current)
         if isinstance(action, Fail) and current is not None and current.fault is not None:
             raise permanent_from(current.fault)
-        intended = Intended(batch.batch_id, batch.target, request, deadline_at=batch.deadline_at)
+        intended = Intended(batch.batch_id, batch.target, request, deadline_at=batch.deadline_at, late=batch.late)
         event = intended if isinstance(action, Begin) else TakenOver()
         submission = transition(current, event, self.clock.now())
         revision = await self._write(submission, stored.revision if stored is not None else 0)
