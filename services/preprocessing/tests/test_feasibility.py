@@ -1,41 +1,12 @@
-"""Depth and gate counts of circuits that can be counted by hand."""
+"""What a job is said to need before any device is chosen."""
 
-import pytest
-
-from quire_preprocessing.feasibility import depth, estimate, two_qubit_gates
+from quire_preprocessing.feasibility import estimate
 from quire_quantum.structure import Operation, Structure
-
-H0, H1 = Operation("h", (0,)), Operation("h", (1,))
-CX01, CX12 = Operation("cx", (0, 1)), Operation("cx", (1, 2))
-CCX = Operation("ccx", (0, 1, 2))
-BARRIER = Operation("barrier", (0, 1, 2))
-
-
-def measure(qubit, bit):
-    return Operation("measure", (qubit,), (), (bit,))
-
-
-@pytest.mark.parametrize(
-    ("operations", "deep", "pairs"),
-    [
-        ((), 0, 0),
-        ((H0, H1), 1, 0),
-        ((H0, CX01, CX12), 3, 2),
-        ((CX01, CX12, H0), 2, 2),
-        ((H0, BARRIER, H1), 2, 0),
-        ((BARRIER, BARRIER), 0, 0),
-        ((CCX, H0), 2, 5),
-        ((H0, measure(0, 0), measure(1, 0)), 3, 0),
-        ((H0, measure(0, 0), measure(1, 1)), 2, 0),
-    ],
-)
-def test_counts(operations, deep, pairs):
-    structure = Structure(3, 2, 0, operations)
-    assert depth(structure) == deep
-    assert two_qubit_gates(structure) == pairs
 
 
 def test_an_estimate_says_what_the_whole_job_needs():
-    needs = estimate(Structure(3, 0, 0, (CX01,)), 7, 2_100)
+    structure = Structure(3, 0, 0, (Operation("cx", (0, 1)),))
+    needs = estimate(structure, 7, 2_100)
     assert (needs.qubits, needs.parameter_sets, needs.shots, needs.two_qubit_gates) == (3, 7, 2_100, 1)
-    assert estimate(Structure(3, 0, 0, (CX01,)), 7, None).shots is None
+    assert needs.depth == 1
+    assert estimate(structure, 7, None).shots is None
