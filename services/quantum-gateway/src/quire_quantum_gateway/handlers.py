@@ -13,7 +13,9 @@ from quire_plane import Lanes, Plane, batch_failed, warm
 from quire_plane.coalescing import Coalescing
 from quire_plane.fleet_results import BUCKET, FleetResults, KeptResult
 from quire_plane.result_memory import ResultMemory
+from quire_quantum_gateway import appraising
 from quire_quantum_gateway.alarms import Alarms
+from quire_quantum_gateway.appraising import Appraising
 from quire_quantum_gateway.calibrations import Calibrations
 from quire_quantum_gateway.cancelling import Cancelling, cancelling
 from quire_quantum_gateway.catalog import Catalog, open_catalog, warmable
@@ -99,6 +101,7 @@ def compose(deps: Deps[Settings], catalog: Catalog, points: Failpoints) -> Parts
     )
     made = router(gateway, workers=settings.workers, patience=guard.patience)
     answering(made, operators)
+    appraising.answering(made, Appraising(catalog=catalog, calls=guard.calls, blobs=bus.blobs, clock=clock))
     cancelling(made, Cancelling(catalog=catalog, journal=journal, log=bus, jobs=bus.records("job", JobRecord)))
     return Parts(
         routers=(made,),

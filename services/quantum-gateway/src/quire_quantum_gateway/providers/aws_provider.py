@@ -27,7 +27,7 @@ from quire_quantum_gateway.providers.aws_results import ExecutableFailed, Measur
 from quire_quantum_gateway.providers.aws_service import AwsService, AwsSettings
 from quire_quantum_gateway.providers.error_table import meanings
 from quire_quantum_gateway.providers.faults import Ambiguous, Classified, classified_of, classify_outcome, raised_for
-from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Unfetched
+from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Size, Unfetched
 from quire_quantum_gateway.sites import Site
 from quire_resilience.errors import Permanent, QuireError, Transient
 
@@ -112,6 +112,11 @@ class AwsProvider:
         """See `Provider.cost`: by the device's price list and the price of a task, which that does not name."""
         device = self._device(backend)
         return self._quote(device, aws_tasks.plan(work, device), work)
+
+    def size(self, backend: str, work: Work) -> Size | None:
+        """See `Provider.size`: Amazon compiles; what no device of its takes is refused here."""
+        admit(work, self.capabilities(backend))
+        return None
 
     def submit(self, backend: str, work: Work, token: str, *, deadline: float = math.inf) -> str:
         """See `Provider.submit`. A batch of several tasks is given away task by task, each under a token of its own."""

@@ -33,7 +33,7 @@ from quire_quantum_gateway.providers.faults import (
 )
 from quire_quantum_gateway.providers.ibm_account import Missing, Request
 from quire_quantum_gateway.providers.ibm_backends import Compilers, IbmSettings, Ran, Sent, outcome_of
-from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Unfetched
+from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Size, Unfetched
 from quire_quantum_gateway.sites import LOCAL, Site
 from quire_resilience.errors import QuireError
 
@@ -134,6 +134,13 @@ class IbmProvider:
     def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - time is paid, and bounded
         """See `Provider.cost`: what the longest job costs."""
         return Quote(self._settings.longest * self._settings.second_usd)
+
+    def size(self, backend: str, work: Work) -> Size | None:
+        """See `Provider.size`."""
+        admit(work, self.capabilities(backend))
+        with translated(self._faults, "run"):
+            sent = self._compilers.compile(backend, work)
+        return Size(max(each.depth for each in sent.compiled), max(each.two_qubit_gates for each in sent.compiled))
 
     def submit(self, backend: str, work: Work, token: str, *, deadline: float = math.inf) -> str:
         """See `Provider.submit`: compile, then make one job of the whole batch."""

@@ -12,7 +12,7 @@ from quire_quantum.executor import Outcome
 from quire_quantum_gateway.providers import faults
 from quire_quantum_gateway.providers.faults import translated
 from quire_quantum_gateway.providers.local_jobs import LocalJobs
-from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote
+from quire_quantum_gateway.providers.port import Availability, Found, IdentityMode, JobStatus, Quote, Size
 from quire_quantum_gateway.sites import LOCAL, Site
 
 if TYPE_CHECKING:
@@ -125,6 +125,13 @@ class LocalProvider:
     def cost(self, backend: str, work: Work) -> Quote:  # noqa: ARG002 - simulators are free, whatever they run
         """Nothing."""
         return Quote()
+
+    def size(self, backend: str, work: Work) -> Size | None:
+        """See `Provider.size`."""
+        admit(work, self.capabilities(backend))
+        with translated(self._simulators.faults):
+            ready = self._simulators.prepare(backend, work)
+        return Size(ready.depth, ready.two_qubit_gates)
 
     def submit(self, backend: str, work: Work, token: str, *, deadline: float = math.inf) -> str:  # noqa: ARG002
         """Accept the work, at once; it runs when it is retrieved.

@@ -67,6 +67,14 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """A compiled circuit's depth, and its two-qubit gates."""
+
+    depth: int
+    two_qubit_gates: int
+
+
+@dataclass(frozen=True, slots=True)
 class Availability:
     """Whether a backend takes work now, as its provider says.
 
@@ -163,6 +171,16 @@ class Provider(Protocol):
 
     def cost(self, backend: str, work: Work) -> Quote:
         """What the work would cost there."""
+        ...
+
+    def size(self, backend: str, work: Work) -> Size | None:
+        """How large the work's largest circuit becomes when it is compiled for the backend; it stays compiled.
+
+        None where the provider compiles, when it runs.
+
+        Raises:
+            Permanent: it can never run there.
+        """
         ...
 
     def submit(self, backend: str, work: Work, token: str, *, deadline: float = math.inf) -> str:
