@@ -102,3 +102,19 @@ async def test_a_key_that_is_none_is_refused(bus, key):
 async def test_a_bucket_that_is_not_there_is_said(bus):
     with pytest.raises(NotStored):
         await bus.bucket("nowhere", CancelJob).get("a")
+
+
+async def test_what_a_record_once_was_is_read_back_by_its_revision(bus, cancel):
+    records = bus.records("thing", CancelJob)
+    revisions = [0]
+    for number in range(3):
+        revisions.append(await records.put(records.write("acme", "t1", cancel(reason=str(number)), revisions[-1])))
+        await records.put(records.write("acme", "t2", cancel(reason="another"), None))
+    found = [await records.since("acme", "t1", revision) for revision in (1, revisions[1] + 1, revisions[3])]
+    assert [(stored.value.reason, stored.revision) for stored in found] == [
+        ("0", revisions[1]),
+        ("1", revisions[2]),
+        ("2", revisions[3]),
+    ]
+    assert await records.since("acme", "t1", revisions[3] + 1) is None
+    assert await records.since("acme", "t9", 1) is None

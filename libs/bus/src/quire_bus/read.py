@@ -67,6 +67,14 @@ class Reader:
         body = msgspec.json.encode({"seq": sequence} | ({"next_by_subj": ">"} if or_later else {}))
         return await self._managed(body, stream)
 
+    async def first(self, subject: str, *, since: int, stream: str = STREAM.name) -> Kept | None:
+        """The first message of a subject at a sequence or behind it; None if there is none.
+
+        Raises:
+            Unknown: without an answer in time.
+        """
+        return await self._managed(msgspec.json.encode({"seq": since, "next_by_subj": subject}), stream)
+
     async def bounds(self, stream: str) -> tuple[int, int]:
         """The first and the last sequence of a stream."""
         state = (await self._info(stream, {})).get("state", {})

@@ -79,6 +79,15 @@ class Records(Generic[T]):
         kept = await self._store.last(record_subject(tenant, self._kind, id_))
         return None if kept is None else Stored(decode_as(self._type, kept.body), kept.sequence)
 
+    async def since(self, tenant: str, id_: str, revision: int) -> Stored[T] | None:
+        """The first value that was written at a revision or after it, as long as the log keeps it; else None.
+
+        Raises:
+            DecodeError, Unknown, ValueError: as `get` does.
+        """
+        kept = await self._store.first(record_subject(tenant, self._kind, id_), since=revision)
+        return None if kept is None else Stored(decode_as(self._type, kept.body), kept.sequence)
+
     async def names(self) -> tuple[tuple[str, str], ...]:
         """Tenant and id of every record of this kind that is kept, at most 100,000, in no order.
 
