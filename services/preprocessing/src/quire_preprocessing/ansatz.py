@@ -41,6 +41,11 @@ def _layer(energy: Energy, couplings: Sequence[Coupling], unit: float, *, gamma:
         yield Operation("rx", (qubit,), (Angle(beta, -2.0),))
 
 
+def angle_names(layers: int) -> list[str]:
+    """What the parameters of `qaoa` are called, in their order."""
+    return [f"gamma_{index}" for index in range(layers)] + [f"beta_{index}" for index in range(layers)]
+
+
 def angle_unit(energy: Energy) -> float:
     """The energy that one radian of gamma stands for: ``sqrt(mean (2 J)^2 + mean (2 h)^2)``, zero fields left out.
 

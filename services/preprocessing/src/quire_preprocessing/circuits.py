@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire_contracts import limits
-from quire_contracts.document import EstimateJob, ParameterSets, SampleJob
+from quire_contracts.document import EstimateJob, Job, ParameterSets, SampleJob
 from quire_contracts.mitigation import Mitigation
 from quire_contracts.value import Observable, Problem
 from quire_preprocessing.draft import Bounds, Draft
@@ -41,11 +41,9 @@ def draft_of(document: SampleJob | EstimateJob, program: Program, bounds: Bounds
         observables = regular_observables(document, structure.num_qubits)
     mitigation = mitigation_of(document)
     if mitigation is not None:
-        _check_mitigable(structure)
+        check_mitigable(structure)
     shots = shots_of(document)
-    circuits = 1 if shots is None or observables is None else _circuits(observables, bounds)
-    if mitigation is not None and mitigation.zne is not None:
-        circuits *= len(mitigation.zne.scale_factors)
+    circuits = measured_circuits(observables, shots, mitigation, bounds)
     total = total_shots(document, circuits, bounds)
     return Draft(
         structure=structure,
@@ -59,7 +57,7 @@ def draft_of(document: SampleJob | EstimateJob, program: Program, bounds: Bounds
     )
 
 
-def mitigation_of(document: SampleJob | EstimateJob) -> Mitigation | None:
+def mitigation_of(document: Job) -> Mitigation | None:
     """What the document asks to be done about noise, as tasks carry it."""
     asked = document.mitigation
     if isinstance(asked, msgspec.UnsetType):
@@ -207,7 +205,7 @@ def shots_for(precision: float) -> int | None:
     return min(limits.SHOTS, math.ceil(1 / precision**2 * (1 - 1e-12)))
 
 
-def _check_mitigable(structure: Structure) -> None:
+def check_mitigable(structure: Structure) -> None:
     """Refuse what measures or resets midway: mitigation knows how a circuit's end is read, and nothing of before."""
     if any(each.name in ("measure", "reset") for each in without_final_measurements(structure).operations):
         raise refuse(
@@ -218,15 +216,30 @@ def _check_mitigable(structure: Structure) -> None:
         )
 
 
-def _circuits(observables: tuple[Observable, ...], bounds: Bounds) -> int:
-    """How many measurement bases the observables need; finding them takes time quadratic in their terms."""
+def measured_circuits(
+    observables: tuple[Observable, ...] | None,
+    shots: int | None,
+    mitigation: Mitigation | None,
+    bounds: Bounds,
+    pointer: str = "/observables",
+) -> int:
+    """Circuits of each parameter set: one for each measurement basis, at every scale of noise.
+
+    Finding the bases takes time quadratic in the terms.
+
+    Raises:
+        Refused: if there are too many terms.
+    """
+    scales = len(mitigation.zne.scale_factors) if mitigation is not None and mitigation.zne is not None else 1
+    if observables is None or shots is None:
+        return scales
     terms = len({label for observable in observables for label in observable.labels})
     if terms > bounds.max_sampled_terms:
         raise refuse(
             "too-many-terms",
-            "/observables",
+            pointer,
             f"the observables have {terms} different Pauli labels",
             limit=f"at most {bounds.max_sampled_terms} where shots are taken",
             hint="split the observables over several jobs, or ask for exact values with precision 0",
         )
-    return len(group(observables).bases)
+    return scales * len(group(observables).bases)

@@ -8,8 +8,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from quire_contracts.kernel import Gram
 from quire_contracts.mitigation import Mitigation
-from quire_contracts.preparation import Estimate, Spectrum
+from quire_contracts.preparation import Columns, Estimate, Spectrum
 from quire_contracts.problems import Problems
 from quire_contracts.value import Observable
 from quire_quantum.structure import Structure
@@ -24,7 +25,9 @@ class Draft:
         scale of noise.
     start_points: float64 [candidates, structure parameters] of a loop, and `scale` from its energy to its objective.
     problem, unit: what the loop solves, and what its objective counts.
-    spectra: how its energy depends on each parameter, where its optimiser goes by that.
+    spectra: how its energy depends on each parameter, where its optimiser goes by that. cvar: as `Loop` has it.
+    columns: how the structure's parameters follow from the loop's, whose `start_points` then are, where they differ.
+    kernel: the matrix that the parameter sets fill, where they do.
     """
 
     structure: Structure
@@ -38,7 +41,10 @@ class Draft:
     problem: Problems | None = None
     unit: str = ""
     spectra: tuple[Spectrum | None, ...] = ()
+    cvar: float | None = None
     mitigation: Mitigation | None = None
+    kernel: Gram | None = None
+    columns: Columns | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -50,3 +56,4 @@ class Bounds:
     max_angles: int = 8_000_000
     max_sampled_terms: int = 4_000
     max_total_shots: int = 1_000_000_000
+    exact_qubits: int = 16

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from quire_contracts import limits
-from quire_contracts.document import Qaoa
-from quire_contracts.optimizers import Nft, ParameterShift, Scipy, fewest_sets
+from quire_contracts.optimizers import Nft, Optimizer, ParameterShift, Scipy, fewest_sets
 from quire_contracts.preparation import Spectrum
-from quire_preprocessing.ising import Energy
 from quire_preprocessing.refusal import refuse
-from quire_preprocessing.spectra import spectra
 
 WIDEST: Final = 32
 """Frequencies of an angle whose derivative is worth the exact rule, two circuits for each of them."""
+
+Spectra = Callable[[int], Sequence[Spectrum | None]]
+"""The spectrum of each parameter; None for one with more frequencies than it is told, or without a common measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +27,46 @@ class Rounds:
     notes: tuple[str, ...] = ()
 
 
-def rounds_of(energy: Energy, algorithm: Qaoa) -> Rounds:
-    """The rounds of a QAOA loop.
+def rounds_of(
+    optimizer: Optimizer, names: Sequence[str], known_up_to: Spectra, *, cure: str, numbers: int | None = None
+) -> Rounds:
+    """The rounds of a loop.
+
+    Args:
+        optimizer: which one, and for how many rounds.
+        names: of the parameters.
+        known_up_to: their spectra.
+        cure: what its author may do about a parameter that has no curve, besides another optimiser.
+        numbers: of the structure for each parameter set, where they are not the parameters.
 
     Raises:
-        Refused: the optimiser goes by curves, and an angle has none that a task could hold.
+        Refused: the optimiser goes by curves, and a parameter has none that a task could hold.
     """
-    optimizer, angles = algorithm.optimizer, 2 * algorithm.layers
-    most = limits.LOOP_NUMBERS // angles
+    parameters = len(names)
+    most = limits.LOOP_NUMBERS // (numbers or parameters)
     match optimizer:
         case Nft():
-            known = spectra(energy, algorithm.layers, (most - 1) // 2)
+            known = tuple(known_up_to((most - 1) // 2))
             curves = [spectrum for spectrum in known if spectrum is not None]
             if len(curves) < len(known):
                 raise refuse(
                     "angle-without-curve",
                     "/algorithm/optimizer/name",
-                    f"nft needs the whole curve of each angle, and {_names(known)} have too many frequencies, "
+                    f"nft needs the whole curve of each angle, and {_without(known, names)} have too many frequencies, "
                     "or weights without a common measure",
                     limit=f"at most {(most - 1) // 2} frequencies",
-                    hint="round the weights to multiples of one number, or choose another optimiser",
+                    hint=f"{cure}, or choose another optimiser",
                 )
-            turns, rest = divmod(optimizer.rounds, angles)
+            turns, rest = divmod(optimizer.rounds, parameters)
             each = [2 * spectrum.count + 1 for spectrum in curves]
             return Rounds(turns * sum(each) + sum(each[:rest]), known)
         case ParameterShift() | Scipy(method="l-bfgs-b"):
-            known = _affordable(spectra(energy, algorithm.layers, WIDEST), most)
-            said = f"derivatives by {_names(known)} are central differences over +-{optimizer.difference} radians"
+            known = _affordable(tuple(known_up_to(WIDEST)), most)
+            which = _without(known, names)
+            said = f"derivatives by {which} are central differences over +-{optimizer.difference} radians"
             return Rounds(optimizer.rounds * _sets(known), known, (said,) if None in known else ())
         case _:
-            return Rounds(optimizer.rounds * fewest_sets(optimizer, angles))
+            return Rounds(optimizer.rounds * fewest_sets(optimizer, parameters))
 
 
 def _sets(known: tuple[Spectrum | None, ...]) -> int:
@@ -72,8 +83,6 @@ def _affordable(known: tuple[Spectrum | None, ...], most: int) -> tuple[Spectrum
     return known
 
 
-def _names(known: tuple[Spectrum | None, ...]) -> str:
-    """The angles without a spectrum."""
-    layers = len(known) // 2
-    names = [f"gamma_{index}" for index in range(layers)] + [f"beta_{index}" for index in range(layers)]
+def _without(known: Sequence[Spectrum | None], names: Sequence[str]) -> str:
+    """The parameters without a spectrum."""
     return ", ".join(name for name, spectrum in zip(names, known, strict=True) if spectrum is None)

@@ -42,7 +42,15 @@ async def put_away(
         if draft.problem is not None:
             problem = await store.put(msgspec.json.encode(draft.problem), PROBLEM, inline_limit=PROBLEM_INLINE_BYTES)
         points = await put_matrix(draft.start_points, store)
-        loop = Loop(start_points=points, scale=draft.scale, problem=problem, unit=draft.unit, spectra=draft.spectra)
+        loop = Loop(
+            start_points=points,
+            scale=draft.scale,
+            problem=problem,
+            unit=draft.unit,
+            spectra=draft.spectra,
+            columns=draft.columns,
+            cvar=draft.cvar,
+        )
     observables = None
     if draft.observables is not None:
         observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
@@ -58,6 +66,7 @@ async def put_away(
         baseline=baseline,
         notes=draft.notes,
         mitigation=draft.mitigation,
+        kernel=draft.kernel,
     )
 
 
