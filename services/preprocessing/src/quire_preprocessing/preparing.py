@@ -9,16 +9,18 @@ from typing import Final, NamedTuple
 
 from opentelemetry.trace import Tracer
 
-from quire_contracts.document import EstimateJob, OptimizeJob, SampleJob
+from quire_contracts.document import EstimateJob, KernelJob, OptimizeJob, SampleJob
 from quire_contracts.intake import DocumentError, content_sha256, parse_document
+from quire_contracts.kernel import ProgramMap
 from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
 from quire_preprocessing.baseline import solve, told
 from quire_preprocessing.circuits import draft_of, parameter_matrix
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.frames import Frame, Frames, key_of
+from quire_preprocessing.kernels import kernel_of
 from quire_preprocessing.optimisation import infeasible, loop_of
 from quire_preprocessing.programs import Programs, Run
-from quire_preprocessing.refusal import Refused
+from quire_preprocessing.refusal import Refused, refuse
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore, put_away, put_matrix
 from quire_problems import kind_of
@@ -36,6 +38,13 @@ class Circuit(NamedTuple):
 
     document: SampleJob | EstimateJob
     program: Program
+
+
+class Kernel(NamedTuple):
+    """A kernel's document, and the program of its feature map where it names one."""
+
+    document: KernelJob
+    program: Program | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +96,32 @@ class Preparer:
         if isinstance(work, OptimizeJob):
             async with self.at_once:
                 return await self._loop(work, command.seed, stages)
+        if isinstance(work, Kernel):
+            async with self.at_once:
+                return await self._kernel(work, stages)
         with stages.stage("encode") as span:
             preparation = await self._circuit(work)
             span.set_attribute("quire.structure.sha256", preparation.structure.sha256)
             return preparation
 
-    async def _read(self, body: bytes) -> OptimizeJob | Circuit:
+    async def _read(self, body: bytes) -> OptimizeJob | Kernel | Circuit:
         document = parse_document(body)
         if isinstance(document, OptimizeJob):
             return document
+        if isinstance(document, KernelJob):
+            return await self._mapped(document)
+        if not isinstance(document, SampleJob | EstimateJob):
+            raise refuse("kind-unknown", "/kind", "jobs of this kind are not prepared here", hint="name another kind")
         return Circuit(document, await self.programs.program(document.program))
+
+    async def _mapped(self, document: KernelJob) -> Kernel:
+        asked = document.feature_map
+        if not isinstance(asked, ProgramMap):
+            return Kernel(document, None)
+        try:
+            return Kernel(document, await self.programs.program(asked.program))
+        except ProgramRejected as rejection:
+            raise Refused(rejection.code, rejection.problem("/feature_map/program")) from None
 
     async def _circuit(self, work: Circuit) -> Preparation:
         document, program = work
@@ -113,6 +138,13 @@ class Preparer:
             preparation = await put_away(draft, self.store, input_sha256=content_sha256(document))
             self.frames.put(key, Frame(preparation, draft.circuits))
             return preparation
+
+    async def _kernel(self, work: Kernel, stages: Stages) -> Preparation:
+        document, program = work
+        with stages.stage("encode") as span:
+            draft = await self.run(partial(kernel_of, document, program, self.bounds))
+            span.set_attribute("quire.structure.sha256", draft.structure.sha256)
+            return await put_away(draft, self.store, input_sha256=content_sha256(document))
 
     async def _loop(self, document: OptimizeJob, seed: int, stages: Stages) -> Preparation:
         with stages.stage("encode") as span:
