@@ -13,7 +13,7 @@ from quire_aggregation.results import RESULT_BYTES
 from quire_bus.blobs import Blobs
 from quire_contracts.batch import Slice
 from quire_contracts.limits import INLINE_BYTES
-from quire_contracts.result import EstimateResult, JobResult, SampleResult, encode_result
+from quire_contracts.result import EstimateResult, JobResult, KernelResult, SampleResult, encode_result
 from quire_contracts.task import TaskQuality, TaskScored
 from quire_contracts.value import BlobRef, CountsTable, Matrix
 
@@ -71,7 +71,7 @@ class Answering:
         result = judged.result
         if result is None:
             return SampleResult(table=await self._table(evidence)), None
-        if isinstance(result, EstimateResult) and _bytes_at_most(result) > RESULT_BYTES:
+        if isinstance(result, EstimateResult | KernelResult) and _bytes_at_most(result) > RESULT_BYTES:
             content = encode_result(result)
             if len(content) > RESULT_BYTES:
                 return None, await self._blobs.put(content, JSON_MEDIA_TYPE)
@@ -96,5 +96,6 @@ class Answering:
         return Matrix(numbers.shape[0], numbers.shape[1], data)
 
 
-def _bytes_at_most(result: EstimateResult) -> int:
-    return 2 * len(result.values) * (len(result.values[0]) * _NUMBER_BYTES + 3) if result.values else 0
+def _bytes_at_most(result: EstimateResult | KernelResult) -> int:
+    rows = result.matrix if isinstance(result, KernelResult) else result.values
+    return 2 * len(rows) * (len(rows[0]) * _NUMBER_BYTES + 3) if rows else 0

@@ -8,6 +8,7 @@ from typing import Final
 
 import numpy as np
 
+from quire_aggregation import kernels
 from quire_aggregation.evidence import Evidence
 from quire_aggregation.scoring import is_diagonal, tolerance
 from quire_aggregation.solving import disagreement
@@ -146,6 +147,16 @@ def _bounds(evidence: Evidence) -> str | None:
     return f"the value at [{row}, {column}] is {values[row, column]:g}, its size can be {bounds[column]:g} at most"
 
 
+def _kernel(evidence: Evidence) -> str | None:
+    """One column of values, and these the fidelities of points."""
+    if evidence.kernel is None or evidence.estimates is None:
+        return "a kernel is worked out from the values of one observable"
+    values, bounded = evidence.estimates[0], not evidence.mitigated
+    if values.shape[1] != 1:
+        return f"{values.shape[1]} observables for one kernel"
+    return kernels.contradiction(values[:, 0], evidence.kernel, rounding=evidence.rounding, bounded=bounded)
+
+
 def _diagonal(evidence: Evidence) -> str | None:
     observables = evidence.question.observables
     if len(observables) == 1 and is_diagonal(observables[0]):
@@ -195,6 +206,10 @@ def _within_bounds(evidence: Evidence) -> bool:
     return _estimated(evidence) and not evidence.mitigated
 
 
+def _has_kernel(evidence: Evidence) -> bool:
+    return evidence.kernel is not None
+
+
 def _scorable(evidence: Evidence) -> bool:
     return evidence.scoring is not None
 
@@ -219,6 +234,7 @@ CHECKS: Final = (
     Check("totals", _counted, _totals),
     Check("finite", _estimated, _finite),
     Check("bounds", _within_bounds, _bounds),
+    Check("kernel", _has_kernel, _kernel),
     Check("diagonal", _scorable, _diagonal),
     Check("solution", _measured, _solution),
     Check("optimum", _proven, _optimum),

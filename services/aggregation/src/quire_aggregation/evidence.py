@@ -13,6 +13,7 @@ from quire_aggregation.question import Question
 from quire_aggregation.scoring import Score, score
 from quire_aggregation.solving import solve
 from quire_aggregation.yardstick import Yardstick
+from quire_contracts.kernel import Gram
 from quire_contracts.task import Scoring
 from quire_contracts.value import CountsTable, Matrix
 from quire_quantum.counts import CountsError, PackedCounts
@@ -29,6 +30,7 @@ class Piece:
 
     data: of the counts, or of the values.   error_data: of `std_errors`, which stand beside estimated values.
     scales: of noise that it was measured at; 0 where nothing was mitigated.
+    rounding: up to which exact values may be off; None where they are estimates, or noise was simulated.
     """
 
     first: int
@@ -39,13 +41,15 @@ class Piece:
     std_errors: Matrix | None = None
     error_data: bytes = b""
     scales: int = 0
+    rounding: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """What is known of a task's answer. `pieces` stand in row order; `yardstick` is the loop's problem.
+    """What is known of a task's answer. `pieces` stand in row order.
 
-    The properties assume what the checks before them have found; `checks.CHECKS` asks in that order.
+    `yardstick` is the loop's problem, `kernel` the matrix that the values fill. The properties assume what the checks
+    before them have found; `checks.CHECKS` asks in that order.
     """
 
     question: Question
@@ -53,6 +57,7 @@ class Evidence:
     pieces: tuple[Piece, ...]
     scoring: Scoring | None = None
     yardstick: Yardstick | None = None
+    kernel: Gram | None = None
 
     @property
     def sampled(self) -> bool:
@@ -115,6 +120,13 @@ class Evidence:
     def mitigated(self) -> bool:
         """Whether errors were taken out of it, by which an estimate may come to lie beyond what can be."""
         return any(piece.scales for piece in self.pieces)
+
+    @property
+    def rounding(self) -> float | None:
+        """Up to which its values may be off by rounding; None where they are not exact ones of pure states."""
+        known = [piece.rounding for piece in self.pieces]
+        exact = [each for each in known if each is not None]
+        return None if self.sampled or len(exact) < len(known) else max(exact)
 
     @property
     def shots(self) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Final
 
+from quire_aggregation import kernels
 from quire_aggregation.checks import Verdict, examine
 from quire_aggregation.evidence import Array, Evidence, Piece
 from quire_aggregation.results import counts_result, counts_results, estimate_result
@@ -38,14 +39,26 @@ def judge(evidence: Evidence) -> Judged:
         return Judged(verdict)
     estimates = evidence.estimates
     result = counts_result(evidence.counts) if estimates is None else estimate_result(*estimates)
-    return Judged(verdict, estimates, evidence.score, result, evidence.shots)
+    return Judged(verdict, estimates, evidence.score, _result(evidence), evidence.shots)
+
+
+def _result(evidence: Evidence) -> JobResult | None:
+    estimates = evidence.estimates
+    if estimates is None:
+        return counts_result(evidence.counts)
+    if evidence.kernel is None:
+        return estimate_result(*estimates)
+    values, errors = (each[:, 0] for each in estimates)
+    shots, bounded = evidence.question.shots, not evidence.mitigated
+    return kernels.kernel_result(values, errors, evidence.kernel, shots=shots, bounded=bounded)
 
 
 def judge_all(answers: Sequence[Evidence]) -> list[Judged]:
     """Every answer's judgement, in order, as `judge` gives it one by one.
 
-    The answers of a batch are asked the same question, so those without a score can be laid after each other: each
-    check holds for all rows together exactly when it holds for the rows of each. If one does not, each is judged alone.
+    The answers of a batch are asked the same question, so those without a score or a matrix can be laid after each
+    other: each check holds for all rows together exactly when it holds for the rows of each. If one does not, each is
+    judged alone.
     """
     places = [place for place, evidence in enumerate(answers) if _can_be_laid(evidence)]
     together = _judge_together([answers[place] for place in places]) if len(places) > 1 else None
@@ -54,7 +67,7 @@ def judge_all(answers: Sequence[Evidence]) -> list[Judged]:
 
 
 def _can_be_laid(evidence: Evidence) -> bool:
-    if evidence.scoring is not None or len(evidence.pieces) != 1:
+    if evidence.scoring is not None or evidence.kernel is not None or len(evidence.pieces) != 1:
         return False
     piece = evidence.pieces[0]
     return (piece.first, piece.rows) == (0, evidence.total_rows) and len(piece.data) <= SMALL_BYTES

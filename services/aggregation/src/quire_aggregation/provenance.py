@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from quire_aggregation.fanin import Part
 from quire_contracts.batch import Slice
 from quire_contracts.value import Execution, Timing
+
+_DOUBLE: Final = 1e-9
+_SINGLE: Final = 1e-4
 
 
 def execution_of(batch: Execution, member: Slice, *, batch_id: str, batch_rows: int) -> Execution:
@@ -31,6 +34,14 @@ def scales_of(execution: Execution) -> int:
     """At how many scales of noise something was measured for its errors to be taken out; 0 where they were not."""
     said = execution.mitigation
     return max(1, len(str(said.get("zne_scale_factors", "")).split())) if said.get("applied") else 0
+
+
+def rounding_of(execution: Execution) -> float | None:
+    """Up to which exact values may be off by rounding; None where noise was simulated, which makes them others."""
+    said = execution.provider_metadata
+    if said.get("noise"):
+        return None
+    return _SINGLE if said.get("precision") == "single" else _DOUBLE
 
 
 def timings_of(

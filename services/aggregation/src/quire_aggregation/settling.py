@@ -14,7 +14,7 @@ from quire_aggregation.arrival import Arrival, task_failed
 from quire_aggregation.evidence import Evidence, Piece
 from quire_aggregation.fanin import KEEP_SECONDS, KIND, FanIn, Part, absorb, fan_in_id, finish
 from quire_aggregation.judging import Judged, judge_all
-from quire_aggregation.provenance import scales_of
+from quire_aggregation.provenance import rounding_of, scales_of
 from quire_aggregation.question import Question, ask
 from quire_aggregation.yardstick import Yardstick, yardstick
 from quire_bus.blobs import Blobs
@@ -149,7 +149,8 @@ class Settling:
             measure = await self._yardstick(arrival.member.scoring)
         except Permanent as error:
             return fault_of(error)
-        return Evidence(question, arrival.member.total_rows, tuple(pieces), arrival.member.scoring, measure)
+        member = arrival.member
+        return Evidence(question, member.total_rows, tuple(pieces), member.scoring, measure, member.kernel)
 
     async def _yardstick(self, scoring: Scoring | None) -> Yardstick | None:
         if scoring is None or scoring.problem is None:
@@ -160,8 +161,8 @@ class Settling:
         carrier, errors = part.counts or part.values, part.std_errors
         data = b"" if carrier is None else await self._blobs.get(carrier.data)
         error_data = b"" if errors is None else await self._blobs.get(errors.data)
-        scales = scales_of(part.execution)
-        return Piece(part.first, part.rows, part.counts, part.values, data, errors, error_data, scales)
+        said = scales_of(part.execution), rounding_of(part.execution)
+        return Piece(part.first, part.rows, part.counts, part.values, data, errors, error_data, *said)
 
     async def _slim(self, fan_in: FanIn) -> FanIn:
         """The fan-in with its data by reference alone: many slices together would not fit into a record."""

@@ -31,6 +31,7 @@ def whole(task: Task, queued_at: datetime, traceparent: str | None) -> Slice:
         queued_at=queued_at,
         scoring=task.scoring,
         fresh=task.fresh,
+        kernel=task.kernel,
         traceparent=traceparent,
     )
 

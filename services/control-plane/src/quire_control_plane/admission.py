@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import KINDS, EstimateJob, OptimizeJob
+from quire_contracts.document import KINDS, EstimateJob, KernelJob, OptimizeJob
 from quire_contracts.intake import SHARED_TENANT, DocumentError, encode_document, job_id_for, parse_document
 from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
 from quire_contracts.preparation import PrepareJob
@@ -202,6 +202,8 @@ def fewest_shots(job: JobDocument) -> int | None:
     if isinstance(job, EstimateJob):
         coarsest = job.coarsest_precision
         return None if isinstance(coarsest, msgspec.UnsetType) else _shots_for(coarsest)
+    if isinstance(job, KernelJob):
+        return None
     return None if isinstance(job.min_shots, msgspec.UnsetType) else job.min_shots
 
 

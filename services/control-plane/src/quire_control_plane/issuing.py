@@ -44,6 +44,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         deadline_at=record.deadline_at,
         scoring=_scoring(record, prepared),
         mitigation=prepared.mitigation,
+        kernel=prepared.kernel if phase == "main" else None,
         fresh=record.replay is not None,
     )
     decision = Decision(
