@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from quire_contracts.task import scores_samples
 from quire_quantum.counts import concatenate
 from quire_quantum.executor import MemberOutcome, Outcome
 from quire_quantum.observables import expectation, group
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 def is_reducible(batch: Batch) -> bool:
     """Whether the answers may be values instead of counts: observables from shots, and no member scored by counts."""
     asked = batch.observables is not None and batch.shots is not None
-    return asked and all(member.scoring is None for member in batch.members)
+    return asked and all(not scores_samples(member.scoring) for member in batch.members)
 
 
 def reduced(work: Work, outcome: Outcome, grouping: Grouping | None = None) -> Outcome:
