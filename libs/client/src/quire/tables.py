@@ -9,8 +9,9 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from quire.console import out
+from quire.gram_table import gram_table
 from quire.meaning import words
-from quire_contracts.result import EstimateResult, OptimizeResult, SampleResult
+from quire_contracts.result import EstimateResult, KernelResult, OptimizeResult, SampleResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -39,6 +40,8 @@ def show(view: JobView) -> None:
             console.print(counts_table(view.counts))
         case EstimateResult(values=values, std_errors=errors):
             console.print(estimate_table(values, errors))
+        case KernelResult() as result:
+            console.print(gram_table(result))
         case OptimizeResult() as result:
             console.print(optimum_table(view, result))
         case None if view.rounds:
