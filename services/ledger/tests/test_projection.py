@@ -63,7 +63,7 @@ def test_an_acceptance_is_read_once_and_only_under_the_jobs_own_key():
 
 
 def test_a_whole_life_fills_every_projection():
-    rows = rows_of(lives.logged([*lives.life("j1"), lives.accepted("j2", replay_of="j1")]))
+    rows = rows_of(lives.logged([*lives.life("j1"), lives.accepted("j2", replay_of="j1", parent="j1")]))
     assert {name for name, _ in rows} == {table.name for table in PROJECTIONS}
     job = rows["jobs", ("acme", "j1")]
     assert (job["kind"], job["tags"]) == ("optimize", '{"a":"1","b":"2"}')

@@ -186,3 +186,19 @@ async def test_a_ledger_from_before_there_were_replays_gets_their_table(engine):
     log = lives.logged([lives.accepted("j2", replay_of="j1")])
     await store(engine, log, position=log[-1].sequence)
     assert (await find_jobs(engine, FindJobs(tenant="acme"))).jobs[0].replay_of == "j1"
+
+
+async def test_children_are_left_out_unless_somebody_asks_for_them(engine):
+    log = [
+        lives.accepted("j1"),
+        lives.accepted("c1", parent="j1", minute=1),
+        lives.accepted("c2", parent="j1", minute=2),
+    ]
+    await store(engine, lives.logged([*log, lives.accepted("j2", minute=3)]))
+
+    async def found(**asked):
+        return [(job.job_id, job.parent) for job in (await find_jobs(engine, FindJobs(tenant="acme", **asked))).jobs]
+
+    assert await found() == [("j2", None), ("j1", None)]
+    assert await found(parent="j1") == [("c2", "j1"), ("c1", "j1")]
+    assert await found(children=True) == [("j2", None), ("c2", "j1"), ("c1", "j1"), ("j1", None)]

@@ -15,12 +15,13 @@ from sqlalchemy import Table
 
 from quire_contracts.batch import BatchStarted
 from quire_contracts.control import LoopAdvanced
+from quire_contracts.family import ChildEnded, FamilyPlanned
 from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected
 from quire_contracts.preparation import JobPrepared
 from quire_contracts.registry import entry_of
-from quire_contracts.result import OptimizeResult
+from quire_contracts.result import MinimizeResult, OptimizeResult
 from quire_contracts.task import TaskFailed, TaskScored
-from quire_ledger.tables import EXECUTIONS, JOBS, QUALITY, REPLAYS, ROUNDS, TASKS
+from quire_ledger.tables import EXECUTIONS, JOBS, PARENTS, QUALITY, REPLAYS, ROUNDS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,6 +38,8 @@ PROJECTED: Final = frozenset(
     for message in (
         JobAccepted,
         JobPrepared,
+        FamilyPlanned,
+        ChildEnded,
         BatchStarted,
         TaskScored,
         TaskFailed,
@@ -72,6 +75,9 @@ def changes_of(event: Event) -> tuple[Change, ...]:
             changes = _accepted(event, message)
         case JobPrepared():
             changes = _prepared(event, message)
+        case FamilyPlanned() | ChildEnded():
+            state: JobState = "running" if isinstance(message, ChildEnded) else "validated"
+            changes = (_reached(event, message.tenant, message.job_id, state),)
         case BatchStarted():
             changes = tuple(_reached(event, member.tenant, member.job_id, "running") for member in message.members)
         case TaskScored():
@@ -134,7 +140,8 @@ def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
     }
     job = _job(message.tenant, message.job_id)
     replays = () if message.replay_of is None else (Change(REPLAYS, job, {"replay_of": message.replay_of}),)
-    return Change(JOBS, job, values), *replays, _reached(event, message.tenant, message.job_id, "queued")
+    parents = () if message.parent is None else (Change(PARENTS, job, {"parent": message.parent}),)
+    return Change(JOBS, job, values), *replays, *parents, _reached(event, message.tenant, message.job_id, "queued")
 
 
 def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:
@@ -219,6 +226,8 @@ def _completed(event: Event, message: JobCompleted) -> tuple[Change, ...]:
         "cost_usd": message.cost_usd,
     }
     ended = _ended(event, message.tenant, message.job_id, "completed", how)
+    if isinstance(message.result, MinimizeResult):
+        return ended, Change(QUALITY, _job(message.tenant, message.job_id), _energy(message.result))
     if not isinstance(message.result, OptimizeResult):
         return (ended,)
     figures = msgspec.structs.asdict(message.result.quality)
@@ -228,6 +237,13 @@ def _completed(event: Event, message: JobCompleted) -> tuple[Change, ...]:
         "source": message.result.source,
     }
     return ended, Change(QUALITY, _job(message.tenant, message.job_id), values)
+
+
+def _energy(result: MinimizeResult) -> dict[str, object]:
+    """A minimisation's figures; its gap is that of any job, |value - reference| / max(1, |reference|)."""
+    baseline = result.baseline
+    gap = None if baseline is None else abs(result.energy - baseline.value) / max(1.0, abs(baseline.value))
+    return {"value": result.energy, "gap": gap, "source": result.source}
 
 
 def _json(value: object) -> str:

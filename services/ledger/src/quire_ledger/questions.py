@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import cast, false, func, select
 
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
-from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, REPLAYS, TASKS
+from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, PARENTS, REPLAYS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,9 +25,15 @@ T = TypeVar("T", bound=msgspec.Struct)
 async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
     """A tenant's jobs, newest first; a submission that was refused at the door stands where it ended.
 
-    Shots and cost of a job that ended without an answer, or has not ended, are those of its tasks so far.
+    Children are left out, unless they are asked for. Shots and cost of a job that ended without an answer, or has not
+    ended, are those of its tasks so far.
     """
     since = func.coalesce(JOBS.c.accepted_at, JOBS.c.ended_at)
+    parent = (
+        select(PARENTS.c.parent)
+        .where(PARENTS.c.tenant == JOBS.c.tenant, PARENTS.c.job_id == JOBS.c.job_id)
+        .scalar_subquery()
+    )
     stated = {
         "accepted_at": since,
         "name": func.coalesce(JOBS.c.name, ""),
@@ -37,6 +43,7 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         "reason": func.coalesce(JOBS.c.reason, ""),
         "shots": func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0),
         "cost_usd": func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0),
+        "parent": parent,
         "replay_of": select(REPLAYS.c.replay_of)
         .where(REPLAYS.c.tenant == JOBS.c.tenant, REPLAYS.c.job_id == JOBS.c.job_id)
         .scalar_subquery(),
@@ -49,6 +56,10 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         query = query.where(JOBS.c.project == question.project)
     if question.content_sha256 is not None:
         query = query.where(JOBS.c.content_sha256 == question.content_sha256)
+    if question.parent is not None:
+        query = query.where(parent == question.parent)
+    elif not question.children:
+        query = query.where(parent.is_(None))
     if question.before is not None:
         query = query.where(since < question.before)
     query = query.order_by(since.desc(), JOBS.c.job_id.desc()).limit(question.limit)

@@ -113,6 +113,15 @@ REPLAYS: Final = Table(
 )
 """The jobs that repeat another one of their tenant. A table of its own: what is missing is made, unlike a column."""
 
+PARENTS: Final = Table(
+    "parents",
+    METADATA,
+    *_job_key(),
+    _required("parent"),
+    Index("children_of_a_job", "tenant", "parent"),
+)
+"""The jobs that are children of another one of their tenant; a table of its own, as `REPLAYS`."""
+
 TASKS: Final = Table(
     "tasks",
     METADATA,
@@ -193,7 +202,7 @@ QUALITY: Final = Table(
     Column("mean_objective", Float),
 )
 
-PROJECTIONS: Final = (JOBS, REPLAYS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
+PROJECTIONS: Final = (JOBS, REPLAYS, PARENTS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
 """What is read off the events; every row of them can be made again."""
 
 MARKS: Final = Table(
