@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from qiskit.circuit.library import zz_feature_map
 from qiskit_machine_learning.kernels import FidelityStatevectorKernel
-from sklearn.datasets import load_wine
+from sklearn.datasets import load_iris, load_wine
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
@@ -133,4 +133,11 @@ def test_a_person_reads_the_matrix_and_a_program_all_of_it(quire: Embedded) -> N
     assert len(result["matrix"]) == len(result["matrix"][0]) == 12
     within = [result["matrix"][i][j] for i in range(12) for j in range(i) if (i < 6) == (j < 6)]
     across = [result["matrix"][i][j] for i in range(6) for j in range(6, 12)]
-    assert sum(within) / len(within) > 2 * sum(across) / len(across), "flowers of one kind are alike"
+    assert sum(within) / len(within) == pytest.approx(0.26, abs=0.005), "flowers of one kind are alike"
+    assert sum(across) / len(across) == pytest.approx(0.06, abs=0.005)
+    assert result["smallest_eigenvalue"] == pytest.approx(0.0332, abs=0.0001)
+
+
+def test_the_example_is_of_scikit_learns_irises(examples: dict[str, dict[str, Any]]) -> None:
+    points = load_iris().data[[*range(6), *range(50, 56)]]
+    assert examples["kernel.json"]["points"] == points.tolist()
