@@ -37,7 +37,7 @@ def blob():
     return make_blob
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def counted():
     """`counted(first, counts, groups=1, **header)`: a slice that was sampled."""
     return counts_piece

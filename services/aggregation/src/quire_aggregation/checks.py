@@ -12,6 +12,9 @@ from quire_aggregation import kernels
 from quire_aggregation.evidence import Evidence
 from quire_aggregation.scoring import is_diagonal, tolerance
 from quire_aggregation.solving import disagreement
+from quire_aggregation.steadiness import unsteady
+from quire_aggregation.variational import below_ground
+from quire_contracts.task import scores_samples
 from quire_contracts.value import Fault
 from quire_problems import contradiction
 from quire_problems import tolerance as close_to
@@ -20,6 +23,9 @@ from quire_quantum.counts import CountsError
 _FLOAT_BYTES: Final = 8
 _SLACK: Final = 1e-9
 """Rounding allowed beyond a bound, relative to it."""
+
+_SOLVED: Final = 1e-6
+"""What a solver's bound may be off by, relative to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +196,17 @@ def _optimum(evidence: Evidence) -> str | None:
     return f"the objective {scored.best.value:g} is better than the proven optimum {scoring.reference:g}"
 
 
+def _beyond(evidence: Evidence) -> str | None:
+    """No feasible answer is better than a bound, to the tolerance of the solvers that state bounds."""
+    scoring, scored = evidence.scoring, evidence.score
+    if scoring is None or scored is None or scored.best is None or scoring.bound is None or not scored.best.feasible:
+        return None
+    ahead = scoring.scale * (scoring.bound - scored.best.value)
+    if ahead <= max(tolerance(evidence.question.observables[0]), _SOLVED * max(1.0, abs(scoring.bound))):
+        return None
+    return f"the objective {scored.best.value:g} is better than the proven bound {scoring.bound:g}"
+
+
 def _always(_: Evidence) -> bool:
     return True
 
@@ -211,7 +228,7 @@ def _has_kernel(evidence: Evidence) -> bool:
 
 
 def _scorable(evidence: Evidence) -> bool:
-    return evidence.scoring is not None
+    return scores_samples(evidence.scoring)
 
 
 def _measured(evidence: Evidence) -> bool:
@@ -219,6 +236,22 @@ def _measured(evidence: Evidence) -> bool:
 
 
 def _proven(evidence: Evidence) -> bool:
+    return _scorable(evidence) and _exact(evidence)
+
+
+def _bounded(evidence: Evidence) -> bool:
+    return _scorable(evidence) and evidence.scoring is not None and evidence.scoring.bound is not None
+
+
+def _expects(evidence: Evidence) -> bool:
+    return _scorable(evidence) and evidence.scoring is not None and evidence.scoring.expected is not None
+
+
+def _ground_known(evidence: Evidence) -> bool:
+    return not _scorable(evidence) and _exact(evidence) and not evidence.mitigated
+
+
+def _exact(evidence: Evidence) -> bool:
     return evidence.scoring is not None and evidence.scoring.reference_exact
 
 
@@ -234,8 +267,11 @@ CHECKS: Final = (
     Check("totals", _counted, _totals),
     Check("finite", _estimated, _finite),
     Check("bounds", _within_bounds, _bounds),
+    Check("ground", _ground_known, below_ground),
     Check("kernel", _has_kernel, _kernel),
     Check("diagonal", _scorable, _diagonal),
     Check("solution", _measured, _solution),
     Check("optimum", _proven, _optimum),
+    Check("bound", _bounded, _beyond),
+    Check("steady", _expects, unsteady),
 )

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from quire_aggregation.question import Question
 from quire_aggregation.scoring import Score, score
 from quire_aggregation.solving import solve
+from quire_aggregation.tails import tail_means
 from quire_aggregation.yardstick import Yardstick
 from quire_contracts.kernel import Gram
-from quire_contracts.task import Scoring
+from quire_contracts.task import Scoring, scores_samples
 from quire_contracts.value import CountsTable, Matrix
 from quire_quantum.counts import CountsError, PackedCounts
 from quire_quantum.observables import expectation
@@ -72,7 +73,7 @@ class Evidence:
         """
         return (
             self.sampled
-            and self.scoring is None
+            and not scores_samples(self.scoring)
             and self.question.grouping is not None
             and any(piece.std_errors is not None for piece in self.pieces)
         )
@@ -100,6 +101,8 @@ class Evidence:
         question = self.question
         if question.grouping is None:
             return None
+        if self.counted and self.scoring is not None and self.scoring.cvar is not None:
+            return tail_means(self.counts, question.observables[0], self.scoring.cvar)
         if self.counted:
             return expectation(self.counts, question.observables, question.grouping)
         values = self._numbers([piece.data for piece in self.pieces])
@@ -108,8 +111,8 @@ class Evidence:
 
     @cached_property
     def score(self) -> Score | None:
-        """The score of the samples, or of earlier tasks' best where there are none now; None without a `Scoring`."""
-        if self.scoring is None:
+        """The score of the samples, or of earlier tasks' best where there are none; None where nothing is scored."""
+        if self.scoring is None or not scores_samples(self.scoring):
             return None
         counts, observable = self.counts if self.counted else None, self.question.observables[0]
         if self.yardstick is None:

@@ -38,7 +38,6 @@ def judge(evidence: Evidence) -> Judged:
     if verdict.fault is not None:
         return Judged(verdict)
     estimates = evidence.estimates
-    result = counts_result(evidence.counts) if estimates is None else estimate_result(*estimates)
     return Judged(verdict, estimates, evidence.score, _result(evidence), evidence.shots)
 
 

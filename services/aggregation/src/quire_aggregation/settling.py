@@ -16,6 +16,7 @@ from quire_aggregation.fanin import KEEP_SECONDS, KIND, FanIn, Part, absorb, fan
 from quire_aggregation.judging import Judged, judge_all
 from quire_aggregation.provenance import rounding_of, scales_of
 from quire_aggregation.question import Question, ask
+from quire_aggregation.steadiness import comparable
 from quire_aggregation.yardstick import Yardstick, yardstick
 from quire_bus.blobs import Blobs
 from quire_bus.envelope import Outgoing
@@ -150,7 +151,8 @@ class Settling:
         except Permanent as error:
             return fault_of(error)
         member = arrival.member
-        return Evidence(question, member.total_rows, tuple(pieces), member.scoring, measure, member.kernel)
+        scoring = comparable(member.scoring, (part.execution for part in each.parts))
+        return Evidence(question, member.total_rows, tuple(pieces), scoring, measure, member.kernel)
 
     async def _yardstick(self, scoring: Scoring | None) -> Yardstick | None:
         if scoring is None or scoring.problem is None:
