@@ -11,19 +11,23 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quire_contracts import limits
-from quire_contracts.document import KINDS, EstimateJob, KernelJob, OptimizeJob
+from quire_contracts.document import KINDS, EstimateJob, KernelJob, MinimizeJob, OptimizeJob, SweepJob
 from quire_contracts.intake import SHARED_TENANT, DocumentError, encode_document, job_id_for, parse_document
-from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
+from quire_contracts.job import JobAccepted, JobRejected, SubmissionRefused
 from quire_contracts.preparation import PrepareJob
 from quire_contracts.record import Checkpoint, JobRecord, Step
 from quire_contracts.value import Problem
+from quire_contracts.verdict import AnswerRules
 from quire_control_plane.change import Change, Moment, Say
+from quire_control_plane.continuing import taken_over
+from quire_control_plane.deadlines import timer
 from quire_control_plane.optimizers import settings_of
 
 if TYPE_CHECKING:
     from quire_contracts.document import JobDocument
     from quire_contracts.job import SubmitJob
     from quire_contracts.value import BlobRef
+    from quire_control_plane.continuing import Beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +50,14 @@ class Origin:
     """What a new job starts from besides its document's content.
 
     `document` is where the canonical document lies; `traceparent` the span that took the submission, the root of the
-    job's trace for all that follows; `random_seed` the seed of a job that names none.
+    job's trace for all that follows; `random_seed` the seed of a job that names none; `beginning` what its loop goes on
+    from.
     """
 
     document: BlobRef
     traceparent: str | None
     random_seed: int
+    beginning: Beginning | None = None
 
 
 def read(command: SubmitJob, body: bytes) -> Submission:
@@ -135,9 +141,7 @@ def begun(record: JobRecord, submission: Submission) -> Change:
     """A new job with this record: accepted, sent to be prepared, and to be ended at its deadline if it has one."""
     prepare = PrepareJob(job_id=record.job_id, tenant=record.tenant, document=record.document, seed=record.seed)
     says = (*_acceptance(record, submission, repeated=False), Say(prepare))
-    if record.deadline_at is not None:
-        says += (Say(ExpireJob(job_id=record.job_id, tenant=record.tenant), at=record.deadline_at),)
-    return Change(record, says)
+    return Change(record, (*says, *timer(record)))
 
 
 def _acceptance(record: JobRecord, submission: Submission, *, repeated: bool) -> tuple[Say, ...]:
@@ -155,6 +159,7 @@ def _acceptance(record: JobRecord, submission: Submission, *, repeated: bool) ->
         deadline_at=record.deadline_at,
         repeated=repeated,
         replay_of=record.replay.of if record.replay else None,
+        parent=record.parent.job_id if record.parent else None,
     )
     if submission.key == record.job_id:
         return (Say(accepted),)
@@ -166,7 +171,7 @@ def record_of(submission: Submission, origin: Origin, moment: Moment) -> JobReco
     """The record of a new job."""
     job = submission.document
     deadline = None if job.deadline_seconds is None else moment.now + timedelta(seconds=job.deadline_seconds)
-    return JobRecord(
+    record = JobRecord(
         job_id=submission.job_id,
         tenant=submission.tenant,
         kind=KINDS[type(job)],
@@ -189,8 +194,16 @@ def record_of(submission: Submission, origin: Origin, moment: Moment) -> JobReco
         max_shots=job.budget.max_shots,
         max_usd=job.budget.max_usd,
         min_shots=fewest_shots(job),
-        checkpoint=_first_checkpoint(job) if isinstance(job, OptimizeJob) else None,
+        rules=answer_rules(job),
+        checkpoint=_first_checkpoint(job) if isinstance(job, OptimizeJob | MinimizeJob) else None,
     )
+    return taken_over(record, origin.beginning)
+
+
+def answer_rules(job: JobDocument) -> AnswerRules | None:
+    """What the job asks of its own answer, if it does."""
+    asked = getattr(job, "rules", None)
+    return asked if isinstance(asked, AnswerRules) else None
 
 
 def fewest_shots(job: JobDocument) -> int | None:
@@ -199,10 +212,10 @@ def fewest_shots(job: JobDocument) -> int | None:
     Of a precision p: ceil(1 / p^2), as many as a standard error of p with a unit coefficient takes, rounded as
     preprocessing rounds the shots of the precision that is asked for.
     """
-    if isinstance(job, EstimateJob):
+    if isinstance(job, EstimateJob | MinimizeJob):
         coarsest = job.coarsest_precision
         return None if isinstance(coarsest, msgspec.UnsetType) else _shots_for(coarsest)
-    if isinstance(job, KernelJob):
+    if isinstance(job, SweepJob | KernelJob):
         return None
     return None if isinstance(job.min_shots, msgspec.UnsetType) else job.min_shots
 
@@ -211,7 +224,7 @@ def _shots_for(precision: float) -> int:
     return min(limits.SHOTS, math.ceil(1 / precision**2 * (1 - 1e-12)))
 
 
-def _first_checkpoint(job: OptimizeJob) -> Checkpoint:
+def _first_checkpoint(job: OptimizeJob | MinimizeJob) -> Checkpoint:
     """A loop that has not begun: the optimiser's settings stand where its state will."""
     optimizer = job.algorithm.optimizer
     least = optimizer.min_improvement

@@ -7,33 +7,42 @@ messages change nothing.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from quire_contracts.batch import BatchStarted
+from quire_contracts.family import ChildEnded, FamilyGathered, FamilyPlanned
 from quire_contracts.job import AbandonJob, CancelJob, ExpireJob
 from quire_contracts.preparation import JobPrepared, PreparationFailed
 from quire_contracts.record import JobRecord, evolve
+from quire_contracts.so_far import baseline_of
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
-from quire_contracts.value import Fault, Timing
-from quire_control_plane import ending, falling_back, loop
+from quire_contracts.value import Fault
+from quire_control_plane import ending, falling_back, family, loop
 from quire_control_plane.change import NOTHING, Change, Moment, reach
+from quire_control_plane.expiring import expire
 from quire_control_plane.issuing import issue
+from quire_control_plane.keeping import keep
+from quire_control_plane.spending import TooDear
 from quire_control_plane.tasks import pending_of, planned_shots, settled
+from quire_control_plane.timings import summed
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+FamilyMessage = FamilyPlanned | ChildEnded | FamilyGathered
+"""What is said about a job with children."""
 
-JobMessage = JobPrepared | PreparationFailed | TaskScored | TaskFailed | ReviewTask | CancelJob | ExpireJob | AbandonJob
+JobMessage = (
+    JobPrepared
+    | PreparationFailed
+    | TaskScored
+    | TaskFailed
+    | ReviewTask
+    | CancelJob
+    | ExpireJob
+    | AbandonJob
+    | FamilyMessage
+)
 """What is said about one job."""
 
 EXECUTIONS_KEPT: Final = 50
-DEADLINE_EXCEEDED: Final = Fault(
-    kind="capacity",
-    code="deadline-exceeded",
-    reason="the job's deadline came before its answer",
-    next_step="submit it again with a later deadline, fewer rounds or fewer shots",
-    retryable=True,
-)
 
 
 def decide(record: JobRecord, message: JobMessage | BatchStarted, moment: Moment) -> Change:
@@ -47,7 +56,7 @@ def decide(record: JobRecord, message: JobMessage | BatchStarted, moment: Moment
         moment: now, the id of the message, and the routing rules in force.
     """
     if record.is_over:
-        return NOTHING
+        return keep(record, message, moment) if isinstance(message, TaskScored) else NOTHING
     match message:
         case JobPrepared():
             return _prepared(record, message, moment)
@@ -55,14 +64,30 @@ def decide(record: JobRecord, message: JobMessage | BatchStarted, moment: Moment
             return _unprepared(record, message, moment)
         case TaskScored():
             return _scored(record, message, moment)
-        case TaskFailed():
-            return falling_back.failed(record, message, moment)
-        case ReviewTask():
-            return falling_back.review(record, message, moment)
+        case TaskFailed() | ReviewTask():
+            return _without_answer(record, message, moment)
         case BatchStarted():
             return _started(record, message, moment)
+        case FamilyPlanned() | ChildEnded() | FamilyGathered():
+            return _of_family(record, message, moment)
         case _:
             return _stopped(record, message, moment)
+
+
+def _without_answer(record: JobRecord, message: TaskFailed | ReviewTask, moment: Moment) -> Change:
+    if isinstance(message, TaskFailed):
+        return falling_back.failed(record, message, moment)
+    return falling_back.review(record, message, moment)
+
+
+def _of_family(record: JobRecord, message: FamilyMessage, moment: Moment) -> Change:
+    match message:
+        case FamilyPlanned():
+            return family.planned(record, message, moment)
+        case ChildEnded():
+            return family.child_ended(record, message, moment)
+        case FamilyGathered():
+            return family.gathered(record, message, moment)
 
 
 def _stopped(record: JobRecord, message: CancelJob | ExpireJob | AbandonJob, moment: Moment) -> Change:
@@ -70,7 +95,7 @@ def _stopped(record: JobRecord, message: CancelJob | ExpireJob | AbandonJob, mom
         case CancelJob():
             return ending.cancel(record, moment, message.reason)
         case ExpireJob():
-            return _abandon(record, moment, DEADLINE_EXCEEDED)
+            return expire(record, message, moment)
         case AbandonJob():
             return _abandon(record, moment, message.fault)
 
@@ -84,9 +109,10 @@ def _prepared(record: JobRecord, message: JobPrepared, moment: Moment) -> Change
         moment,
         preparation=message.preparation,
         baseline_seconds=message.baseline_seconds,
+        method_seconds=message.method_seconds,
         timings=summed(record.timings, message.timings),
     )
-    if record.kind == "optimize":
+    if message.preparation.loop is not None:
         return loop.begin(record, moment)
     parameters = message.preparation.parameters
     if parameters is None:
@@ -94,7 +120,10 @@ def _prepared(record: JobRecord, message: JobPrepared, moment: Moment) -> Change
     shots = planned_shots(record, parameters.rows)
     if record.max_shots is not None and shots > record.max_shots:
         return ending.fail(record, moment, _over_budget(shots, record.max_shots))
-    return issue(record, "main", 0, parameters, moment)
+    try:
+        return issue(record, "main", 0, parameters, moment)
+    except TooDear as dear:
+        return ending.fail(dear.record, moment, dear.fault)
 
 
 def _unprepared(record: JobRecord, message: PreparationFailed, moment: Moment) -> Change:
@@ -142,6 +171,8 @@ def _abandon(record: JobRecord, moment: Moment, fault: Fault) -> Change:
     """End with the best there is, else with the fault."""
     if record.preparation is not None and record.preparation.baseline is not None:
         return loop.finish(record, moment, None, reason=fault.reason)
+    if baseline_of(record) is not None:
+        return ending.complete_with_baseline(record, moment, fault.reason)
     return ending.fail(record, moment, fault)
 
 
@@ -153,18 +184,3 @@ def _over_budget(planned: int, allowed: int) -> Fault:
         next_step="raise budget.max_shots, or ask for fewer shots or parameter sets",
         retryable=False,
     )
-
-
-def summed(timings: tuple[Timing, ...], more: Sequence[Timing]) -> tuple[Timing, ...]:
-    """Timings by stage and resource: seconds added up, the earliest start kept, in order of first appearance."""
-    totals = {(timing.stage, timing.resource): timing for timing in timings}
-    for timing in more:
-        key = (timing.stage, timing.resource)
-        known = totals.get(key)
-        totals[key] = Timing(
-            stage=timing.stage,
-            resource=timing.resource,
-            started_at=min(known.started_at, timing.started_at) if known else timing.started_at,
-            seconds=(known.seconds if known else 0.0) + timing.seconds,
-        )
-    return tuple(totals.values())

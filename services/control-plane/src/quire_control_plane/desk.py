@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
 
 from quire_bus.envelope import Outgoing
+from quire_bus.errors import Conflict
 from quire_bus.tracing import headers_of
+from quire_contracts.evidence import EVIDENCE, EvidenceKept, evidence_id
 from quire_contracts.record import Decision, JobRecord
-from quire_control_plane.change import Change, Moment
+from quire_contracts.result import encode_result
+from quire_control_plane.appraisers import Appraisers
+from quire_control_plane.change import Change, Moment, Say
+from quire_control_plane.children import born, left_behind, submission_of, told
+from quire_control_plane.prospects import Prospects
 from quire_control_plane.recall import Recall
 from quire_control_plane.routing import Routes, load_routes
 from quire_control_plane.unwanted import stopping
@@ -24,9 +31,11 @@ if TYPE_CHECKING:
 
     from opentelemetry.metrics import Counter
 
+    from quire_bus.blobs import Blobs
     from quire_bus.delivery import Delivery
     from quire_bus.envelope import Meta
     from quire_bus.records import Records, Stored
+    from quire_contracts.family import Child
     from quire_control_plane.settings import Settings
     from quire_resilience.clock import Clock
     from quire_service import Deps
@@ -41,9 +50,13 @@ class Desk:
     routes: Routes
     targets: Targets
     waking: Waking
+    blobs: Blobs
     recall: Recall
     clock: Clock
     steps: Counter
+    prospects: Prospects
+    evidence: Records[EvidenceKept]
+    appraisers: Appraisers
 
     def down(self, target: str, tenant: str) -> str | None:
         """Why a target takes no work of a tenant now; None if it does."""
@@ -52,7 +65,19 @@ class Desk:
 
     def moment(self, meta: Meta) -> Moment:
         """The present, for a decision on a message."""
-        return Moment(self.clock.now(), meta.id, self.routes.routing, self.routes.chain, self.down)
+        routes = self.routes
+        return Moment(
+            self.clock.now(),
+            meta.id,
+            routes.routing,
+            routes.chain,
+            self.down,
+            acceptance=routes.acceptance,
+            patience=routes.patience,
+            seconds=self.prospects.seconds,
+            gain=self.prospects.gain,
+            plain=self.appraisers.plain,
+        )
 
     async def commit(self, change: Change, delivery: Delivery[Any], stored: Stored[JobRecord] | None) -> None:
         """Write the record and send what it says, all or nothing; a change that is none writes nothing.
@@ -63,21 +88,58 @@ class Desk:
         before = stored.value if stored else None
         if before is not None:
             change = stopping(before, change, getattr(delivery.message, "task_id", None))
+        change = left_behind(change)
         record = change.record
+        if change.evidence is not None and before is not None:
+            await self._keep(change, change.evidence, before, delivery)
+            return
         if record is None:
             if change.says:
                 await delivery.commit(*outgoing_of(change))
             return
+        says = (*change.says, *await self._told(before, record))
+        births = [await self._born(record, child, delivery.meta) for child in change.births]
+        made = [each.record for each in births if each.record is not None]
         records = [self.jobs.write(record.tenant, record.job_id, record, stored.revision if stored else 0)]
+        records += [self.jobs.write(each.tenant, each.job_id, each, 0) for each in made]
         waits = entry(before, record)
         if waits is not None:
             records.append(self.held.write(waits.tenant, waits.job_id, waits, None, KEPT_SECONDS))
-        committed = await delivery.commit(*outgoing_of(change), records=records)
-        self.recall.keep(record, committed.revisions[0])
+        words = [word for each in (replace(change, says=says), *births) for word in outgoing_of(each)]
+        committed = await delivery.commit(*words, records=records)
+        for each, revision in zip((record, *made), committed.revisions, strict=False):
+            self.recall.keep(each, revision)
         if waits is not None and any(self.down(target, waits.tenant) is None for target in waits.targets):
             self.waking.news()  # it came back while this was decided
         for step in steps_of(before, record):
             self.steps.add(1, {"action": step.action, "fault": step.fault_code})
+        self.prospects.learn(before, record, delivery.message)
+
+    async def _keep(self, change: Change, evidence: EvidenceKept, record: JobRecord, delivery: Delivery[Any]) -> None:
+        """Keep the late answer of a job that has ended, once: its record, and the word that it was kept."""
+        named = evidence_id(evidence.task_id, evidence.attempt)
+        write = self.evidence.write(evidence.tenant, named, evidence, 0)
+        with suppress(Conflict):  # it was kept before
+            await delivery.commit(*outgoing_of(change), records=[write])
+            self.prospects.learn_late(record, evidence)
+
+    async def _born(self, parent: JobRecord, child: Child, meta: Meta) -> Change:
+        """A child as a job, its document put where a job's document is."""
+        if child.document is None:
+            raise ValueError(f"{child.name} of job {parent.job_id} has nothing to do")
+        submission = submission_of(parent, child, await self.blobs.get(child.document))
+        document = await self.blobs.put(submission.canonical, "application/json")
+        return born(parent, child, submission, document, self.moment(meta))
+
+    async def _told(self, before: JobRecord | None, after: JobRecord) -> Sequence[Say]:
+        """What a child that ends now tells its parent; its answer is put where the parent finds it."""
+        parent = after.parent
+        if parent is None or not after.is_over or (before is not None and before.is_over):
+            return ()
+        kept = after.result_ref
+        if after.result is not None:
+            kept = await self.blobs.put(encode_result(after.result), "application/json", inline_limit=0)
+        return (Say(told(after, parent, kept)),)
 
     async def wake(self, stopping: asyncio.Event) -> None:
         """Have everybody looked at whose target is back, until told to stop."""
@@ -99,6 +161,7 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
         routes=load_routes(deps.settings.rules_file, loads.current),
         targets=await deps.lifetime.enter_async_context(targets_of(deps.bus, deps.clock, waking.news)),
         waking=waking,
+        blobs=deps.bus.blobs,
         recall=Recall(),
         clock=deps.clock,
         steps=deps.meter.create_counter(
@@ -106,6 +169,9 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
             unit="{step}",
             description="Steps of fallback chains, by what was done and after which fault.",
         ),
+        prospects=Prospects(deps.clock, loads.current),
+        evidence=deps.bus.records(EVIDENCE, EvidenceKept),
+        appraisers=Appraisers(deps.bus, loads.current),
     )
 
 

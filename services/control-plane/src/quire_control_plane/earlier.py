@@ -18,7 +18,13 @@ _LOOKED_AT = 20
 
 async def earlier_answer(bus: Bus, jobs: Records[JobRecord], record: JobRecord) -> Earlier | None:
     """The newest answer of an equal job; None also where nobody can say, for then the chain goes on without it."""
-    question = FindJobs(tenant=record.tenant, state="completed", content_sha256=record.content_sha256, limit=_LOOKED_AT)
+    question = FindJobs(
+        tenant=record.tenant,
+        state="completed",
+        content_sha256=record.content_sha256,
+        children=True,
+        limit=_LOOKED_AT,
+    )
     try:
         found = await bus.ask("ledger", "jobs", question, JobList)
         for job in found.jobs:
@@ -36,4 +42,5 @@ async def earlier_answer(bus: Bus, jobs: Records[JobRecord], record: JobRecord) 
 
 def _answers(done: JobRecord, record: JobRecord) -> bool:
     same = done.content_sha256 == record.content_sha256 and done.kind == record.kind
-    return same and done.state == "completed" and not done.degraded and bool(done.result or done.result_ref)
+    sound = done.state == "completed" and not done.degraded and not done.needs_review
+    return same and sound and bool(done.result or done.result_ref)

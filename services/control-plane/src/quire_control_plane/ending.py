@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected
+from quire_contracts.minimum import classical_minimum
 from quire_contracts.record import evolve
-from quire_contracts.result import Best, OptimizeResult, Quality
+from quire_contracts.result import Best, MinimizeResult, OptimizeResult, Quality
+from quire_contracts.so_far import baseline_of, objective_of
 from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
+from quire_control_plane.verdict import Judged, judge_classical
 
 if TYPE_CHECKING:
     from quire_contracts.preparation import Baseline, PreparationFailed
     from quire_contracts.record import JobRecord
     from quire_contracts.result import JobResult
     from quire_contracts.value import BlobRef, Fault
+
+_INSTEAD: Final = "the classical baseline is the answer"
 
 
 def complete(
@@ -25,12 +30,15 @@ def complete(
     result: JobResult | None = None,
     result_ref: BlobRef | None = None,
     reason: str = "",
+    needs_review: str = "",
 ) -> Change:
     """End a job with an answer; a `reason`, or work that ran at a fallback, makes it degraded.
 
+    `needs_review` says why a person is to look at the answer.
+
     A loop's history is the result's from now on: a record of many rounds that has it twice is too large for a message.
     """
-    if isinstance(result, OptimizeResult) and record.checkpoint is not None:
+    if isinstance(result, OptimizeResult | MinimizeResult) and record.checkpoint is not None:
         record = evolve(record, checkpoint=msgspec.structs.replace(record.checkpoint, history=()))
     reasons = [text for text in (record.reason, reason) if text]
     degraded = record.degraded or bool(reason)
@@ -43,6 +51,7 @@ def complete(
         result_ref=result_ref,
         degraded=degraded,
         reason="; ".join(reasons),
+        needs_review=needs_review[:2_000],
     )
     said = JobCompleted(
         job_id=record.job_id,
@@ -56,20 +65,26 @@ def complete(
         timings=record.timings,
         cost_usd=record.cost_usd,
         shots=record.shots,
+        needs_review=ended.needs_review,
     )
     return Change(ended, (Say(said),))
 
 
-def complete_with_baseline(record: JobRecord, moment: Moment, reason: str) -> Change:
-    """End an optimisation with the classical answer, degraded; fail where there is none.
+def complete_with_baseline(record: JobRecord, moment: Moment, reason: str, rejected: Judged | None = None) -> Change:
+    """End an optimisation with the classical answer, degraded.
+
+    rejected: the judgement of the quantum answer that it stands for, where there was one.
 
     Raises:
         ValueError: if the job was never prepared and so has no baseline to speak of.
     """
-    baseline = record.preparation.baseline if record.preparation else None
+    baseline = baseline_of(record)
     if baseline is None:
         raise ValueError(f"job {record.job_id} has no baseline to fall back to")
+    if record.kind == "minimize":
+        return complete(record, moment, result=classical_minimum(record), reason=f"{reason}; {_INSTEAD}")
     sense, unit = objective_of(record)
+    judged = rejected or judge_classical(record, baseline, reason, sense or "min")
     result = OptimizeResult(
         best=Best(
             value=baseline.value,
@@ -81,18 +96,15 @@ def complete_with_baseline(record: JobRecord, moment: Moment, reason: str) -> Ch
         history=record.checkpoint.history if record.checkpoint else (),
         baseline=baseline,
         baseline_seconds=record.baseline_seconds,
+        method_seconds=record.method_seconds,
         quality=_baseline_quality(baseline),
         source="classical",
         sense=sense,
         unit=unit,
+        verdict=judged.verdict,
     )
-    return complete(record, moment, result=result, reason=f"{reason}; the classical baseline is the answer")
-
-
-def objective_of(record: JobRecord) -> tuple[Literal["min", "max"] | None, str]:
-    """Whether a small or a large objective is good, and what it counts; nothing of a job without a loop."""
-    loop = record.preparation.loop if record.preparation else None
-    return (None, "") if loop is None else ("max" if loop.scale == -1 else "min", loop.unit)
+    review = "; ".join(judged.why) if judged.outcome == "person" else ""
+    return complete(record, moment, result=result, reason=f"{reason}; {_INSTEAD}", needs_review=review)
 
 
 def fail(record: JobRecord, moment: Moment, fault: Fault) -> Change:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quire_contracts.value import Fault
 from quire_control_plane import ending, loop
 from quire_control_plane.change import NOTHING, Change, Moment
+from quire_control_plane.spending import price_of, refused
 from quire_control_plane.steps import Stuck, following, hold, send, stated
 from quire_control_plane.tasks import pending_of, settled
 
@@ -38,6 +40,11 @@ def _step(stuck: Stuck, *, due: bool = True) -> Change:
     if found.action == "ask":
         return Change(asks=True)
     if found.target is not None:
+        price = price_of(stuck.record, found.target, stuck.pending.task.parameters.rows, stuck.moment)
+        if price.ask is not None:
+            return Change(appraise=(price.ask,))
+        if not price.fits:  # as if the target had refused it
+            return _step(replace(stuck, pending=refused(stuck.pending, found.target, price, stuck.moment)), due=due)
         return send(stuck, chain, found)
     if found.action == "wait":
         return hold(stuck, chain, found) if due else NOTHING

@@ -21,6 +21,7 @@ from quire_bus.errors import Conflict
 from quire_bus.router import Router
 from quire_contracts import limits
 from quire_contracts.batch import BatchStarted
+from quire_contracts.family import ChildEnded, FamilyGathered, FamilyPlanned
 from quire_contracts.intake import DocumentError
 from quire_contracts.job import (
     BLOB_REF_MEDIA_TYPE,
@@ -42,6 +43,7 @@ from quire_control_plane.desk import Desk, current_traceparent, open_desk, outgo
 from quire_control_plane.earlier import earlier_answer
 from quire_control_plane.optimizers import takes_long
 from quire_control_plane.replaying import refused, replay
+from quire_control_plane.starting import beginning_of, begun_before
 from quire_service import Deps, Parts
 
 if TYPE_CHECKING:
@@ -52,12 +54,28 @@ if TYPE_CHECKING:
     from quire_bus.envelope import Meta
     from quire_bus.records import Records
     from quire_contracts.value import Fault
+    from quire_control_plane.appraisers import Appraisers
     from quire_control_plane.settings import Settings
 
 M = TypeVar("M", bound=Value)
 
 KEEP_SECONDS: Final = 7 * 24 * 3600
 """How long it is remembered that a submission was refused: longer than any redelivery."""
+
+
+ABANDONED_WITHOUT: Final[tuple[type[JobMessage], ...]] = (
+    JobPrepared,
+    PreparationFailed,
+    FamilyPlanned,
+    ChildEnded,
+    FamilyGathered,
+    TaskScored,
+    TaskFailed,
+    ReviewTask,
+    CancelJob,
+    ExpireJob,
+)
+"""A job whose message of these cannot be handled is abandoned."""
 
 
 class Rejected(Value, frozen=True):
@@ -78,12 +96,13 @@ async def build(deps: Deps[Settings]) -> Parts:
     async def do_submit_job(command: SubmitJob, delivery: Delivery[SubmitJob]) -> None:
         try:
             submission = read(command, await document_of(command, deps.bus.blobs))
+            beginning = await beginning_of(jobs, deps.bus.blobs, submission.tenant, submission.document)
         except DocumentError as error:
             known = await jobs.get(command.tenant, command.job_id)
             await once(reject(command, error, known.value if known else None), delivery, rejections)
             return
         document = await deps.bus.blobs.put(submission.canonical, "application/json")
-        origin = Origin(document, current_traceparent(), seeds.randrange(limits.SEED))
+        origin = Origin(document, current_traceparent(), seeds.randrange(limits.SEED), beginning)
         try:  # Nearly every submission is new; that it is not is found by the commit, for nothing.
             await desk.commit(admit(None, submission, origin, desk.moment(delivery.meta)), delivery, None)
         except Conflict:
@@ -98,7 +117,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     async def on_job_message(message: JobMessage, delivery: Delivery[M]) -> None:
         moment = desk.moment(delivery.meta)
         recalled = desk.recall.take(message.tenant, message.job_id)
-        change = await decided(recalled.value, message, moment) if recalled else NOTHING
+        change = await decided(recalled.value, message, moment, desk.appraisers) if recalled else NOTHING
         if change.record is not None:
             with contextlib.suppress(Conflict):  # another replica wrote meanwhile: decided anew
                 await desk.commit(change, delivery, recalled)
@@ -107,19 +126,15 @@ async def build(deps: Deps[Settings]) -> Parts:
         if stored is None:
             deps.log.warning("message about an unknown job", type=delivery.meta.type, job_id=message.job_id)
             return
-        change = await decided(stored.value, message, moment)
+        change = await decided(stored.value, message, moment, desk.appraisers)
         if change.asks:
             earlier = await earlier_answer(deps.bus, jobs, stored.value)
-            change = await decided(stored.value, message, replace(moment, looked=True, earlier=earlier))
+            moment = replace(moment, looked=True, earlier=earlier)
+            change = await decided(stored.value, message, moment, desk.appraisers)
         await desk.commit(change, delivery, stored)
 
-    consume(JobPrepared, failed=abandon)(on_job_message)
-    consume(PreparationFailed, failed=abandon)(on_job_message)
-    consume(TaskScored, failed=abandon)(on_job_message)
-    consume(TaskFailed, failed=abandon)(on_job_message)
-    consume(ReviewTask, failed=abandon)(on_job_message)
-    consume(CancelJob, failed=abandon)(on_job_message)
-    consume(ExpireJob, failed=abandon)(on_job_message)
+    for of_a_job in ABANDONED_WITHOUT:
+        consume(of_a_job, failed=abandon)(on_job_message)
     consume(AbandonJob)(on_job_message)
 
     @consume(BatchStarted)
@@ -130,7 +145,16 @@ async def build(deps: Deps[Settings]) -> Parts:
     return Parts(routers=(router,), background={"waking": desk.wake})
 
 
-async def decided(record: JobRecord, message: JobMessage, moment: Moment) -> Change:
+async def decided(record: JobRecord, message: JobMessage, moment: Moment, appraisers: Appraisers) -> Change:
+    """What follows from a message, once gateways have said what must be known of its work for that."""
+    change = await decided_now(record, message, moment)
+    while change.appraise:
+        moment = replace(moment, appraised={**moment.appraised, **await appraisers.ask(change.appraise)})
+        change = await decided_now(record, message, moment)
+    return change
+
+
+async def decided_now(record: JobRecord, message: JobMessage, moment: Moment) -> Change:
     """What follows from a message; in a thread where an optimiser takes its time, so that no other job waits for it."""
     checkpoint = record.checkpoint
     if checkpoint is not None and isinstance(message, TaskScored | JobPrepared) and takes_long(checkpoint.optimizer):
@@ -151,7 +175,7 @@ async def run_again(
     """Make the job that repeats another one, once; what cannot run again is answered.
 
     Raises:
-        Permanent: the first job's document is gone, or is not accepted any more.
+        Permanent: the first job's document is gone or is not accepted any more, or nobody knows where its loop began.
     """
     known, first = await asyncio.gather(
         desk.jobs.get(command.tenant, command.job_id), desk.jobs.get(command.tenant, command.replay_of)
@@ -162,7 +186,10 @@ async def run_again(
         await once(refused(command, first.value if first else None), delivery, rejections)
         return
     document = await blobs.get(first.value.document)
-    change = replay(command, first.value, document, current_traceparent(), desk.moment(delivery.meta))
+    beginning = await begun_before(desk.jobs, first.value)
+    change = replay(
+        command, first.value, document, current_traceparent(), desk.moment(delivery.meta), beginning=beginning
+    )
     await desk.commit(change, delivery, None)
 
 

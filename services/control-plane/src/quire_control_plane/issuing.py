@@ -7,13 +7,18 @@ import uuid
 from typing import TYPE_CHECKING, Final
 
 from quire_contracts.record import Decision, JobRecord, Pending, evolve
-from quire_contracts.task import RunTask, Scoring, Task
+from quire_contracts.task import Expected, RunTask, Scoring, Task
 from quire_control_plane import steps
 from quire_control_plane.change import Change, Moment, Say, reach, seconds_later
+from quire_control_plane.speculating import in_time, outlook
+from quire_control_plane.spending import away, within_budget
 from quire_control_plane.tasks import facts_of, noted, preparation_of
+from quire_control_plane.worth import appraised
+from quire_control_plane.worth import figures_of as worth_of
+from quire_policy.patience import figures_of
 
 if TYPE_CHECKING:
-    from quire_contracts.preparation import Preparation
+    from quire_contracts.preparation import Loop, Preparation
     from quire_contracts.value import Matrix, Phase
 
 _NAMESPACE: Final = uuid.UUID("b3c5d8c0-6f0f-5f52-8f1e-0a5f0d9f5c11")
@@ -23,9 +28,17 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
     """Send a new task on its way, or hold it where no target takes work; the record then waits for it.
 
     The task's id and seed are functions of the job, phase and round alone, so that deciding again gives the same task.
+    What its targets would make of it is asked first (`Change.appraise`), where that is not known.
+
+    Raises:
+        TooDear: no target takes it for what is left of the job's budget.
     """
     prepared = preparation_of(record)
-    route = moment.routing(facts_of(record, phase, parameters.rows, moment.now))
+    record, missing = appraised(record, phase, parameters.rows, moment)
+    if missing:
+        return Change(appraise=missing)
+    facts = facts_of(record, phase, parameters.rows, moment.now)
+    route, unpriced = within_budget(record, in_time(facts, moment), parameters.rows, moment)
     task = Task(
         task_id=str(uuid.uuid5(_NAMESPACE, f"{record.tenant}|{record.job_id}|{phase}|{round_}")),
         job_id=record.job_id,
@@ -42,10 +55,11 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         fallbacks=tuple(route.targets[1:]),
         priority=record.priority,
         deadline_at=record.deadline_at,
-        scoring=_scoring(record, prepared),
+        scoring=_scoring(record, prepared, phase),
         mitigation=prepared.mitigation,
         kernel=prepared.kernel if phase == "main" else None,
         fresh=record.replay is not None,
+        late=moment.patience(facts).late,
     )
     decision = Decision(
         at=moment.now,
@@ -56,10 +70,11 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         reasons=route.reasons,
         shots=route.shots,
         delay_seconds=route.delay_seconds,
+        figures=figures_of(outlook(record, task.target, facts, moment)) | worth_of(record, task.target),
     )
-    pending = Pending(task=task, since=moment.now, tried=(task.target,))
+    pending = Pending(task=task, since=moment.now, tried=(task.target,), away=away(unpriced, moment))
     record = evolve(record, decisions=noted(record.decisions, decision))
-    if moment.down(task.target, record.tenant) is not None:
+    if unpriced or moment.down(task.target, record.tenant) is not None:
         return steps.begin(record, pending, moment)
     waiting = reach(record, "submitted", moment, pending=(*record.pending, pending))
     return Change(waiting, (Say(RunTask(task=task), at=seconds_later(moment, route.delay_seconds)),))
@@ -76,7 +91,7 @@ def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:
     return int.from_bytes(digest[:4], "big") >> 1
 
 
-def _scoring(record: JobRecord, prepared: Preparation) -> Scoring | None:
+def _scoring(record: JobRecord, prepared: Preparation, phase: Phase) -> Scoring | None:
     if prepared.loop is None:
         return None
     baseline = prepared.baseline if prepared.baseline is not None and prepared.baseline.feasible else None
@@ -85,6 +100,19 @@ def _scoring(record: JobRecord, prepared: Preparation) -> Scoring | None:
         reference=baseline.value if baseline else None,
         reference_exact=baseline.exact if baseline else False,
         worst=baseline.worst if baseline else None,
+        bound=prepared.baseline.bound if prepared.baseline else None,
         best=record.best,
         problem=prepared.loop.problem,
+        expected=_expected(record, prepared.loop) if phase == "final" else None,
+        of="values" if record.kind == "minimize" else "samples",
+        cvar=prepared.loop.cvar,
     )
+
+
+def _expected(record: JobRecord, loop: Loop) -> Expected | None:
+    """The mean energy that the best parameters had in the round that found them, and where; of a tail it is no mean."""
+    checkpoint, best = record.checkpoint, record.checkpoint.best_objective if record.checkpoint else None
+    if checkpoint is None or best is None or checkpoint.best_std_error is None or loop.cvar is not None:
+        return None
+    target = next((each.target for each in checkpoint.history if each.best == best), None)
+    return Expected(loop.scale * best, checkpoint.best_std_error, target) if target is not None else None

@@ -1,4 +1,4 @@
-"""The variational loop of an optimisation job: a sweep of start points, rounds of the optimiser, a last sampling.
+"""The variational loop of a job: a sweep of start points, rounds of the optimiser, a last sampling or estimate.
 
 Each step is a function of the record and an answer; the checkpoint it writes holds all that the next one needs.
 """
@@ -12,14 +12,20 @@ import msgspec
 from quire_contracts.control import LoopAdvanced
 from quire_contracts.record import Checkpoint, evolve
 from quire_contracts.result import OptimizeResult, Quality, Round
-from quire_control_plane import optimizers
+from quire_contracts.so_far import is_better, objective_of
+from quire_control_plane import minimum, optimizers
+from quire_control_plane.accepting import answered
 from quire_control_plane.change import Change, Moment, Say
-from quire_control_plane.ending import complete, complete_with_baseline, objective_of
+from quire_control_plane.continuing import mismatch
+from quire_control_plane.ending import complete_with_baseline, reject
 from quire_control_plane.issuing import issue
 from quire_control_plane.optimizers.start import Start
-from quire_control_plane.tasks import matrix, numbers, planned_shots, preparation_of
+from quire_control_plane.speculating import declined, prospect
+from quire_control_plane.spending import TooDear
+from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots, preparation_of
 
 if TYPE_CHECKING:
+    from quire_contracts.continuation import Continuation
     from quire_contracts.preparation import Loop
     from quire_contracts.record import JobRecord
     from quire_contracts.task import TaskScored
@@ -28,7 +34,12 @@ if TYPE_CHECKING:
 
 
 def begin(record: JobRecord, moment: Moment) -> Change:
-    """Start a prepared loop: evaluate the start points at once, or go straight to the first round if there is one."""
+    """Start a prepared loop: evaluate the start points at once, or go straight to a round if there is one or none.
+
+    One that goes on from an earlier job has none to choose from.
+    """
+    if record.continues is not None:
+        return _continued(record, record.continues, moment)
     start_points = _loop(record).start_points
     if start_points.rows > 1:
         return _issue(record, "sweep", 0, start_points, moment)
@@ -49,11 +60,14 @@ def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
 
 
 def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reason: str = "") -> Change:
-    """End the loop with the best assignment seen; with a `reason`, the job is degraded.
+    """End the loop with the best assignment seen, or the least energy; with a `reason`, the job is degraded.
 
-    Without any sample yet, or any that is feasible, the classical baseline is the answer.
+    Without any sample yet, or any that is feasible, the classical baseline is the answer; so it is where a loop ends
+    before its time and the baseline is the better of the two.
     """
-    checkpoint, baseline = checkpoint_of(record), preparation_of(record).baseline
+    if record.kind == "minimize":
+        return minimum.finish(record, moment, answer, reason)
+    checkpoint, baseline, early = checkpoint_of(record), preparation_of(record).baseline, bool(reason)
     if record.best is None:
         return complete_with_baseline(record, moment, reason or "no quantum sample was taken")
     if not record.best.feasible:
@@ -61,19 +75,22 @@ def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reas
         if baseline is not None and baseline.feasible:
             return complete_with_baseline(record, moment, reason)
     sense, unit = objective_of(record)
+    if early and baseline is not None and is_better(baseline, record.best, sense):
+        return complete_with_baseline(record, moment, reason)
     figures = answer.quality.figures if answer is not None else None
     result = OptimizeResult(
         best=record.best,
         history=checkpoint.history,
         baseline=baseline,
         baseline_seconds=record.baseline_seconds,
+        method_seconds=record.method_seconds,
         quality=figures or Quality(),
         parameters=checkpoint.best_parameters,
         stopped=checkpoint.stopped,
         sense=sense,
         unit=unit,
     )
-    return complete(record, moment, result=result, reason=reason)
+    return answered(record, moment, result, reason=reason)
 
 
 def checkpoint_of(record: JobRecord) -> Checkpoint:
@@ -85,6 +102,16 @@ def checkpoint_of(record: JobRecord) -> Checkpoint:
     if record.checkpoint is None:
         raise ValueError(f"job {record.job_id} has no loop")
     return record.checkpoint
+
+
+def _continued(record: JobRecord, taken: Continuation, moment: Moment) -> Change:
+    """Go on where an earlier job was; refuse what it has not got."""
+    wrong = mismatch(record, taken)
+    if wrong is not None:
+        return reject(record, moment, wrong)
+    if taken.resumes:
+        return _go_on(record, optimizers.resume(checkpoint_of(record).optimizer), moment)
+    return _started(record, taken.parameters, moment)
 
 
 def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
@@ -102,8 +129,10 @@ def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
     errors = numbers(answer.std_errors) if answer.std_errors is not None else None
     lowest = min(range(len(points)), key=lambda row: (energies[row], row))
     best, parameters = checkpoint.best_objective, checkpoint.best_parameters
+    best_error = checkpoint.best_std_error
     if best is None or energies[lowest] < scale * best:  # best is an objective, scale * energy
         best, parameters = scale * energies[lowest], points[lowest]
+        best_error = errors[lowest][0] if errors else None
     finished = Round(
         round=checkpoint.round,
         objective=scale * energies[row],
@@ -116,17 +145,19 @@ def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
         optimizer=told.dump(),
         best_parameters=parameters,
         best_objective=best,
+        best_std_error=best_error,
         history=(*checkpoint.history, finished),
     )
     said = LoopAdvanced(job_id=record.job_id, tenant=record.tenant, rounds=checkpoint.rounds, round=finished)
     change = _go_on(evolve(record, checkpoint=checkpoint), told, moment)
-    return Change(change.record, (Say(said), *change.says))
+    return change if change.appraise else Change(change.record, (Say(said), *change.says))
 
 
 def _started(record: JobRecord, parameters: tuple[float, ...], moment: Moment) -> Change:
-    """Ask a fresh optimiser at these parameters for the first round."""
+    """Ask a fresh optimiser at these parameters for its first round."""
     checkpoint, spectra = checkpoint_of(record), _loop(record).spectra
-    start = Start(parameters, rounds=checkpoint.rounds, seed=record.seed, spectra=spectra)
+    left = max(1, checkpoint.rounds - checkpoint.round)
+    start = Start(parameters, rounds=left, seed=record.seed, spectra=spectra)
     run = optimizers.begin(checkpoint.optimizer, start)
     checkpoint = msgspec.structs.replace(checkpoint, optimizer=run.dump(), best_parameters=parameters)
     return _go_on(evolve(record, checkpoint=checkpoint), run, moment)
@@ -160,7 +191,7 @@ def _stalled(checkpoint: Checkpoint, scale: int) -> str:
 
 
 def _sample_best(record: JobRecord, stopped: str, moment: Moment) -> Change:
-    """The last sampling, at the best parameters seen; `stopped` says why before the last round."""
+    """The last sampling or estimate, at the best parameters seen; `stopped` says why before the last round."""
     checkpoint = checkpoint_of(record)
     if stopped:
         stopped = f"{stopped}: {checkpoint.round} of {checkpoint.rounds} rounds"
@@ -175,7 +206,13 @@ def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mom
         return finish(record, moment, None, reason=f"the budget of {record.max_shots} shots ends the loop")
     if record.max_usd is not None and record.cost_usd > record.max_usd:
         return finish(record, moment, None, reason=f"the budget of {record.max_usd} USD ends the loop")
-    return issue(record, phase, round_, parameters, moment)
+    found = prospect(record, phase, parameters.rows, moment)
+    if not found.choice.waits:
+        return finish(declined(record, moment, found), moment, None, reason=found.choice.reason)
+    try:
+        return issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
+    except TooDear as dear:
+        return finish(dear.record, moment, None, reason=dear.reason)
 
 
 def _loop(record: JobRecord) -> Loop:

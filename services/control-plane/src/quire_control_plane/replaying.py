@@ -17,9 +17,18 @@ if TYPE_CHECKING:
     from quire_contracts.job import ReplayJob
     from quire_contracts.record import JobRecord
     from quire_control_plane.change import Moment
+    from quire_control_plane.continuing import Beginning
 
 
-def replay(command: ReplayJob, first: JobRecord, document: bytes, traceparent: str | None, moment: Moment) -> Change:
+def replay(
+    command: ReplayJob,
+    first: JobRecord,
+    document: bytes,
+    traceparent: str | None,
+    moment: Moment,
+    *,
+    beginning: Beginning | None = None,
+) -> Change:
     """The new job, on its way to be prepared.
 
     It has the first one's document, tags, limits and seed, also where the document named none, and as long until its
@@ -32,6 +41,7 @@ def replay(command: ReplayJob, first: JobRecord, document: bytes, traceparent: s
         document: its canonical document.
         traceparent: the span that took the command.
         moment: now, and the id of the command's message.
+        beginning: where the first one's loop went on from an earlier job, if it did.
 
     Raises:
         Permanent: this release does not accept the document any more.
@@ -44,7 +54,7 @@ def replay(command: ReplayJob, first: JobRecord, document: bytes, traceparent: s
     submission = Submission(command.tenant, command.job_id, command.job_id, job, document, first.content_sha256)
     lowered = next((each.shots for each in reversed(first.decisions) if each.shots is not None), None)
     record = evolve(
-        record_of(submission, Origin(first.document, traceparent, first.seed), moment),
+        record_of(submission, Origin(first.document, traceparent, first.seed, beginning), moment),
         seed=first.seed,
         seeded=first.seeded,
         targets=places_of(command, first),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quire_contracts.load import TargetLoad
-from quire_policy import Facts, Fallback, Route, Rules, default_rules, load_rules, route
+from quire_policy import Acceptance, Facts, Fallback, Patience, Route, Rules, default_rules, load_rules, route
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,16 +18,24 @@ Routing = Callable[[Facts], Route]
 Chains = Callable[[Facts], Fallback]
 """What is done for work that has no answer there."""
 
+Accepts = Callable[[Facts], Acceptance]
+"""What its answer has to satisfy."""
+
+Patiences = Callable[[Facts], Patience]
+"""For how long its answer is waited for."""
+
 Down = Callable[[str, str], str | None]
 """Why a target takes no work of a tenant now; None if it does."""
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Both questions, answered by the rules of one file."""
+    """The questions, answered by the rules of one file."""
 
     routing: Routing
     chain: Chains
+    acceptance: Accepts
+    patience: Patiences
 
 
 def load_routes(rules_file: Path | None, loads: Callable[[], Mapping[str, TargetLoad]]) -> Routes:
@@ -39,7 +47,7 @@ def load_routes(rules_file: Path | None, loads: Callable[[], Mapping[str, Target
         RulesError: with every fault of the file, by rule and field.
     """
     rules: Rules = default_rules() if rules_file is None else load_rules(rules_file)
-    return Routes(lambda facts: route(rules, facts, loads()), rules.chain)
+    return Routes(lambda facts: route(rules, facts, loads()), rules.chain, rules.acceptance, rules.patience)
 
 
 def everything_up(_target: str, _tenant: str) -> None:
@@ -49,3 +57,13 @@ def everything_up(_target: str, _tenant: str) -> None:
 def default_chain(facts: Facts) -> Fallback:
     """The chain of the rules that ship."""
     return default_rules().chain(facts)
+
+
+def default_acceptance(facts: Facts) -> Acceptance:
+    """What the rules that ship ask of answers."""
+    return default_rules().acceptance(facts)
+
+
+def default_patience(facts: Facts) -> Patience:
+    """The patience of the rules that ship."""
+    return default_rules().patience(facts)

@@ -48,7 +48,7 @@ class Stuck:
         """Whether its job has an answer without another run: the best sample so far, or the classical one."""
         record = self.record
         baseline = record.preparation.baseline if record.preparation is not None else None
-        return record.kind == "optimize" and (baseline is not None or record.best is not None)
+        return record.kind in ("optimize", "minimize") and (baseline is not None or record.best is not None)
 
 
 def begin(record: JobRecord, pending: Pending, moment: Moment) -> Change:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from quire_contracts.preparation import Preparation
+    from quire_contracts.preparation import Columns, Preparation
     from quire_contracts.value import Phase
 
 MATRIX_MEDIA_TYPE: Final = "application/vnd.quire.float64"
@@ -59,6 +59,7 @@ def facts_of(record: JobRecord, phase: Phase, rows: int, now: datetime) -> Facts
         min_shots=record.min_shots,
         seeded=record.seeded,
         seconds_left=(record.deadline_at - now).total_seconds() if record.deadline_at else None,
+        appraised={each.target: each for each in record.appraisals},
     )
 
 
@@ -80,6 +81,14 @@ def numbers(table: Matrix) -> tuple[tuple[float, ...], ...]:
     return tuple(flat[row * table.columns : (row + 1) * table.columns] for row in range(table.rows))
 
 
+def made_for_structure(points: Matrix, columns: Columns | None) -> Matrix:
+    """A loop's points as parameters of the structure that it varies."""
+    if columns is None:
+        return points
+    plan = tuple(zip(columns.sources, columns.scales, columns.offsets, strict=True))
+    return matrix([[scale * row[source] + offset for source, scale, offset in plan] for row in numbers(points)])
+
+
 def planned_shots(record: JobRecord, rows: int) -> int:
     """Shots that a task of so many parameter sets costs at least; 0 for exact values."""
     return rows * (preparation_of(record).shots or 0)
@@ -89,6 +98,6 @@ def noted(decisions: tuple[Decision, ...], decision: Decision) -> tuple[Decision
     """The decisions with one more, unless it is the last one again: a loop's record must not grow with its rounds."""
     if decisions:
         last = decisions[-1]
-        if msgspec.structs.replace(decision, at=last.at, task_id=last.task_id) == last:
+        if msgspec.structs.replace(decision, at=last.at, task_id=last.task_id, figures=last.figures) == last:
             return decisions
     return (*decisions, decision)[-DECISIONS_KEPT:]

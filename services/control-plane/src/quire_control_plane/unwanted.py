@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from quire_contracts.record import Left, evolve
 from quire_contracts.task import CancelTask
 from quire_control_plane.change import Say
 
 if TYPE_CHECKING:
-    from quire_contracts.record import JobRecord
+    from quire_contracts.record import JobRecord, Pending
     from quire_control_plane.change import Change
 
 
 def stopping(before: JobRecord, change: Change, answered: str | None) -> Change:
     """The change, with a word to stop each task for which the record waited before it and waits no more.
+
+    What is at a provider already may be left to run, as the task says, if its job has ended and nobody cancelled it.
+    The ended record names each task that was sent: should its answer come after all, that is evidence.
 
     answered: the task of which the change's message says how it ended; there is nothing left to stop of it.
     """
@@ -23,23 +27,31 @@ def stopping(before: JobRecord, change: Change, answered: str | None) -> Change:
         return change
     kept = {(each.task.task_id, each.task.attempt) for each in after.pending}
     dropped = [
-        each.task
+        each
         for each in before.pending
         if each.task.task_id != answered and (each.task.task_id, each.task.attempt) not in kept
     ]
     if not dropped:
         return change
-    words = tuple(
-        Say(
-            CancelTask(
-                job_id=task.job_id,
-                tenant=task.tenant,
-                task_id=task.task_id,
-                attempt=task.attempt,
-                target=task.target,
-                reason=after.reason[:2_000],
-            )
-        )
-        for task in dropped
+    words = tuple(Say(_word(each, after)) for each in dropped)
+    if after.is_over:
+        after = evolve(after, left=tuple(_left(each) for each in dropped if each.held is None))
+    return replace(change, record=after, says=(*change.says, *words))
+
+
+def _word(pending: Pending, after: JobRecord) -> CancelTask:
+    task = pending.task
+    return CancelTask(
+        job_id=task.job_id,
+        tenant=task.tenant,
+        task_id=task.task_id,
+        attempt=task.attempt,
+        target=task.target,
+        reason=after.reason[:2_000],
+        late=task.late if after.is_over and after.state != "cancelled" else "stop",
     )
-    return replace(change, says=(*change.says, *words))
+
+
+def _left(pending: Pending) -> Left:
+    task = pending.task
+    return Left(task.task_id, task.attempt, task.target, task.phase, task.round, pending.since)

@@ -1,0 +1,245 @@
+"""Minimisations, decided message by message: what is sent, what is told, and how each of them ends."""
+
+from __future__ import annotations
+
+import math
+
+import msgspec
+import pytest
+from control_plane_cases import admitted, answer, at, execution, run_task
+
+from quire_contracts.job import CancelJob, ExpireJob, JobCompleted
+from quire_contracts.minimum import accuracy
+from quire_contracts.preparation import Baseline, Columns, Estimate, JobPrepared, Loop, Preparation, Spectrum
+from quire_contracts.record import JobRecord
+from quire_contracts.result import MinimizeResult
+from quire_contracts.task import RunTask, Task, TaskQuality, TaskScored
+from quire_contracts.value import inline_blob
+from quire_control_plane.change import Change
+from quire_control_plane.decide import decide
+from quire_control_plane.tasks import matrix, numbers
+
+ROUNDS = 6
+GROUND = -1.5
+EXACT = Baseline(method="exact", value=GROUND, assignment=(), exact=True, bound=GROUND, bound_method="exact")
+COLUMNS = Columns(sources=(1, 0, 0), scales=(1.0, -2.0, 0.0), offsets=(0.0, 0.5, 0.25))
+OPTIMIZERS = [
+    *({"name": name} for name in ("spsa", "nft", "parameter-shift")),
+    {"name": "cma-es", "population": 5},
+    *({"name": "scipy", "method": method} for method in ("cobyla", "nelder-mead", "powell", "l-bfgs-b")),
+]
+
+
+def body(precision: float = 0.0, **optimizer: object) -> bytes:
+    document = {
+        "kind": "minimize",
+        "hamiltonian": {"ZZ": 1.0},
+        "unit": "hartree",
+        "seed": 5,
+        "precision": precision,
+        "algorithm": {"name": "vqe", "optimizer": {"name": "nft", "rounds": ROUNDS} | optimizer},
+    }
+    return msgspec.json.encode(document)
+
+
+def prepared(
+    record: JobRecord, *, shots: int | None = None, baseline: Baseline = EXACT, columns: Columns | None = None
+) -> JobPrepared:
+    """What preprocessing says: two parameters, three start points."""
+    loop = Loop(
+        start_points=matrix([(0.0, 0.0), (0.3, 0.2), (0.1, 0.4)]),
+        scale=1,
+        unit="hartree",
+        spectra=(Spectrum(spacing=1.0, count=1),) * 2,
+        columns=columns,
+    )
+    return JobPrepared(
+        job_id=record.job_id,
+        tenant=record.tenant,
+        preparation=Preparation(
+            structure=inline_blob(b"OPENQASM 3.0;", "text/plain"),
+            qubits=2,
+            parameters=None,
+            observables=inline_blob(b"[]", "application/json"),
+            shots=shots,
+            input_sha256=record.content_sha256,
+            estimate=Estimate(qubits=2, depth=3, two_qubit_gates=1, parameter_sets=2, shots=shots),
+            loop=loop,
+            baseline=baseline,
+        ),
+        baseline_seconds=0.01,
+    )
+
+
+def energy(a: float, b: float) -> float:
+    return GROUND + 1.0 - 0.5 * (math.cos(a - 1.0) + math.cos(b + 0.5))
+
+
+def told(task: Task, *, error: float | None = None) -> TaskScored:
+    """The task's answer: energies, and standard errors where it was sampled."""
+    points = [(row[0], row[1]) for row in numbers(task.parameters)]
+    said = answer(task, [energy(*point) for point in points])
+    errors = None if error is None else matrix([(error,) for _ in points])
+    return msgspec.structs.replace(said, std_errors=errors, quality=TaskQuality())
+
+
+def started(document: bytes = body(), **how) -> Change:
+    record = admitted(document).record
+    assert record is not None
+    return decide(record, prepared(record, **how), at(1))
+
+
+def walk(change: Change, *, killed: bool = False, most: int = 100, error: float | None = None):
+    """The record after so many answers, and the tasks that it sent; a killed control plane knows only its bytes."""
+    tasks: list[Task] = []
+    for tick in range(most):
+        record = change.record
+        assert record is not None
+        if killed:
+            record = msgspec.json.decode(msgspec.json.encode(record), type=JobRecord)
+        if record.is_over:
+            return record, tasks
+        tasks.append(run_task(change))
+        change = decide(record, told(tasks[-1], error=error), at(2 + tick))
+    return change.record, tasks
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=lambda each: each.get("method", each["name"]))
+def test_killed_at_every_round_it_ends_with_the_same_record(optimizer) -> None:
+    record, tasks = walk(started(body(**optimizer)))
+    again, resent = walk(started(body(**optimizer)), killed=True)
+    assert msgspec.json.encode(again) == msgspec.json.encode(record)
+    assert resent == tasks
+    assert isinstance(record.result, MinimizeResult)
+    assert record.result.energy < energy(0.3, 0.2)
+
+
+def test_the_last_task_measures_the_energy_at_the_best_parameters() -> None:
+    record, tasks = walk(started())
+    result = record.result
+    assert isinstance(result, MinimizeResult)
+    assert [task.phase for task in tasks] == ["sweep", *["round"] * ROUNDS, "final"]
+    assert numbers(tasks[-1].parameters) == (result.parameters,)
+    assert result.energy == energy(*result.parameters) == pytest.approx(GROUND, abs=1e-9)
+    assert (result.std_error, result.unit, result.source, result.baseline) == (0.0, "hartree", "quantum", EXACT)
+    assert len(result.history) == ROUNDS
+    assert (result.accuracy.chemical, result.accuracy.anomaly) == (True, "")
+    assert result.verdict is not None
+    assert (result.verdict.call, result.verdict.proven) == ("tie", True)
+    assert record.checkpoint is not None
+    assert record.checkpoint.history == ()
+
+
+def test_every_task_asks_for_energies_to_be_held_against_the_ground_energy() -> None:
+    _, tasks = walk(started(body(0.1), shots=100))
+    for task in tasks:
+        assert task.scoring is not None
+        assert (task.scoring.of, task.scoring.reference, task.scoring.reference_exact) == ("values", GROUND, True)
+        assert (task.shots, task.observables is not None) == (100, True)
+
+
+def test_a_given_ansatz_gets_its_constants_and_the_loop_its_own_parameters() -> None:
+    record, tasks = walk(started(columns=COLUMNS), most=1)
+    assert record is not None
+    rows = numbers(tasks[0].parameters)
+    assert rows == ((0.0, 0.5, 0.25), (0.2, 0.5 - 0.6, 0.25), (0.4, 0.5 - 0.2, 0.25))
+    assert record.checkpoint is not None
+    assert record.checkpoint.best_parameters in {(0.0, 0.0), (0.3, 0.2), (0.1, 0.4)}
+
+
+def test_an_end_before_the_last_measurement_gives_the_least_energy_so_far() -> None:
+    record, _ = walk(started(body(0.1), shots=100), most=4, error=0.02)
+    assert record is not None
+    ended = decide(record, ExpireJob(job_id=record.job_id, tenant=record.tenant), at(50))
+    assert ended.record is not None
+    result = ended.record.result
+    assert isinstance(result, MinimizeResult)
+    assert (ended.record.state, ended.record.degraded) == ("completed", True)
+    assert result.energy == min(each.best for each in result.history)
+    assert (result.std_error, result.source) == (0.02, "quantum")
+    assert energy(*result.parameters) == result.energy
+
+
+def test_an_end_before_the_first_round_gives_the_classical_reference() -> None:
+    record = started().record
+    assert record is not None
+    ended = decide(record, ExpireJob(job_id=record.job_id, tenant=record.tenant), at(50)).record
+    assert ended is not None
+    assert isinstance(ended.result, MinimizeResult)
+    assert (ended.result.energy, ended.result.source, ended.result.parameters) == (GROUND, "classical", ())
+    assert ended.degraded
+    assert "the classical baseline is the answer" in ended.reason
+
+
+def test_a_cancelled_minimisation_has_no_answer() -> None:
+    record = started().record
+    assert record is not None
+    ended = decide(record, CancelJob(job_id=record.job_id, tenant=record.tenant), at(9)).record
+    assert ended is not None
+    assert (ended.state, ended.result) == ("cancelled", None)
+
+
+def test_an_answer_twice_changes_nothing() -> None:
+    change = started()
+    task = run_task(change)
+    assert change.record is not None
+    after = decide(change.record, told(task), at(2))
+    assert after.record is not None
+    again = decide(after.record, told(task), at(3))
+    assert (again.record, again.says) == (None, ())
+
+
+def test_an_energy_below_the_ground_is_an_anomaly_for_a_person() -> None:
+    record, _ = walk(started(), most=1 + ROUNDS)
+    assert record is not None
+    (final,) = (pending.task for pending in record.pending)
+    low = msgspec.structs.replace(told(final), values=matrix([(GROUND - 0.5,)]))
+    ended = decide(record, low, at(90))
+    assert ended.record is not None
+    result = ended.record.result
+    assert isinstance(result, MinimizeResult)
+    assert "below the exact ground energy" in result.accuracy.anomaly
+    assert result.accuracy.chemical is False
+    assert ended.record.needs_review == result.accuracy.anomaly
+    assert result.verdict is not None
+    assert result.verdict.call == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("error", "std_error", "chemical"),
+    [
+        (0.0, 0.0, True),
+        (1.59e-3, 0.0, True),
+        (1.7e-3, 0.0, False),
+        (1e-3, 2e-4, True),
+        (1e-3, 1e-3, None),
+        (0.1, 0.01, False),
+    ],
+)
+def test_chemical_accuracy_is_judged_with_the_standard_error(error, std_error, chemical) -> None:
+    assert accuracy(GROUND + error, std_error, EXACT, "hartree").chemical is chemical
+
+
+def test_accuracy_needs_the_unit_and_a_proof() -> None:
+    assert accuracy(GROUND, 0.0, EXACT, "").chemical is None
+    near = msgspec.structs.replace(EXACT, exact=False, bound=-3.0)
+    found = accuracy(GROUND - 0.2, 0.0, near, "hartree")
+    assert (found.chemical, found.error, found.anomaly) == (None, pytest.approx(-0.2), "")
+    assert "any energy that the Hamiltonian has" in accuracy(-3.1, 0.0, near, "").anomaly
+    assert accuracy(GROUND - 0.03, 0.01, EXACT, "hartree").anomaly == "", "three standard errors may be chance"
+
+
+def test_the_end_says_where_the_work_ran() -> None:
+    change = started()
+    record, tasks = walk(change)
+    assert record.result is not None
+    assert record.executions[-1] == execution(tasks[-1])
+
+
+def test_the_last_message_is_the_completion() -> None:
+    record, _ = walk(started(), most=1 + ROUNDS)
+    assert record is not None
+    (final,) = (pending.task for pending in record.pending)
+    said = decide(record, told(final), at(90)).says
+    assert [type(say.message) for say in said] == [JobCompleted]
+    assert not any(isinstance(say.message, RunTask) for say in said)
