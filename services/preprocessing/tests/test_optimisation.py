@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from quire_contracts.continuation import From
 from quire_contracts.document import OptimizeJob, Qaoa
 from quire_contracts.optimizers import CmaEs, Nft, ParameterShift, Scipy, Spsa
 from quire_contracts.problems import MaxCut, Qubo
@@ -116,3 +117,15 @@ def test_a_gradient_that_no_task_could_hold_gives_up_its_widest_rules_first():
     assert rows * 16 <= 2_048
     assert None in draft.spectra
     assert draft.spectra[-1].count == 2, "the last mixer has the narrowest light cone"
+
+
+def test_a_loop_that_goes_on_from_an_earlier_job_has_nothing_to_pre_screen():
+    document = OptimizeJob(problem=CHAIN, algorithm=Qaoa(layers=2), start=From(job="earlier"))
+    draft, _ = loop_of(document, 1, Bounds())
+    assert draft.start_points.shape == (1, 4)
+    assert draft.estimate.parameter_sets == 3 * 20 + 1
+
+
+def test_the_share_of_the_shots_that_counts_goes_with_the_loop():
+    assert loop(cvar=0.2)[0].cvar == 0.2
+    assert loop()[0].cvar is None
