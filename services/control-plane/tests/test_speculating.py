@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -20,10 +19,9 @@ from quire_contracts.task import CancelTask, RunTask
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import decide
 from quire_control_plane.prospects import REMEMBERED_SECONDS, Prospects
-from quire_control_plane.remembering import KIND, Gains, remember
 from quire_control_plane.unwanted import stopping
 from quire_policy import Patience
-from quire_testing import ManualClock, eventually
+from quire_testing import ManualClock
 
 if TYPE_CHECKING:
     from quire_contracts.record import JobRecord
@@ -200,21 +198,3 @@ def test_prospects_learn_from_what_is_decided_and_from_what_came_late(optimize_b
         prospects.learn_late(ended, evidence)
     assert prospects.seconds(FAR) == 27.0
     assert prospects.gain(record) == pytest.approx(0.25), "half of once half more than 3, and once nothing"
-
-
-async def test_gains_outlive_the_replica_that_saw_them(make_bus, optimize_body: bytes) -> None:
-    bus, clock = await make_bus("control-plane"), ManualClock()
-    records = bus.records(KIND, Gains)
-    record, _, _ = sent(document(optimize_body), moment(0))
-    first, end = Prospects(clock), asyncio.Event()
-    life = asyncio.create_task(remember(first, records, clock, end))
-    await eventually(lambda: clock.sleepers)
-    first.gained(record, Best(value=3.3, assignment=(1, 0)))
-    end.set()
-    await life
-    second, again = Prospects(clock), asyncio.Event()
-    life = asyncio.create_task(remember(second, records, clock, again))
-    await eventually(lambda: second.gain(record) is not None)
-    assert second.gain(record) == pytest.approx(0.1)
-    again.set()
-    await life

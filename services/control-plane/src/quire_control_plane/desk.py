@@ -19,6 +19,8 @@ from quire_control_plane.change import Change, Moment, Say
 from quire_control_plane.children import born, left_behind, submission_of, told
 from quire_control_plane.prospects import Prospects
 from quire_control_plane.recall import Recall
+from quire_control_plane.remembering import KIND as PROSPECTS
+from quire_control_plane.remembering import Gains, remember
 from quire_control_plane.routing import Routes, load_routes
 from quire_control_plane.unwanted import stopping
 from quire_control_plane.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
@@ -55,6 +57,7 @@ class Desk:
     clock: Clock
     steps: Counter
     prospects: Prospects
+    gains: Records[Gains]
     evidence: Records[EvidenceKept]
     appraisers: Appraisers
 
@@ -145,6 +148,10 @@ class Desk:
         """Have everybody looked at whose target is back, until told to stop."""
         await self.waking.run(self.down, stopping)
 
+    async def remember(self, stopping: asyncio.Event) -> None:
+        """Keep what is learned of gains for the next life, until told to stop."""
+        await remember(self.prospects, self.gains, self.clock, stopping)
+
 
 async def open_desk(deps: Deps[Settings]) -> Desk:
     """The desk of a control plane; it listens as long as the service lives.
@@ -170,6 +177,7 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
             description="Steps of fallback chains, by what was done and after which fault.",
         ),
         prospects=Prospects(deps.clock, loads.current),
+        gains=deps.bus.records(PROSPECTS, Gains),
         evidence=deps.bus.records(EVIDENCE, EvidenceKept),
         appraisers=Appraisers(deps.bus, loads.current),
     )

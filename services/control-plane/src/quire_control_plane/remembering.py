@@ -38,9 +38,7 @@ class Gains(Value, frozen=True):
     gains: tuple[Gain, ...] = ()
 
 
-async def remember(
-    prospects: Prospects, records: Records[Gains], clock: Clock, stopping: asyncio.Event
-) -> None:
+async def remember(prospects: Prospects, records: Records[Gains], clock: Clock, stopping: asyncio.Event) -> None:
     """Read what was kept, then write what is learned, until told to stop, and then once more.
 
     A hint: what cannot be read or written now is left for the next time.
