@@ -3,9 +3,11 @@
 import asyncio
 import hashlib
 import json
+import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,7 +18,10 @@ import pytest_asyncio
 from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
 from quire_contracts.value import BlobRef, inline_blob
 from quire_preprocessing.__main__ import SERVICE
+from quire_preprocessing.baseline import Budget
+from quire_preprocessing.baselines import Baselines
 from quire_preprocessing.draft import Bounds
+from quire_preprocessing.families.planner import Planner
 from quire_preprocessing.frames import Frames
 from quire_preprocessing.preparing import Preparer
 from quire_preprocessing.programs import Programs
@@ -25,6 +30,8 @@ from quire_quantum.parse import parse
 from quire_quantum.stored_program import decode_program, encode_program
 from quire_service import hosted
 from quire_service.metrics import no_meter
+
+sys.path.append(str(Path(__file__).parent))  # --import-mode=importlib finds no neighbours: `classical_problems` is one
 
 TYPE = "io.quire.job.prepare.v1"
 
@@ -43,6 +50,9 @@ class MemoryStore:
         digest = hashlib.sha256(data).hexdigest()
         self.content[digest] = data
         return BlobRef(sha256=digest, size=len(data), media_type=media_type)
+
+    async def get(self, ref):
+        return ref.inline if ref.inline is not None else self.content[ref.sha256]
 
 
 class MemoryFleet:
@@ -85,15 +95,18 @@ def make_preparer(spans, clock, fleet, parsed):
 
         def make(run=run, meter=None, fleet=fleet):
             meter = meter or no_meter()
+            store, bounds, tracer = MemoryStore(), Bounds(max_variables=30), spans.tracer("preprocessing")
+            baselines = Baselines(clock, run, Budget(seconds=0.1), most_bytes=2**20, meter=meter)
             return Preparer(
                 programs=Programs(parse_here, fleet, run, most_bytes=2**24, meter=meter),
                 frames=Frames(clock, most_bytes=2**22, meter=meter),
-                store=MemoryStore(),
+                store=store,
                 run=run,
                 at_once=asyncio.Semaphore(2),
-                bounds=Bounds(max_variables=30),
-                exact_variables=24,
-                tracer=spans.tracer("preprocessing"),
+                bounds=bounds,
+                baselines=baselines,
+                planner=Planner(store=store, run=run, baselines=baselines, bounds=bounds, tracer=tracer, clock=clock),
+                tracer=tracer,
                 clock=clock,
             )
 

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from quire_preprocessing import baseline as baseline_module
+from quire_preprocessing.baseline import enumeration
 from quire_preprocessing.preparing import refusal
 from quire_preprocessing.refusal import Refused
 from quire_quantum.structure import Structure
@@ -61,16 +63,14 @@ async def test_an_estimate_carries_its_observables(preparer, command_for):
 
 
 async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, command_for, monkeypatch, clock):
-    def slow(energy, seed, *, exact_variables):
+    def slow(case):
         clock.advance(2.5)
-        return solve(energy, seed, exact_variables=exact_variables)
+        return enumeration(case)
 
-    from quire_preprocessing import preparing
-
-    solve = preparing.solve
-    monkeypatch.setattr(preparing, "solve", slow)
+    monkeypatch.setattr(baseline_module, "enumeration", slow)
     prepared = await preparer.prepare(*command_for(CUT))
     assert prepared.baseline_seconds == 2.5
+    assert prepared.method_seconds == {"exact enumeration": 2.5}
     baseline = prepared.preparation.baseline
     assert (baseline.value, baseline.worst, baseline.exact) == (3.0, 0.0, True)
     assert baseline.assignment[1] not in (baseline.assignment[0], baseline.assignment[2])
@@ -80,9 +80,18 @@ async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, comma
     assert prepared.timings[0].started_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def test_a_wide_problem_gets_an_annealed_baseline(preparer, command_for):
-    baseline = (await preparer.prepare(*command_for(WIDE))).preparation.baseline
-    assert (baseline.method, baseline.exact, baseline.value) == ("simulated annealing", False, -29.0)
+async def test_a_wide_problem_gets_a_baseline_from_several_methods(preparer, command_for):
+    prepared = await preparer.prepare(*command_for(WIDE))
+    baseline = prepared.preparation.baseline
+    assert (baseline.value, baseline.bound, baseline.exact) == (-29.0, -29.0, True)
+    assert [tried.method for tried in baseline.tried] == list(prepared.method_seconds)
+
+
+async def test_the_same_problem_again_says_what_its_baseline_once_took(preparer, command_for, monkeypatch, clock):
+    first = await preparer.prepare(*command_for(CUT))
+    again = await preparer.prepare(*command_for(CUT, seed=6))
+    assert again.preparation.baseline == first.preparation.baseline, "it is the problem's, whatever the job's seed"
+    assert again.method_seconds == first.method_seconds
 
 
 async def test_stages_are_spans(preparer, command_for, spans):

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 from quire_contracts.answers import Holdings, Parts, Routes, Subset, Tour
+from quire_contracts.family import FamilyPlanned
 from quire_contracts.problems import IndependentSet, NumberPartitioning, Problems, TravellingSalesman, VehicleRouting
-from quire_preprocessing.baseline import solve, told
+from quire_preprocessing.baseline import Budget, solve
 from quire_preprocessing.ising import energy_of
 from quire_preprocessing.refusal import Refused
 from quire_problems import kind_of
+from quire_resilience.clock import SystemClock
 
 SQUARE = [[0, 1, 5, 4], [1, 0, 1, 5], [5, 1, 0, 2], [4, 5, 2, 0]]
 PROBLEMS = {
@@ -91,23 +93,27 @@ async def test_too_many_variables_are_counted_as_encoded(make_preparer, command_
     cities = 8
     far = [[int(i != j) for j in range(cities)] for i in range(cities)]
     wide = {"kind": "optimize", "problem": {"type": "travelling-salesman", "distances": far}}
-    with pytest.raises(Refused) as caught:
-        await make_preparer().prepare(*command_for(wide))
-    assert caught.value.code == "problem-too-wide"
-    assert "49 variables" in caught.value.problems[0].reason
+    planned = await make_preparer().prepare(*command_for(wide))
+    assert isinstance(planned, FamilyPlanned), "49 variables are more than 30"
+    assert len(planned.children) > 1
+    baseline = planned.baseline
+    assert (baseline.value, baseline.bound, baseline.exact) == (8.0, 8.0, True), "every way is 1 long"
+    assert len(baseline.assignment) == 49
 
 
-def test_annealing_finds_tours_too():
+def solved(problem, **budget):
+    return solve(problem, energy_of(problem), 1, SystemClock(), Budget(seconds=0.1, **budget)).baseline
+
+
+def test_searching_finds_tours_too():
     random = np.random.default_rng(4)
     table = random.uniform(1, 9, size=(5, 5))
     np.fill_diagonal(table, 0)
     problem = TravellingSalesman(distances=tuple(tuple(map(float, row)) for row in table))
-    energy, kind = energy_of(problem), kind_of(problem)
-    exact, annealed = told(solve(energy, 1), kind), told(solve(energy, 1, exact_variables=0), kind)
-    assert annealed.feasible
-    assert not annealed.exact
-    assert annealed.worst is None
-    assert annealed.value == pytest.approx(exact.value)
+    exact, searched = solved(problem), solved(problem, exact_variables=0)
+    assert searched.feasible
+    assert searched.worst is None
+    assert searched.value == pytest.approx(exact.value)
     ways = [
         sum(table[a, b] for a, b in itertools.pairwise((0, *order, 0))) for order in itertools.permutations(range(1, 5))
     ]
@@ -118,7 +124,7 @@ def test_annealing_finds_tours_too():
 def test_a_difference_is_no_square():
     problem = NumberPartitioning(numbers=(5.0, 3.0, 1.0))
     for exact_variables in (24, 0):
-        baseline = told(solve(energy_of(problem), 1, exact_variables=exact_variables), kind_of(problem))
+        baseline = solved(problem, exact_variables=exact_variables)
         assert (baseline.value, baseline.worst) == (1.0, 9.0)
 
 

@@ -74,6 +74,11 @@ class Routing:
             left -= counts[-1]
         return tuple(counts)
 
+    @cached_property
+    def lengths(self) -> tuple[float, ...]:
+        """The shortest way through each set, in their order."""
+        return tuple(self._along(self._trips.shortest(group)) for group in self.sets)
+
     @property
     def variables(self) -> int:
         """Sets, and helping variables."""
@@ -89,7 +94,7 @@ class Routing:
         low, high = self.bounds
         weight, ceiling = penalty(low, high)
         terms: list[Term] = []
-        for i, (group, length) in enumerate(zip(self.sets, self._lengths, strict=True)):
+        for i, (group, length) in enumerate(zip(self.sets, self.lengths, strict=True)):
             terms.append((i, i, math.fsum((length, *(-self._least_shares[place] for place in group)))))
         constants = [low]
         for variables, counts, total in self._constraints():
@@ -107,7 +112,7 @@ class Routing:
 
     def objectives(self, bits: Bits) -> NDArray[np.float64]:
         """The ways of all sets."""
-        return np.asarray(bits[:, : len(self.sets)] @ np.array(self._lengths), np.float64)
+        return np.asarray(bits[:, : len(self.sets)] @ np.array(self.lengths), np.float64)
 
     def objective(self, assignment: Assignment) -> float:
         """As `objectives`, of one; each way is measured again along its places."""
@@ -145,10 +150,6 @@ class Routing:
         return RoundTrips(self.problem.distances, self.sets)
 
     @cached_property
-    def _lengths(self) -> tuple[float, ...]:
-        return tuple(self._along(self._trips.shortest(group)) for group in self.sets)
-
-    @cached_property
     def _members(self) -> NDArray[np.int64]:
         """[sets, places]: which place is in which set."""
         return np.array([[p in group for p in range(1, len(self.problem.demands))] for group in self.sets], np.int64)
@@ -159,7 +160,7 @@ class Routing:
 
     def _shares(self, pick: Callable[[Iterable[float]], float]) -> dict[int, float]:
         shares: dict[int, list[float]] = {}
-        for group, length in zip(self.sets, self._lengths, strict=True):
+        for group, length in zip(self.sets, self.lengths, strict=True):
             for place in group:
                 shares.setdefault(place, []).append(length / len(group))
         return {place: pick(found) for place, found in shares.items()}

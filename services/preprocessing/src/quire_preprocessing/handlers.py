@@ -7,8 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 from quire_bus.router import Router
+from quire_contracts.family import FamilyPlanned, GatherFamily
+from quire_contracts.job import AbandonJob
 from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
+from quire_preprocessing.baseline import Budget
+from quire_preprocessing.baselines import Baselines
 from quire_preprocessing.draft import Bounds
+from quire_preprocessing.families.planner import Planner
 from quire_preprocessing.fleet import BUCKET, BrokerPrograms, StoredProgram
 from quire_preprocessing.frames import Frames
 from quire_preprocessing.preparing import Preparer, refusal
@@ -48,6 +53,15 @@ async def build(deps: Deps[Settings]) -> Parts:
 
     fleet = BrokerPrograms(deps.bus.bucket(BUCKET, StoredProgram), deps.bus.blobs, run)
     cache_bytes = settings.cache_mib * 2**20
+    baselines = Baselines(deps.clock, run, budget_of(settings), most_bytes=cache_bytes // 4, meter=deps.meter)
+    planner = Planner(
+        store=deps.bus.blobs,
+        run=run,
+        baselines=baselines,
+        bounds=bounds_of(settings),
+        tracer=deps.tracer,
+        clock=deps.clock,
+    )
     preparer = Preparer(
         programs=Programs(parse, fleet, run, most_bytes=cache_bytes, meter=deps.meter),
         frames=Frames(deps.clock, most_bytes=cache_bytes // 4, meter=deps.meter),
@@ -55,7 +69,8 @@ async def build(deps: Deps[Settings]) -> Parts:
         run=run,
         at_once=asyncio.Semaphore(settings.threads),
         bounds=bounds_of(settings),
-        exact_variables=settings.exact_variables,
+        baselines=baselines,
+        planner=planner,
         tracer=deps.tracer,
         clock=deps.clock,
     )
@@ -63,14 +78,18 @@ async def build(deps: Deps[Settings]) -> Parts:
 
     @router.consume(PrepareJob, workers=settings.workers, ahead=settings.ahead, failed=preparation_failed)
     async def do_prepare_job(command: PrepareJob, delivery: Delivery[PrepareJob]) -> None:
-        outcome: JobPrepared | PreparationFailed
+        outcome: JobPrepared | FamilyPlanned | PreparationFailed
         try:
             outcome = await preparer.prepare(command, await deps.bus.blobs.get(command.document))
-            deps.log.debug("job prepared", job_id=command.job_id, qubits=outcome.preparation.qubits)
+            deps.log.debug("job prepared", job_id=command.job_id)
         except Refused as refused:
             outcome = refusal(command, refused)
             deps.log.info("job refused", job_id=command.job_id, code=refused.code)
         await delivery.commit(outcome)
+
+    @router.consume(GatherFamily, failed=gathering_failed)
+    async def do_gather_family(command: GatherFamily, delivery: Delivery[GatherFamily]) -> None:
+        await delivery.commit(await planner.gather(command))
 
     return Parts(routers=(router,))
 
@@ -82,9 +101,20 @@ def bounds_of(settings: Settings) -> Bounds:
         max_angles=settings.max_angles,
         max_sampled_terms=settings.max_sampled_terms,
         max_total_shots=settings.max_total_shots,
+        exact_qubits=settings.exact_qubits,
     )
+
+
+def budget_of(settings: Settings) -> Budget:
+    """What the methods of a baseline may do, as set from outside."""
+    return Budget(seconds=settings.baseline_seconds, exact_variables=settings.exact_variables)
 
 
 def preparation_failed(command: PrepareJob, _: Meta, fault: Fault) -> Sequence[PreparationFailed]:
     """The event for a job whose preparation was given up for a reason that is not its document's."""
     return [PreparationFailed(job_id=command.job_id, tenant=command.tenant, fault=fault)]
+
+
+def gathering_failed(command: GatherFamily, _: Meta, fault: Fault) -> Sequence[AbandonJob]:
+    """The word for a family of which no answer can be made: its job must still end."""
+    return [AbandonJob(job_id=command.job_id, tenant=command.tenant, fault=fault)]

@@ -9,21 +9,26 @@ from typing import Final, NamedTuple
 
 from opentelemetry.trace import Tracer
 
-from quire_contracts.document import EstimateJob, KernelJob, OptimizeJob, SampleJob
+from quire_contracts.document import EstimateJob, KernelJob, MinimizeJob, OptimizeJob, SampleJob, SweepJob
+from quire_contracts.family import FamilyPlanned
 from quire_contracts.intake import DocumentError, content_sha256, parse_document
 from quire_contracts.kernel import ProgramMap
 from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
-from quire_preprocessing.baseline import solve, told
+from quire_contracts.vqe import GivenAnsatz
+from quire_preprocessing.baselines import Baselines
 from quire_preprocessing.circuits import draft_of, parameter_matrix
 from quire_preprocessing.draft import Bounds, Draft
+from quire_preprocessing.families.planner import Planner
 from quire_preprocessing.frames import Frame, Frames, key_of
+from quire_preprocessing.given_ansatz import POINTER
+from quire_preprocessing.ground_state import reference
 from quire_preprocessing.kernels import kernel_of
+from quire_preprocessing.minimisation import minimisation_of
 from quire_preprocessing.optimisation import infeasible, loop_of
 from quire_preprocessing.programs import Programs, Run
-from quire_preprocessing.refusal import Refused, refuse
+from quire_preprocessing.refusal import Refused
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore, put_away, put_matrix
-from quire_problems import kind_of
 from quire_quantum.lift import Program
 from quire_quantum.rejection import ProgramRejected
 from quire_resilience.clock import Clock
@@ -40,11 +45,22 @@ class Circuit(NamedTuple):
     program: Program
 
 
+class Minimisation(NamedTuple):
+    """A Hamiltonian's document, and the program of its ansatz where it gives one."""
+
+    document: MinimizeJob
+    program: Program | None
+
+
 class Kernel(NamedTuple):
     """A kernel's document, and the program of its feature map where it names one."""
 
     document: KernelJob
     program: Program | None
+
+
+Work = OptimizeJob | Minimisation | Kernel | Circuit
+"""What is prepared by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +72,8 @@ class Preparer:
     store: where the large parts go.
     run: runs what takes long, in threads of our own, because hostile programs may hold them all for a while.
     at_once: lets so many jobs at a time hold what took long, so that memory is bounded.
-    exact_variables: up to how many variables the baseline is a proven optimum.
+    baselines: gives the classical answer of a problem.
+    planner: plans the families of jobs that are done by several others.
     """
 
     programs: Programs
@@ -65,19 +82,29 @@ class Preparer:
     run: Run
     at_once: asyncio.Semaphore
     bounds: Bounds
-    exact_variables: int
+    baselines: Baselines
+    planner: Planner
     tracer: Tracer
     clock: Clock
 
-    async def prepare(self, command: PrepareJob, body: bytes) -> JobPrepared:
-        """Prepare the job whose document is `body`.
+    async def prepare(self, command: PrepareJob, body: bytes) -> JobPrepared | FamilyPlanned:
+        """Prepare the job whose document is `body`, or plan the family that does it.
 
         Raises:
             Refused: with everything that is wrong with it.
         """
         stages = Stages(self.tracer, self.clock)
         try:
-            preparation = await self._prepare(command, body, stages)
+            with stages.stage("parse"):
+                work = await self._read(body)
+            if isinstance(work, SweepJob):
+                return await self.planner.sweep(command, work, stages)
+            if isinstance(work, OptimizeJob):
+                async with self.at_once:
+                    family = await self.planner.in_parts(command, work, stages)
+                if family is not None:
+                    return family
+            preparation = await self._prepare(command, work, stages)
         except DocumentError as error:
             raise Refused("document-invalid", *error.problems) from None
         except ProgramRejected as rejection:
@@ -87,15 +114,17 @@ class Preparer:
             tenant=command.tenant,
             preparation=preparation,
             timings=stages.timings,
-            baseline_seconds=stages.seconds("baseline"),
+            baseline_seconds=stages.baseline_seconds,
+            method_seconds=stages.method_seconds,
         )
 
-    async def _prepare(self, command: PrepareJob, body: bytes, stages: Stages) -> Preparation:
-        with stages.stage("parse"):
-            work = await self._read(body)
+    async def _prepare(self, command: PrepareJob, work: Work, stages: Stages) -> Preparation:
         if isinstance(work, OptimizeJob):
             async with self.at_once:
                 return await self._loop(work, command.seed, stages)
+        if isinstance(work, Minimisation):
+            async with self.at_once:
+                return await self._minimisation(work, command.seed, stages)
         if isinstance(work, Kernel):
             async with self.at_once:
                 return await self._kernel(work, stages)
@@ -104,14 +133,14 @@ class Preparer:
             span.set_attribute("quire.structure.sha256", preparation.structure.sha256)
             return preparation
 
-    async def _read(self, body: bytes) -> OptimizeJob | Kernel | Circuit:
+    async def _read(self, body: bytes) -> SweepJob | Work:
         document = parse_document(body)
-        if isinstance(document, OptimizeJob):
+        if isinstance(document, OptimizeJob | SweepJob):
             return document
+        if isinstance(document, MinimizeJob):
+            return await self._with_ansatz(document)
         if isinstance(document, KernelJob):
             return await self._mapped(document)
-        if not isinstance(document, SampleJob | EstimateJob):
-            raise refuse("kind-unknown", "/kind", "jobs of this kind are not prepared here", hint="name another kind")
         return Circuit(document, await self.programs.program(document.program))
 
     async def _mapped(self, document: KernelJob) -> Kernel:
@@ -122,6 +151,15 @@ class Preparer:
             return Kernel(document, await self.programs.program(asked.program))
         except ProgramRejected as rejection:
             raise Refused(rejection.code, rejection.problem("/feature_map/program")) from None
+
+    async def _with_ansatz(self, document: MinimizeJob) -> Minimisation:
+        asked = document.algorithm.ansatz
+        if not isinstance(asked, GivenAnsatz):
+            return Minimisation(document, None)
+        try:
+            return Minimisation(document, await self.programs.program(asked.program))
+        except ProgramRejected as rejection:
+            raise Refused(rejection.code, rejection.problem(POINTER)) from None
 
     async def _circuit(self, work: Circuit) -> Preparation:
         document, program = work
@@ -146,13 +184,24 @@ class Preparer:
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
             return await put_away(draft, self.store, input_sha256=content_sha256(document))
 
+    async def _minimisation(self, work: Minimisation, seed: int, stages: Stages) -> Preparation:
+        document, program = work
+        with stages.stage("encode") as span:
+            draft, hamiltonian = await self.run(partial(minimisation_of, document, program, seed, self.bounds))
+            span.set_attribute("quire.structure.sha256", draft.structure.sha256)
+        with stages.stage("baseline") as span:
+            began = self.clock.monotonic()
+            baseline = await self.run(partial(reference, hamiltonian, self.bounds.exact_qubits))
+            stages.method_seconds = {baseline.method: self.clock.monotonic() - began}
+            span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
+        return await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
+
     async def _loop(self, document: OptimizeJob, seed: int, stages: Stages) -> Preparation:
         with stages.stage("encode") as span:
             draft, energy = await self.run(partial(loop_of, document, seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
         with stages.stage("baseline") as span:
-            kind = kind_of(document.problem)
-            baseline = await self.run(lambda: told(solve(energy, seed, exact_variables=self.exact_variables), kind))
+            baseline, stages.method_seconds = await self.baselines.of(document.problem, energy)
             if baseline.exact and not baseline.feasible:
                 raise infeasible(baseline)
             span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})

@@ -26,6 +26,15 @@ class Settings(ServiceSettings):
     exact_variables: int = Field(
         default=24, ge=0, le=30, description="Up to here the baseline tries every assignment: 0.1 s at 24, 6 s at 30."
     )
+    baseline_seconds: float = Field(
+        default=1.0,
+        gt=0,
+        le=60,
+        description="Seconds of one core that the work of each classical method is measured out for.",
+    )
+    exact_qubits: int = Field(
+        default=16, ge=0, le=20, description="Up to here a Hamiltonian is diagonalised, if it has few enough elements."
+    )
     max_angles: int = Field(
         default=8_000_000, ge=1, le=32_000_000, description="Angles of a job, parameter sets times parameters: 64 MB."
     )
