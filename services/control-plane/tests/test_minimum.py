@@ -8,13 +8,13 @@ import msgspec
 import pytest
 from control_plane_cases import admitted, answer, at, execution, run_task
 
-from quire_contracts.job import CancelJob, ExpireJob, JobCompleted
+from quire_contracts.job import AbandonJob, CancelJob, JobCompleted
 from quire_contracts.minimum import accuracy
 from quire_contracts.preparation import Baseline, Columns, Estimate, JobPrepared, Loop, Preparation, Spectrum
 from quire_contracts.record import JobRecord
 from quire_contracts.result import MinimizeResult
 from quire_contracts.task import RunTask, Task, TaskQuality, TaskScored
-from quire_contracts.value import inline_blob
+from quire_contracts.value import Fault, inline_blob
 from quire_control_plane.change import Change
 from quire_control_plane.decide import decide
 from quire_control_plane.tasks import matrix, numbers
@@ -147,23 +147,47 @@ def test_a_given_ansatz_gets_its_constants_and_the_loop_its_own_parameters() -> 
     assert record.checkpoint.best_parameters in {(0.0, 0.0), (0.3, 0.2), (0.1, 0.4)}
 
 
-def test_an_end_before_the_last_measurement_gives_the_least_energy_so_far() -> None:
-    record, _ = walk(started(body(0.1), shots=100), most=4, error=0.02)
-    assert record is not None
-    ended = decide(record, ExpireJob(job_id=record.job_id, tenant=record.tenant), at(50))
-    assert ended.record is not None
-    result = ended.record.result
+@pytest.fixture
+def midway():
+    """`midway(baseline)`: a sampled job after three rounds."""
+
+    def made(baseline: Baseline) -> JobRecord:
+        record, _ = walk(started(body(0.1), shots=100, baseline=baseline), most=4, error=0.02)
+        assert record is not None
+        return record
+
+    return made
+
+
+PRODUCT = Baseline(method="product state", value=GROUND + 1.0, assignment=(), exact=False, bound=GROUND - 1.0)
+FAULT = Fault(kind="unknown", code="poison", reason="it broke", next_step="report it", retryable=False)
+
+
+def test_an_end_before_the_last_measurement_gives_the_least_energy_so_far(midway) -> None:
+    record = midway(PRODUCT)
+    ended = decide(record, AbandonJob(job_id=record.job_id, tenant=record.tenant, fault=FAULT), at(50)).record
+    assert ended is not None
+    result = ended.result
     assert isinstance(result, MinimizeResult)
-    assert (ended.record.state, ended.record.degraded) == ("completed", True)
+    assert (ended.state, ended.degraded) == ("completed", True)
     assert result.energy == min(each.best for each in result.history)
     assert (result.std_error, result.source) == (0.02, "quantum")
     assert energy(*result.parameters) == result.energy
 
 
+def test_an_end_before_the_last_measurement_gives_the_classical_energy_where_that_is_lower(midway) -> None:
+    record = midway(EXACT)
+    ended = decide(record, AbandonJob(job_id=record.job_id, tenant=record.tenant, fault=FAULT), at(50)).record
+    assert ended is not None
+    assert isinstance(ended.result, MinimizeResult)
+    assert (ended.result.energy, ended.result.source) == (GROUND, "classical")
+    assert len(ended.result.history) == 3
+
+
 def test_an_end_before_the_first_round_gives_the_classical_reference() -> None:
     record = started().record
     assert record is not None
-    ended = decide(record, ExpireJob(job_id=record.job_id, tenant=record.tenant), at(50)).record
+    ended = decide(record, AbandonJob(job_id=record.job_id, tenant=record.tenant, fault=FAULT), at(50)).record
     assert ended is not None
     assert isinstance(ended.result, MinimizeResult)
     assert (ended.result.energy, ended.result.source, ended.result.parameters) == (GROUND, "classical", ())

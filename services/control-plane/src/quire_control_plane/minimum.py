@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quire_contracts.minimum import ROUNDING, measured_minimum, minimum_so_far
+from quire_contracts.minimum import ROUNDING, measured_minimum
+from quire_contracts.result import MinimizeResult
+from quire_contracts.so_far import provisional
 from quire_contracts.verdict import Verdict
 from quire_contracts.vqe import CHEMICAL_ACCURACY
 from quire_control_plane.ending import complete, complete_with_baseline
@@ -16,21 +18,20 @@ from quire_control_plane.verdict.comparing import RULE, Side, compare
 
 if TYPE_CHECKING:
     from quire_contracts.record import JobRecord
-    from quire_contracts.result import MinimizeResult
     from quire_contracts.task import TaskScored
     from quire_control_plane.change import Change, Moment
 
 
 def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, reason: str) -> Change:
-    """End with the last measurement's `answer`; without it, with the least energy of all rounds.
+    """End with the last measurement's `answer`; without it, with the least energy there is, of the rounds or classical.
 
-    Before the first round the classical reference is the answer. With a `reason` the job is degraded.
+    With a `reason` the job is degraded.
 
     Raises:
         ValueError: if the answer lacks the energy.
     """
-    result = minimum_so_far(record) if answer is None else _measured(record, answer)
-    if result is None:
+    result = provisional(record) if answer is None else _measured(record, answer)
+    if not isinstance(result, MinimizeResult) or result.source == "classical":
         return complete_with_baseline(record, moment, reason or "no energy was measured")
     marked = msgspec.structs.replace(result, verdict=verdict_of(record, result))
     return complete(record, moment, result=marked, reason=reason, needs_review=result.accuracy.anomaly)
