@@ -6,6 +6,7 @@ import asyncio
 import uuid
 from importlib.metadata import version
 
+from quire_api.answering import answering
 from quire_api.application import application
 from quire_api.door import Door
 from quire_api.gate import Gate
@@ -18,7 +19,7 @@ from quire_service.loads import loads_of
 
 
 async def build(deps: Deps[Settings]) -> Parts:
-    """The api's parts: no routers, because it consumes nothing; one background task that serves."""
+    """The api's parts: it consumes nothing, answers one question, and has one background task that serves."""
     settings, release = deps.settings, version("quire-api")
     rules = default_rules() if settings.rules_file is None else load_rules(settings.rules_file)
     loads = await deps.lifetime.enter_async_context(loads_of(deps.bus, deps.clock))
@@ -47,4 +48,4 @@ async def build(deps: Deps[Settings]) -> Parts:
             await stopping.wait()
             health.state = "stopping"
 
-    return Parts(background={"http": serve})
+    return Parts(routers=(answering(door),), background={"http": serve})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quire_api.problems import Refusal
-from quire_contracts.document import KINDS, EstimateJob, OptimizeJob
+from quire_contracts.document import KINDS, EstimateJob, MinimizeJob, OptimizeJob, SweepJob
 from quire_contracts.load import TargetLoad
 from quire_contracts.value import Problem
 from quire_policy import Facts, Rules, turned_away
@@ -53,7 +53,7 @@ class Intake:
 
 def facts_of(job: JobDocument) -> Facts:
     """What the rules may look at before anybody has looked at the program: its width is not known yet."""
-    phase = "main" if not isinstance(job, OptimizeJob) else "round" if job.algorithm.initial else "sweep"
+    phase = "main" if not isinstance(job, MinimizeJob | OptimizeJob) else "round" if job.algorithm.initial else "sweep"
     return Facts(
         kind=KINDS[type(job)],
         phase=phase,
@@ -70,6 +70,6 @@ def facts_of(job: JobDocument) -> Facts:
 
 
 def _shots(job: JobDocument) -> int | None:
-    if isinstance(job, EstimateJob):
+    if isinstance(job, EstimateJob | MinimizeJob):
         return math.ceil(job.precision**-2) if job.precision else None
-    return job.shots
+    return None if isinstance(job, SweepJob) else job.shots

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from litestar import Request
 
 _REASONS: Final = {
+    400: "A parameter is not as it should be; `problems` says which.",
     404: "Nothing is known of it.",
     409: "It is in the way of what is there.",
     410: "The content was there and is gone.",

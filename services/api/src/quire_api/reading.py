@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from quire_api.door import Door, end_all
+from quire_api.door import Door
 from quire_api.problems import not_found
 from quire_api.unpacking import unpacked
 from quire_api.view import Job, has_result, job_of, links_of, without_content
-from quire_bus.subjects import token
+from quire_contracts.evidence import EVIDENCE, EvidenceKept, evidence_id
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected, ReplayJob, SubmitJob
-from quire_contracts.record import TERMINAL
-from quire_contracts.registry import entry_of
+from quire_contracts.query import BestAnswer
 from quire_contracts.result import JobResult, SampleResult, decode_result
 from quire_contracts.value import BlobRef, CountsTable
 from quire_resilience.errors import Permanent
@@ -26,9 +25,6 @@ if TYPE_CHECKING:
 COUNTS_MEDIA_TYPE: Final = "application/vnd.quire.counts"
 
 _ENDS: Final = (JobCompleted, JobFailed, JobCancelled, JobRejected)
-_LAST_VERBS: Final = frozenset(entry_of(end).verb for end in _ENDS)
-_LOOK_SECONDS: Final = 1.0
-_SOON_SECONDS: Final = 0.001
 _NOT_TAKEN: Final = "the submission is stored; the control plane has not taken it yet"
 
 
@@ -49,7 +45,8 @@ async def read_job(door: Door, tenant: str, job_id: str, *, packed: bool = False
     """
     record = await record_of(door, tenant, job_id)
     if record is not None:
-        return job_of(record, await _shown(door, record, packed=packed))
+        result, late = await asyncio.gather(_shown(door, record, packed=packed), _evidence(door, record))
+        return job_of(record, result, late)
     links = links_of(tenant, job_id)
     refused = await door.bus.last(JobRejected, tenant, job_id)
     if refused is not None and isinstance(refused.message, JobRejected):
@@ -61,13 +58,15 @@ async def read_job(door: Door, tenant: str, job_id: str, *, packed: bool = False
             reason=said.reason,
             next_step=said.next_step,
             problems=said.problems,
+            answer=BestAnswer(job_id, tenant, "rejected", "none", reason=said.reason),
             ended_at=refused.meta.time,
             updated_at=refused.meta.time,
             links=links,
         )
     for command in (SubmitJob, ReplayJob):
         if await door.bus.last(command, tenant, job_id) is not None:
-            return Job(job_id=job_id, tenant=tenant, state="queued", reason=_NOT_TAKEN, links=links)
+            none = BestAnswer(job_id, tenant, "queued", "none", reason=_NOT_TAKEN)
+            return Job(job_id=job_id, tenant=tenant, state="queued", reason=_NOT_TAKEN, answer=none, links=links)
     raise not_found(f"job {job_id} of tenant {tenant}", "Check the id, and name the tenant with ?tenant=.")
 
 
@@ -91,46 +90,18 @@ async def read_answer(door: Door, tenant: str, job_id: str, *, packed: bool = Fa
     return msgspec.json.encode(result), "application/json"
 
 
-async def read_job_once_over(door: Door, tenant: str, job_id: str, seconds: float, *, packed: bool) -> Job:
-    """The job as `read_job` gives it, as soon as it is over, when `seconds` are, or when the door closes.
-
-    That its end is said is only overheard: it may have been missed, and is heard a moment before the log has it, for a
-    commit is stored as a whole. So the record is read again, soon after a word and at times without one.
-    """
-    word = asyncio.Event()
-
-    def heard(subject: str, _: bytes) -> None:
-        if subject.split(".")[4] in _LAST_VERBS:
-            word.set()
-
-    async def close() -> None:
-        await door.stopping.wait()
-        word.set()
-
-    closing = asyncio.create_task(close())
-    end, pause = door.clock.monotonic() + seconds, _LOOK_SECONDS
-    try:
-        with door.held():
-            async with door.bus.overhear(_ends_of(tenant, job_id), heard):
-                while True:
-                    async with door.promptly():
-                        job = await read_job(door, tenant, job_id, packed=packed)
-                    left = end - door.clock.monotonic()
-                    if job.state in TERMINAL or left <= 0 or door.stopping.is_set():
-                        return job
-                    with contextlib.suppress(TimeoutError):
-                        async with asyncio.timeout(min(pause, left)):
-                            await word.wait()
-                    pause = _SOON_SECONDS if word.is_set() else min(2 * pause, _LOOK_SECONDS)
-                    word.clear()
-    finally:
-        await end_all([closing])
-
-
 async def ended_before(door: Door, tenant: str, job_id: str, sequence: int) -> bool:
     """Whether the job's last event stands at or before `sequence` on the log."""
     ends = [await door.bus.last(end, tenant, job_id) for end in _ENDS]
     return any(end is not None and end.meta.stream_sequence <= sequence for end in ends)
+
+
+async def _evidence(door: Door, record: JobRecord) -> tuple[EvidenceKept, ...]:
+    """The answers that came after the job had ended, in the order in which their tasks were sent."""
+    kept = door.bus.records(EVIDENCE, EvidenceKept)
+    named = [evidence_id(left.task_id, left.attempt) for left in record.left]
+    found = await asyncio.gather(*(kept.get(record.tenant, name) for name in named))
+    return tuple(each.value for each in found if each is not None)
 
 
 async def _shown(door: Door, record: JobRecord, *, packed: bool) -> JobResult | None:
@@ -165,8 +136,3 @@ def _packed(result: JobResult) -> BlobRef | None:
             return table.data
         case _:
             return None
-
-
-def _ends_of(tenant: str, job_id: str) -> str:
-    """The subject of what the control plane says of a job itself, its end among it."""
-    return f"quire.evt.{token(tenant, 'tenant')}.job.*.*.{token(job_id, 'job id')}"
