@@ -7,10 +7,13 @@ import pytest
 from control_plane_cases import NOON, admitted, answer, at, execution, failed, fault, prepared, run_task
 
 from quire_contracts.job import CancelJob, ExpireJob, JobCompleted
+from quire_contracts.partitioned import Partitioned, Polish, Stage
+from quire_contracts.preparation import Baseline, Tried
 from quire_contracts.result import Best, OptimizeResult, Quality
 from quire_contracts.task import TaskQuality
 from quire_contracts.value import Timing
 from quire_control_plane.decide import decide
+from quire_control_plane.verdict import judge
 
 DOCUMENT = {
     "kind": "optimize",
@@ -100,8 +103,6 @@ def test_a_better_answer_counts_if_it_would_be_found_again(hits, call):
 
 
 def test_the_methods_that_found_the_classical_value_say_whether_they_would_again():
-    from quire_contracts.preparation import Tried
-
     lucky = (Tried("greedy", value=1.0, feasible=True), Tried("annealing", value=3.0, feasible=True, runs=100, hits=1))
     assert ended(2.0, hits=400, exact=False, tried=lucky).result.verdict.call == "inconclusive"
     surely = (*lucky, Tried("tabu", value=3.0, feasible=True, runs=100, hits=60))
@@ -192,3 +193,31 @@ def test_where_no_sample_is_feasible_the_classical_answer_is_better():
 
 def test_a_cancelled_job_needs_no_review():
     assert decide(begun().record, CancelJob("job-1", "acme"), at(2)).record.needs_review == ""
+
+
+def parted(value: float, merged: float, source: str = "quantum") -> OptimizeResult:
+    """The answer of a problem in two parts, polished."""
+    stage = Stage(merged)
+    report = Partitioned(
+        max_variables=1,
+        parts=(),
+        joined=stage,
+        merged=stage,
+        polished=Stage(value),
+        polish=Polish(moves=1, budget=10, seconds=0.1),
+        merge_source=source,
+        coupled_weight=0.5,
+    )
+    known = Baseline(method="exact", value=3.0, assignment=(0, 1), exact=True, worst=0.0)
+    best = Best(value, (0, 1))
+    return OptimizeResult(best, (), known, Quality(), source=source, sense="max", partition=report)
+
+
+def test_of_a_problem_in_parts_the_verdict_is_on_what_was_there_before_the_classical_polish():
+    record = begun().record
+    verdict = judge(record, parted(3.0, 2.0), at(2)).verdict
+    assert (verdict.call, verdict.value, verdict.answer) == ("classical better", 2.0, "quantum")
+    assert "their merged answer, 2, which a classical polish brought to 3" in verdict.remarks[0]
+    assert judge(record, parted(3.0, 3.0), at(2)).verdict.call == "tie"
+    nobody = judge(record, parted(3.0, 3.0, "classical"), at(2)).verdict
+    assert (nobody.call, nobody.value, nobody.reason) == ("inconclusive", None, "no part of the answer is quantum")

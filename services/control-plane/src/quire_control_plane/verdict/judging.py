@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -10,8 +9,10 @@ import msgspec
 
 from quire_contracts.verdict import Confidence, Verdict
 from quire_control_plane.verdict import trust
-from quire_control_plane.verdict.comparing import RULE, Compared, Sense, Side, compare
-from quire_control_plane.verdict.repeating import found_again, tts99_shots
+from quire_control_plane.verdict.comparing import RULE, Compared, Sense, Side
+from quire_control_plane.verdict.repeating import found_again
+from quire_control_plane.verdict.sampled import Sampling, last_sampling, quantum_seconds, success_of, time_to_solution
+from quire_control_plane.verdict.sides import ahead_of, bound_of, compared, gap_of, quantum_side, ratio_of
 from quire_policy import Facts, Figures, accept, objections
 
 if TYPE_CHECKING:
@@ -21,11 +22,10 @@ if TYPE_CHECKING:
     from quire_contracts.verdict import Outcome
     from quire_control_plane.change import Moment
 
-_RELATIVE: Final = 1e-9
-"""Values closer than this, relative to the largest of the problem, are equal: rounding, not quality."""
-
 _FEW: Final = 10
 """Fewer hits than this make a poor estimate of a chance."""
+
+_NO_QUANTUM: Final = Compared("inconclusive", "no part of the answer is quantum")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,6 @@ class Judged:
     why: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Sampling:
-    """The last sampling: its shots, those at the best value found, and the seconds that it ran."""
-
-    shots: int
-    hits: int
-    seconds: float
-
-
 def judge(record: JobRecord, result: OptimizeResult, moment: Moment) -> Judged:
     """Judge the answer of a loop.
 
@@ -55,11 +46,11 @@ def judge(record: JobRecord, result: OptimizeResult, moment: Moment) -> Judged:
         moment: the acceptance rules in force, and which targets take no work.
     """
     baseline, best, sense = result.baseline, result.best, result.sense or "min"
-    sampling = _last_sampling(record, result.quality)
+    sampling = last_sampling(record, result.quality)
     repeats = found_again(sampling.hits, sampling.shots) if sampling else None
-    quantum = Side(value=best.value, feasible=best.feasible, repeats=repeats)
-    compared = _compared(quantum, baseline, sense)
-    ahead = _ahead(best.value, baseline, sense)
+    quantum = quantum_side(result, repeats)
+    found = _NO_QUANTUM if quantum is None else compared(quantum, baseline, sense)
+    ahead = ahead_of(best.value, baseline, sense)
     behind = baseline is not None and baseline.feasible and (not best.feasible or (ahead is not None and ahead < 0))
     parts = (
         trust.samples(repeats, *((sampling.hits, sampling.shots) if sampling else (0, 0))),
@@ -74,28 +65,28 @@ def judge(record: JobRecord, result: OptimizeResult, moment: Moment) -> Judged:
         objective=best.value if best.feasible else None,
         feasible_share=_feasible_share(result.quality, feasible=best.feasible),
         approximation_ratio=result.quality.approximation_ratio,
-        gap=_gap(best.value, baseline) if best.feasible else None,
+        gap=gap_of(best.value, baseline) if best.feasible else None,
         confidence=score,
-        contradiction=compared.contradiction,
+        contradiction=found.contradiction,
         behind=behind,
         classical=baseline.value if baseline is not None and baseline.feasible else None,
-        classical_gap=_gap(baseline.value, baseline) if baseline is not None else None,
+        classical_gap=gap_of(baseline.value, baseline) if baseline is not None else None,
     )
     accepted = accept(moment.acceptance(_facts(record)), record.rules, figures)
-    success = _success(sampling, behind=behind, feasible=best.feasible)
-    needed, seconds = _time_to_solution(record, sampling, success)
+    success = success_of(sampling, behind=behind, feasible=best.feasible)
+    needed, seconds = time_to_solution(record, sampling, success)
     verdict = msgspec.structs.replace(
-        _framed(record, baseline, compared),
-        value=best.value,
-        feasible=best.feasible,
-        gap=figures.gap,
-        approximation_ratio=result.quality.approximation_ratio,
+        _framed(record, baseline, found),
+        value=quantum.value if quantum is not None else None,
+        feasible=quantum.feasible if quantum is not None else None,
+        gap=gap_of(quantum.value, baseline) if quantum is not None and quantum.feasible else None,
+        approximation_ratio=ratio_of(quantum, baseline),
         success_probability=success,
         tts99_shots=needed,
         tts99_seconds=seconds,
         confidence=Confidence(score, parts, accepted.outcome, accepted.why),
         answer="classical" if behind or accepted.outcome == "reject" else "quantum",
-        remarks=_remarks(record, baseline, sampling, behind=behind),
+        remarks=(*_of_parts(result), *_remarks(record, baseline, sampling, behind=behind)),
     )
     return Judged(verdict, accepted.outcome, accepted.why)
 
@@ -103,24 +94,32 @@ def judge(record: JobRecord, result: OptimizeResult, moment: Moment) -> Judged:
 def judge_classical(record: JobRecord, baseline: Baseline, reason: str, sense: Sense) -> Judged:
     """Judge a classical answer that stands where a quantum one could not: only the job's own rules can speak of it.
 
-    The quantum side is the best sample, if there was one; it was not feasible.
+    The quantum side is the best sample, if there was one: not feasible, or worse, or as far as the loop came.
     """
     best = record.best
     quantum = Side(value=best.value, feasible=best.feasible, repeats=None) if best is not None else None
-    compared = _compared(quantum, baseline, sense) if quantum else Compared("inconclusive", reason)
+    found = compared(quantum, baseline, sense) if quantum else Compared("inconclusive", reason)
     broken = objections(
         record.rules,
         objective=baseline.value if baseline.feasible else None,
-        gap=_gap(baseline.value, baseline) if baseline.feasible else None,
+        gap=gap_of(baseline.value, baseline) if baseline.feasible else None,
     )
     verdict = msgspec.structs.replace(
-        _framed(record, baseline, compared),
+        _framed(record, baseline, found),
         value=best.value if best else None,
         feasible=best.feasible if best else None,
         answer="classical",
         remarks=_remarks(record, baseline, None, behind=False),
     )
     return Judged(verdict, "person" if broken else "accept", broken)
+
+
+def _of_parts(result: OptimizeResult) -> tuple[str, ...]:
+    if result.partition is None:
+        return ()
+    polished, merged = result.partition.polished, result.partition.merged
+    said = f"the problem was solved in parts: the verdict is on their merged answer, {merged.value:g}"
+    return (f"{said}, which a classical polish brought to {polished.value:g}",)
 
 
 def _facts(record: JobRecord) -> Facts:
@@ -141,49 +140,6 @@ def _facts(record: JobRecord) -> Facts:
     )
 
 
-def _compared(quantum: Side, baseline: Baseline | None, sense: Sense) -> Compared:
-    if baseline is None:
-        return compare(quantum, None, sense=sense, tolerance=_RELATIVE)
-    classical = Side(
-        value=baseline.value, feasible=baseline.feasible, proven=baseline.exact, repeats=_found_again(baseline)
-    )
-    tolerance = _tolerance(quantum.value, baseline)
-    return compare(quantum, classical, sense=sense, bound=_bound(baseline), tolerance=tolerance)
-
-
-def _found_again(baseline: Baseline) -> float:
-    """The chance that the methods would find the value again; one that runs once from one point always does."""
-    finders = [
-        tried
-        for tried in baseline.tried
-        if tried.value is not None and abs(tried.value - baseline.value) <= _tolerance(tried.value, baseline)
-    ]
-    if not finders or any(tried.runs <= 1 for tried in finders):
-        return 1.0
-    return 1.0 - math.prod(1.0 - found_again(tried.hits, tried.runs) for tried in finders)
-
-
-def _tolerance(value: float, baseline: Baseline) -> float:
-    return _RELATIVE * max(1.0, abs(value), abs(baseline.value), abs(baseline.worst or 0.0))
-
-
-def _ahead(value: float, baseline: Baseline | None, sense: Sense) -> float | None:
-    """By how much a value is better than the classical one, rounding taken away; None without a feasible one."""
-    if baseline is None or not baseline.feasible:
-        return None
-    difference = value - baseline.value if sense == "max" else baseline.value - value
-    return 0.0 if abs(difference) <= _tolerance(value, baseline) else difference
-
-
-def _bound(baseline: Baseline) -> float | None:
-    return baseline.value if baseline.exact and baseline.bound is None else baseline.bound
-
-
-def _gap(value: float, baseline: Baseline | None) -> float | None:
-    bound = _bound(baseline) if baseline is not None else None
-    return None if bound is None else abs(value - bound) / max(1.0, abs(bound))
-
-
 def _feasible_share(quality: Quality, *, feasible: bool) -> float | None:
     """Where nothing can be infeasible every sample is feasible."""
     if quality.feasible_share is not None or quality.success_probability is None:
@@ -191,47 +147,15 @@ def _feasible_share(quality: Quality, *, feasible: bool) -> float | None:
     return 1.0 if feasible else None
 
 
-def _last_sampling(record: JobRecord, quality: Quality) -> _Sampling | None:
-    """What the executions say of the last sampling; slices of one attempt count together."""
-    runs = [execution for execution in record.executions if execution.phase == "final" and execution.shots]
-    if not runs or quality.success_probability is None:
-        return None
-    runs = [run for run in runs if (run.task_id, run.attempt) == (runs[-1].task_id, runs[-1].attempt)]
-    shots = sum((run.shots or 0) * run.parameter_sets for run in runs)
-    return _Sampling(shots, round(quality.success_probability * shots), sum(run.execute_seconds for run in runs))
-
-
-def _success(sampling: _Sampling | None, *, behind: bool, feasible: bool) -> float | None:
-    """The share of shots at the best value that anybody knows."""
-    if sampling is None or (not feasible and not behind):
-        return None
-    return 0.0 if behind else sampling.hits / sampling.shots
-
-
-def _time_to_solution(
-    record: JobRecord, sampling: _Sampling | None, success: float | None
-) -> tuple[int | None, float | None]:
-    """Shots at the final angles, and seconds with those of the loop that found them."""
-    needed = tts99_shots(success) if success is not None else None
-    if needed is None or sampling is None:
-        return needed, None
-    loop = max(0.0, _quantum_seconds(record) - sampling.seconds)
-    return needed, loop + needed * sampling.seconds / sampling.shots
-
-
-def _quantum_seconds(record: JobRecord) -> float:
-    return sum((timing.seconds for timing in record.timings if timing.stage == "execute"), 0.0)
-
-
-def _framed(record: JobRecord, baseline: Baseline | None, compared: Compared) -> Verdict:
+def _framed(record: JobRecord, baseline: Baseline | None, found: Compared) -> Verdict:
     """The verdict with what is the same for every answer of the job."""
     said = Verdict(
-        call=compared.call,
-        reason=compared.reason[:2_000],
+        call=found.call,
+        reason=found.reason[:2_000],
         rule=RULE,
-        certainty=compared.certainty,
-        proven=compared.proven,
-        quantum_seconds=_quantum_seconds(record),
+        certainty=found.certainty,
+        proven=found.proven,
+        quantum_seconds=quantum_seconds(record),
         classical_seconds=record.baseline_seconds,
         shots=record.shots,
         cost_usd=record.cost_usd,
@@ -241,24 +165,24 @@ def _framed(record: JobRecord, baseline: Baseline | None, compared: Compared) ->
     return msgspec.structs.replace(
         said,
         classical=baseline.value,
-        bound=_bound(baseline),
+        bound=bound_of(baseline),
         bound_method=baseline.bound_method or (baseline.method if baseline.exact else ""),
         budget_seconds=baseline.budget_seconds,
     )
 
 
 def _remarks(
-    record: JobRecord, baseline: Baseline | None, sampling: _Sampling | None, *, behind: bool
+    record: JobRecord, baseline: Baseline | None, sampling: Sampling | None, *, behind: bool
 ) -> tuple[str, ...]:
     said = []
     if any(execution.simulator for execution in record.executions):
         said.append("quantum work ran on a simulator: its seconds are those of the simulation")
-    spent, budget = _quantum_seconds(record), baseline.budget_seconds if baseline is not None else 0.0
+    spent, budget = quantum_seconds(record), baseline.budget_seconds if baseline is not None else 0.0
     if budget and spent > budget:
         said.append(f"the quantum work ran {spent:.3g} s, each classical method had {budget:.3g} s")
     if sampling is not None and not behind and sampling.hits < _FEW:
         said.append(f"the success probability rests on {sampling.hits} of {sampling.shots} shots")
-    if baseline is not None and _bound(baseline) is None:
+    if baseline is not None and bound_of(baseline) is None:
         said.append("without a bound nothing is said of how far either answer is from the optimum")
     if sampling is not None:
         said.append("one run: the spread over seeds is not known")
