@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from functools import reduce
 from importlib.resources import files
 
 import networkx as nx
@@ -13,6 +14,9 @@ from quire.documents import as_json, checked
 
 CHEMICAL_ACCURACY = 1.6e-3
 H2_EXACT_HARTREE = -1.137306
+LIH_PUBLISHED_HARTREE = -7.8810720440309145
+"""Qiskit's textbook, "Simulating molecules using VQE": 1.6 angstrom, core frozen, two orbitals removed, parity."""
+
 ANGSTROM_IN_BOHR = 1 / 0.529177210903
 PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}
 
@@ -20,6 +24,7 @@ PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j
 NAMES = [
     *("bell.json", "h2-energy.json", "florentine-maxcut.json", "qubo.yaml", "sweep.json"),
     *("german-tour.json", "deliveries.json", "broadcasters.json", "teams.json", "portfolio.json"),
+    *("h2.json", "lih.json", "h2_dissociation.json"),
 ]
 
 
@@ -69,7 +74,7 @@ def test_the_best_portfolio_is_worth_15(examples):
 
 def operator(observable):
     """The matrix of a Pauli sum; the right-most character is qubit 0, the least significant bit."""
-    return sum(c * np.kron(PAULI[label[0]], PAULI[label[1]]) for label, c in observable.items())
+    return sum(c * reduce(np.kron, [PAULI[letter] for letter in label]) for label, c in observable.items())
 
 
 def ansatz(theta):
@@ -80,18 +85,42 @@ def ansatz(theta):
 def test_the_h2_example_reaches_the_ground_state_of_its_hamiltonian(examples):
     document = json.loads((examples / "h2-energy.json").read_text())
     hamiltonian = operator(document["observables"][0])
-    ground = np.linalg.eigvalsh(hamiltonian)[0]
+    least = np.linalg.eigvalsh(hamiltonian)[0]
     (hartree_fock,), (theta,) = document["parameters"]
-    assert ground == pytest.approx(H2_EXACT_HARTREE, abs=1e-6)
-    assert ansatz(theta) @ hamiltonian @ ansatz(theta) == pytest.approx(ground, abs=1e-9)
+    assert least == pytest.approx(H2_EXACT_HARTREE, abs=1e-6)
+    assert ansatz(theta) @ hamiltonian @ ansatz(theta) == pytest.approx(least, abs=1e-9)
     assert ansatz(hartree_fock) @ hamiltonian @ ansatz(hartree_fock) == pytest.approx(-1.116999, abs=1e-5)
 
 
 def test_the_hamiltonian_is_that_of_h2_from_first_principles(examples):
     document = json.loads((examples / "h2-energy.json").read_text())
-    ground = np.linalg.eigvalsh(operator(document["observables"][0]))[0]
-    assert ground == pytest.approx(h2_full_ci(0.735), abs=1e-6)
-    assert abs(ground - h2_full_ci(0.735)) < CHEMICAL_ACCURACY
+    least = ground(document["observables"][0])
+    assert least == pytest.approx(h2_full_ci(0.735), abs=1e-6)
+    assert abs(least - h2_full_ci(0.735)) < CHEMICAL_ACCURACY
+
+
+def ground(terms):
+    return np.linalg.eigvalsh(operator(terms))[0]
+
+
+def test_the_hamiltonian_of_the_minimisation_is_the_estimates(examples):
+    estimate = json.loads((examples / "h2-energy.json").read_text())["observables"][0]
+    minimised = json.loads((examples / "h2.json").read_text())["hamiltonian"]
+    assert minimised == pytest.approx(estimate, abs=1e-11)
+
+
+def test_lithium_hydride_has_its_published_energy(examples):
+    terms = json.loads((examples / "lih.json").read_text())["hamiltonian"]
+    assert len(terms) == 100
+    assert ground(terms) == pytest.approx(LIH_PUBLISHED_HARTREE, abs=1e-9)
+
+
+def test_the_dissociation_curve_is_that_of_h2_from_first_principles(examples):
+    variants = json.loads((examples / "h2_dissociation.json").read_text())["variants"]
+    assert [variant["x"] for variant in variants] == [round(0.3 + 0.1 * step, 1) for step in range(20)]
+    energies = [ground(variant["patch"]["hamiltonian"]) for variant in variants]
+    assert energies == pytest.approx([h2_full_ci(variant["x"]) for variant in variants], abs=1e-6)
+    assert variants[int(np.argmin(energies))]["x"] == 0.7
 
 
 def h2_full_ci(angstrom):
