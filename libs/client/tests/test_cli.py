@@ -20,8 +20,8 @@ LIFE = Answer(
     type="text/event-stream",
 )
 REPORTED = [
-    *("job_id", "state", "degraded", "reason", "result", "baseline", "quality"),
-    *("executions", "timings", "cost", "trace_id"),
+    *("job_id", "state", "degraded", "reason", "needs_review", "result", "baseline", "quality", "verdict"),
+    *("children", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
 ]
 
 

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
 from quire.counts import written_out
 from quire.errors import JobCancelledError, JobFailedError, JobRejectedError, ServerError
+from quire_contracts.appraisal import Appraisal
+from quire_contracts.continuation import Continuation
 from quire_contracts.document import JobKind
+from quire_contracts.evidence import EvidenceKept
+from quire_contracts.family import Child, Parent
 from quire_contracts.preparation import Baseline
+from quire_contracts.query import BestAnswer
 from quire_contracts.record import TERMINAL, Decision, JobState
-from quire_contracts.result import Best, EstimateResult, JobResult, OptimizeResult, Quality, Round, SampleResult
+from quire_contracts.result import (
+    Best,
+    EstimateResult,
+    JobResult,
+    MinimizeResult,
+    OptimizeResult,
+    Quality,
+    Round,
+    SampleResult,
+)
 from quire_contracts.value import Execution, Fault, Problem, Timing, Value
+from quire_contracts.verdict import Verdict
 
 
 class Cost(Value, frozen=True):
@@ -42,12 +57,14 @@ class JobView(Value, frozen=True):
     tags: dict[str, str] = msgspec.field(default_factory=dict)
     degraded: bool = False
     reason: str = ""
+    needs_review: str = ""
     fault: Fault | None = None
     problems: tuple[Problem, ...] = ()
     result: JobResult | None = None
     baseline: Baseline | None = None
     baseline_seconds: float = 0.0
     quality: Quality | None = None
+    verdict: Verdict | None = None
     executions: tuple[Execution, ...] = ()
     timings: tuple[Timing, ...] = ()
     decisions: tuple[Decision, ...] = ()
@@ -59,12 +76,29 @@ class JobView(Value, frozen=True):
     accepted_at: datetime | None = None
     updated_at: datetime | None = None
     replay_of: str | None = None
+    answer: BestAnswer | None = None
+    late: tuple[EvidenceKept, ...] = ()
+    """Answers that came after the job had ended: evidence, and no part of its answer."""
+
+    parent: Parent | None = None
+    children: tuple[Child, ...] = ()
+    continues: Continuation | None = None
+    appraisals: tuple[Appraisal, ...] = ()
     links: Links = msgspec.field(default_factory=Links)
 
     @property
     def is_over(self) -> bool:
         """Whether the job has ended; an ended job changes no more."""
         return self.state in TERMINAL
+
+    @property
+    def best_answer(self) -> BestAnswer:
+        """The best answer so far, marked: `final`, `provisional`, or `none` yet."""
+        if self.answer is None or self.answer.standing == "final":
+            standing: Literal["final", "none"] = "none" if self.result is None else "final"
+            known = self.answer or BestAnswer(self.job_id, self.tenant, self.state, standing, reason=self.reason)
+            return msgspec.structs.replace(known, result=self.result)
+        return self.answer
 
     @property
     def cost(self) -> Cost:
@@ -113,6 +147,17 @@ class JobView(Value, frozen=True):
             return self.result.best
         raise self._no("best assignment")
 
+    @property
+    def energy(self) -> float:
+        """For a minimisation job: the least energy found, in the unit of its result.
+
+        Raises:
+            ServerError: for a job of another kind, or without an answer.
+        """
+        if isinstance(self.result, MinimizeResult):
+            return self.result.energy
+        raise self._no("energy")
+
     def report(self) -> dict[str, Any]:
         """The answer as plain JSON values: exactly the fields that `quire run --json` prints."""
         whole = msgspec.to_builtins(self, enc_hook=written_out)
@@ -147,6 +192,6 @@ class JobView(Value, frozen=True):
 
 
 _REPORTED = (
-    *("job_id", "state", "degraded", "reason", "result", "baseline", "quality"),
-    *("executions", "timings", "cost", "trace_id"),
+    *("job_id", "state", "degraded", "reason", "needs_review", "result", "baseline", "quality", "verdict"),
+    *("children", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
 )

@@ -15,8 +15,9 @@ from quire import DEFAULT_URL, JAEGER
 from quire.console import INTERRUPTED, Commands, print_json, program, say
 from quire.dead import dead_app
 from quire.emulator import emulator
-from quire.options import AsJson, DataDir, File, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
+from quire.options import AsJson, DataDir, File, From, JobId, Tenant, Timeout, Url, Verbose, client_of, options_again
 from quire.parked import parked_app
+from quire.standing import result
 from quire.switches import switch_app
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def run(
     local: Annotated[bool, typer.Option("--local", help="Start a Quire of its own for this one job.")] = False,
     url: Url = DEFAULT_URL,
     tenant: Tenant = "default",
+    earlier: From = "",
     timeout: Timeout = None,
     data_dir: Annotated[Path | None, typer.Option("--data-dir", help="With --local: keep its data here.")] = None,
     verbose: Verbose = False,
@@ -90,9 +92,9 @@ def run(
 ) -> None:
     """Submit a job, wait for its end, and show its answer."""
     from quire.client import Client
-    from quire.documents import checked, read
+    from quire.documents import checked, continued, read
 
-    body = read(file)
+    body = continued(read(file), earlier) if earlier else read(file)
     checked(body)
     if not local:
         with Client(url, tenant=tenant) as client:
@@ -121,13 +123,14 @@ def submit(
     *,
     url: Url = DEFAULT_URL,
     tenant: Tenant = "default",
+    earlier: From = "",
     key: Annotated[str, typer.Option("--key", help="Idempotency key: the same key gives the same job.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Submit a job and print its id."""
-    from quire.documents import checked, read
+    from quire.documents import checked, continued, read
 
-    body = read(file)
+    body = continued(read(file), earlier) if earlier else read(file)
     checked(body)
     with client_of(url, tenant) as client:
         job = client.submit(body, idempotency_key=key)
@@ -244,6 +247,7 @@ def trace(
 
 
 app.command()(emulator)
+app.command()(result)
 
 
 def _follow(job: Job, timeout: float | None, *, as_json: bool, again: str, events: bool = False) -> None:

@@ -182,6 +182,20 @@ class Job:
                 raise StillRunningError(self.id, view.state, timeout or 0.0)
             time.sleep(min(_PAUSE, left))  # an API that closes down answers at once
 
+    def wait_for_answer(self, seconds: float = 0.0) -> JobView:
+        """The job with the best answer so far: as soon as it is over, at the latest after `seconds`; it goes on.
+
+        `best_answer` of the view is `final`, `provisional` (a loop under way has its classical answer, or a better
+        sample), or `none` yet.
+
+        Raises:
+            NotFoundError, CannotConnectError: as `status`.
+        """
+        try:
+            return self.wait(seconds)
+        except StillRunningError:
+            return self.status()
+
     def result(self, timeout: float | None = None) -> JobView:
         """The job's answer, waited for.
 

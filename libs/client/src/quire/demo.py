@@ -18,6 +18,7 @@ from quire.console import INTERRUPTED, out, print_json, program, say
 from quire.embedded import Embedded
 from quire.errors import ServerError
 from quire.tables import executions_table, timings_table
+from quire.verdicts import show_verdict
 from quire.watching import follow
 from quire_contracts.result import OptimizeResult
 
@@ -81,6 +82,8 @@ def show_demo(view: JobView, document: dict[str, Any], seconds: float) -> None:
     console.print(executions_table(view.executions))
     console.print(timings_table(view.timings))
     console.print(verdict(result))
+    if result.verdict is not None:
+        show_verdict(console, result.verdict)
     console.print(f"All in {seconds:.1f} s, start included. Job {view.job_id}.")
 
 

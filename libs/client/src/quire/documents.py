@@ -71,6 +71,23 @@ def checked(body: bytes) -> JobDocument:
         raise InvalidDocumentError("the job document is invalid", error.problems) from error
 
 
+def continued(body: bytes, job: str) -> bytes:
+    """The document whose loop goes on from an earlier job: `ID` for its best parameters, `ID:ROUND` for where it stood.
+
+    Raises:
+        InvalidDocumentError: the document is not an object, or the round is not a number.
+    """
+    earlier, _, round_ = job.partition(":")
+    if round_ and not round_.isdecimal():
+        raise _invalid(f"{round_!r} is not the number of a round; write ID or ID:ROUND")
+    try:
+        document = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _invalid(f"the document is not a JSON object: {error}") from error
+    asked = {"job": earlier} | ({"round": int(round_)} if round_ else {})
+    return msgspec.json.encode(document | {"from": msgspec.Raw(msgspec.json.encode(asked))})
+
+
 def _from_yaml(text: bytes) -> bytes:
     from quire.yaml_text import YamlError, load
 

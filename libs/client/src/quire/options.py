@@ -19,6 +19,10 @@ Timeout = Annotated[
     float | None, typer.Option("--timeout", min=0, help="Seconds to wait; then exit 6. The job goes on.")
 ]
 File = Annotated[str, typer.Argument(metavar="FILE", help="A job document, JSON or YAML; - reads standard input.")]
+From = Annotated[
+    str,
+    typer.Option("--from", metavar="ID[:ROUND]", help="Go on from an earlier job: its best angles, or after a round."),
+]
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Where the log and the ledger are kept.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the services' logs.")]

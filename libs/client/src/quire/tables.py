@@ -8,13 +8,29 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.markup import escape
 from rich.table import Column, Table
 
+from quire.baselines import methods_table
 from quire.console import out
+from quire.energies import energy_table
+from quire.families import family_tree, partition_table, sweep_table
 from quire.gram_table import gram_table
 from quire.meaning import words
-from quire_contracts.result import EstimateResult, KernelResult, OptimizeResult, SampleResult
+from quire.standing import late_table
+from quire.standing import words as words_of
+from quire.verdicts import headline, show_verdict
+from quire.worth_table import worth_table
+from quire_contracts.result import (
+    EstimateResult,
+    KernelResult,
+    MinimizeResult,
+    OptimizeResult,
+    SampleResult,
+    SweepResult,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from rich.console import Console
 
     from quire.answer import JobView
     from quire_contracts.preparation import Baseline
@@ -30,30 +46,78 @@ _MOST_SETS: Final = 32
 def show(view: JobView) -> None:
     """Print a job: its state, its answer if it has one, and where it ran."""
     console = out()
-    console.print(f"[bold]{view.name or view.kind or 'job'}[/bold]  {view.job_id}  {_state(view)}")
-    if view.degraded:
-        console.print(f"[yellow]degraded:[/yellow] {view.reason}")
-    elif view.reason:
-        console.print(view.reason)
-    match view.result:
-        case SampleResult():
-            console.print(counts_table(view.counts))
-        case EstimateResult(values=values, std_errors=errors):
-            console.print(estimate_table(values, errors))
-        case KernelResult() as result:
-            console.print(gram_table(result))
-        case OptimizeResult() as result:
-            console.print(optimum_table(view, result))
-        case None if view.rounds:
-            last = view.rounds[-1]
-            console.print(
-                f"round {last.round} of {view.rounds_planned}: objective {last.objective:.4f} on {last.target}"
-            )
+    _show_state(console, view)
+    _show_result(console, view)
+    _show_beside(console, view)
     if view.executions:
         console.print(executions_table(view.executions))
     if view.timings:
         console.print(timings_table(view.timings))
     console.print(f"cost {view.cost.usd:.2f} USD, {view.cost.shots} shots   trace {view.trace_id or '-'}", style="dim")
+
+
+def _show_state(console: Console, view: JobView) -> None:
+    """What the job is, and how it stands."""
+    console.print(f"[bold]{view.name or view.kind or 'job'}[/bold]  {view.job_id}  {_state(view)}")
+    if view.degraded:
+        console.print(f"[yellow]degraded:[/yellow] {view.reason}")
+    elif view.reason:
+        console.print(view.reason)
+    if view.answer is not None and view.answer.standing == "provisional":
+        console.print(f"[cyan]{escape(words_of(view.answer))}[/cyan]")
+    if view.needs_review:
+        console.print(f"[red]for a person to look at:[/red] {escape(view.needs_review)}")
+    if view.continues is not None:
+        after = "its best parameters" if view.continues.round is None else f"its round {view.continues.round}"
+        console.print(f"goes on from {after} of job {view.continues.job}")
+
+
+def _show_result(console: Console, view: JobView) -> None:
+    """The answer, or the last round of a loop that has none yet."""
+    match view.result:
+        case SampleResult():
+            console.print(counts_table(view.counts))
+        case EstimateResult(values=values, std_errors=errors):
+            console.print(estimate_table(values, errors))
+        case SweepResult() as result:
+            console.print(sweep_table(result))
+        case KernelResult() as result:
+            console.print(gram_table(result))
+        case MinimizeResult() as result:
+            console.print(energy_table(result, view.baseline_seconds))
+            if result.verdict is not None:
+                console.print(headline(result.verdict))
+        case OptimizeResult() as result:
+            _show_optimum(console, view, result)
+        case None if view.rounds:
+            last = view.rounds[-1]
+            console.print(
+                f"round {last.round} of {view.rounds_planned}: objective {last.objective:.4f} on {last.target}"
+            )
+
+
+def _show_optimum(console: Console, view: JobView, result: OptimizeResult) -> None:
+    """An assignment, how it was put together, and what it is held against."""
+    console.print(optimum_table(view, result))
+    if result.partition is not None:
+        console.print(partition_table(result.partition))
+    methods = methods_table(result)
+    if methods is not None:
+        console.print(methods)
+    if result.verdict is not None:
+        show_verdict(console, result.verdict)
+
+
+def _show_beside(console: Console, view: JobView) -> None:
+    """What stands beside the answer: the family, what came too late, what was expected."""
+    if view.parent is not None:
+        console.print(f"{escape(view.parent.name)} of job {view.parent.job_id}")
+    if view.children:
+        console.print(family_tree(view.children))
+    if view.late:
+        console.print(late_table(view.late))
+    if view.appraisals:
+        console.print(worth_table(view.appraisals))
 
 
 def counts_table(counts: Sequence[dict[str, int]]) -> Table:

@@ -65,6 +65,8 @@ def words(event: Event) -> str:
             return f"accepted {data.get('name') or data.get('kind', '')}"
         case "job.prepared":
             return _prepared(data.get("preparation", {}))
+        case "family.planned" | "child.ended":
+            return _of_family(data)
         case "loop.advanced":
             return _advanced(data)
         case "task.failed":
@@ -82,6 +84,15 @@ def _prepared(preparation: dict[str, Any]) -> str:
         proof = "proven optimal" if baseline.get("exact") else "not proven optimal"
         text += f", classical baseline {baseline.get('value'):g} ({baseline.get('method')}, {proof})"
     return text
+
+
+def _of_family(data: dict[str, Any]) -> str:
+    children = data.get("children")
+    if children is not None:
+        return f"planned: {len(children)} jobs"
+    value, reason = data.get("value"), data.get("reason", "")
+    text = f"{data.get('name', '?')} {data.get('state', '?')}"
+    return text + (f": {value:g}" if value is not None else "") + (f" ({reason})" if reason else "")
 
 
 def _advanced(data: dict[str, Any]) -> str:

@@ -1,0 +1,82 @@
+"""The tree of a job's children, a sweep's table and a partition's stages, as a person reads them."""
+
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from quire.families import family_tree, partition_table, sweep_table
+from quire_contracts.family import Child
+from quire_contracts.partitioned import Partitioned, PartReport, Polish, Stage
+from quire_contracts.result import EstimateResult, Point, SampleResult, SweepResult
+
+
+def printed(what: object) -> str:
+    console = Console(file=io.StringIO(), width=160, highlight=False)
+    console.print(what)
+    return console.file.getvalue()
+
+
+def child(name: str, **fields: object) -> Child:
+    return Child(**{"name": name, "role": "part", "job_id": f"id-{name}", "state": "completed"} | fields)
+
+
+def test_each_child_is_a_line_with_its_state_figure_and_id() -> None:
+    children = (
+        child("part-0", label="1 of 3", variables=(0, 1), value=2.5, source="quantum", shots=100),
+        child("part-1", label="2 of 3", variables=(2,)),
+        child("part-2", label="3 of 3", state="failed", reason="the [device] burns"),
+        child("merge", role="merge", label="of 3 parts", state="planned"),
+    )
+    lines = printed(family_tree(children)).splitlines()
+    assert "4 children, 3 of them over" in lines[0]
+    assert all(word in lines[1] for word in ("part 1 of 3", "2 variables", "value 2.5", "100 shots", "id-part-0"))
+    assert "nothing couples them" in lines[2]
+    assert "failed" in lines[3]
+    assert "the [device] burns" in lines[3]
+    assert "merge of 3 parts" in lines[4]
+
+
+def test_a_long_family_is_cut_and_says_so() -> None:
+    assert "… 60 more" in printed(family_tree([child(f"c{k}") for k in range(100)]))
+
+
+def test_a_sweeps_table_has_x_where_a_variant_has_one_and_more_than_a_figure_where_there_is_more() -> None:
+    points = (
+        Point(label="a", x=0.5, job_id="1", state="completed", value=-1.25, std_error=0.5,
+              result=EstimateResult(values=((-1.25, 1.0),), std_errors=((0.5, 0.0),))),
+        Point(label="b", x=None, job_id="2", state="failed", reason="it [rained]"),
+        Point(label="c", x=2.0, job_id="3", state="completed", result=SampleResult(counts=({"0": 3, "1": 9},))),
+    )  # fmt: skip
+    text = printed(sweep_table(SweepResult(points=points, x="distance")))
+    assert "distance" in text
+    assert "-1.250000 ± 0.500000" in text
+    assert "the first of 1 x 2 values" in text
+    assert "it [rained]" in text
+    assert "1: 9, 0: 3" in text
+    bare = SweepResult(points=(Point(label="a", x=None, job_id="1", state="completed"),))
+    assert "distance" not in printed(sweep_table(bare))
+
+
+def test_a_partitions_stages_are_told_apart() -> None:
+    parts = (
+        PartReport(name="part-0", variables=(0, 1), source="quantum", job_id="p"),
+        PartReport(name="part-1", variables=(2, 3, 4), source="none"),
+    )
+    report = Partitioned(
+        max_variables=4,
+        parts=parts,
+        joined=Stage(value=5.0, feasible=False),
+        merged=Stage(value=6.0),
+        polished=Stage(value=7.0),
+        polish=Polish(moves=3, budget=10, seconds=0.25),
+        merge_source="quantum",
+        coupled_weight=0.75,
+    )
+    text = printed(partition_table(report))
+    assert "2 parts of 2, 3 variables" in text
+    assert "1 quantum, 1 none" in text
+    assert "5 (infeasible)" in text
+    assert "3 of at most 10 flips, 0.250 s on a CPU" in text
+    assert "75% of the couplings' weight" in text
