@@ -11,7 +11,7 @@ from quire_contracts.answers import Answer
 from quire_contracts.partitioned import Partitioned
 from quire_contracts.preparation import Baseline, MethodSeconds
 from quire_contracts.value import CountsTable, Key, Seconds, Target, Text, Value
-from quire_contracts.verdict import Verdict
+from quire_contracts.verdict import Spread, Verdict
 
 Counts = dict[str, int]
 """Outcome to number of shots; the right-most bit of an outcome is bit (or qubit) 0."""
@@ -196,6 +196,8 @@ class SweepResult(Value, frozen=True, tag_field="kind", tag="sweep"):
 
     points: tuple[Point, ...]
     x: Text = ""
+    spread: Spread | None = None
+    """Of the points' quantum values, where the variants differ in nothing but their seeds."""
 
 
 JobResult = Answered | KernelResult | SweepResult
