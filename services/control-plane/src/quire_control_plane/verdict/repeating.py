@@ -1,4 +1,4 @@
-"""What shots that hit say of further shots: whether they would hit again, and how many it takes to be nearly certain."""
+"""What shots that hit say of further shots: whether they would hit again, and how many it takes to be almost sure."""
 
 from __future__ import annotations
 
