@@ -104,10 +104,13 @@ def test_an_answer_that_is_there_only_when_the_deadline_is_near_is_taken_at_once
     assert change.record.decisions[-1].reasons == ("the deadline is too near to wait for another answer",)
 
 
+@pytest.mark.parametrize("near", [{NEAR: 2.0}, {}], ids=["soon", "unknown"])
 @pytest.mark.parametrize(("seeded", "target"), [(False, NEAR), (True, FAR)])
-def test_work_goes_first_to_where_it_is_back_in_time(optimize_body: bytes, *, seeded: bool, target: str) -> None:
+def test_work_goes_first_to_where_it_is_back_in_time(
+    optimize_body: bytes, near: dict[str, float], *, seeded: bool, target: str
+) -> None:
     body = document(optimize_body, deadline_seconds=20, **({"seed": 5} if seeded else {}))
-    record, _, task = sent(body, moment(0, {FAR: 60.0, NEAR: 2.0}))
+    record, _, task = sent(body, moment(0, {FAR: 60.0, **near}))
     assert task.target == target
     assert record.decisions[-1].figures["seconds_left"] == 20.0
     if not seeded:

@@ -50,16 +50,16 @@ def prospect(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> Pros
 
 
 def in_time(facts: Facts, moment: Moment) -> Route:
-    """The route of work: as the rules say, but first to where it is expected back before its job's deadline.
+    """The route of work: as the rules say, but not first to where it is expected back only after its job's deadline.
 
-    That is the first such target of the rules' own, where their first one is expected to answer too late. Work that
-    asks to be repeatable stays where it is.
+    Instead of such a target the first one of the others takes it that is not known to be late; if all are, the work
+    stays. So does work that asks to be repeatable.
     """
     route = moment.routing(facts)
     first = _of(route.targets[0], facts, moment)
     if facts.seeded or not comes_too_late(first):
         return route
-    soon = next((each for each in route.targets[1:] if _is_soon(_of(each, facts, moment))), None)
+    soon = next((each for each in route.targets[1:] if not comes_too_late(_of(each, facts, moment))), None)
     if soon is None:
         return route
     return msgspec.structs.replace(
@@ -99,7 +99,3 @@ def declined(record: JobRecord, moment: Moment, found: Prospect, task: Task | No
 
 def _of(target: Target, facts: Facts, moment: Moment) -> Outlook:
     return Outlook(target=target, seconds_left=facts.seconds_left, expected_seconds=moment.seconds(target))
-
-
-def _is_soon(known: Outlook) -> bool:
-    return known.expected_seconds is not None and not comes_too_late(known)
