@@ -75,6 +75,16 @@ def test_the_karate_club_in_parts_of_at_most_twelve_keeps_most_of_its_ties():
     assert weight_within(energy, parts) > 0.5
 
 
+def test_a_part_of_a_constrained_problem_is_the_problem_with_all_other_variables_0():
+    energy = energy_of(IndependentSet(edges=tuple((i, (i + 1) % 9) for i in range(9)), weights=tuple(range(1, 10))))
+    part = (1, 2, 5, 6)
+    inner = kind_of(merging.part_problem(energy, part))
+    rest = energy.of((0,) * 9) - inner.objective((0,) * 4)
+    for answer in itertools.product((0, 1), repeat=4):
+        whole = merging.laid_out(9, {part: answer})
+        assert energy.of(whole) == pytest.approx(rest + inner.objective(answer))
+
+
 @given(energies().flatmap(lambda energy: st.tuples(st.just(energy), bits(energy.variables), st.integers(4, 6))))
 @settings(deadline=None)
 def test_the_merge_changes_the_energy_as_turning_the_parts_over_does(case):

@@ -12,6 +12,7 @@ from quire_contracts.result import Best, JobResult, KernelResult, OptimizeResult
 from quire_preprocessing.families import merging
 from quire_preprocessing.families.polishing import polished
 from quire_preprocessing.families.splitting import METHOD, weight_within
+from quire_preprocessing.families.spreading import spread_of
 from quire_problems import Kind, tell, tolerance
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def table(sweep: SweepJob, children: Sequence[Child], results: Results) -> Sweep
                 result=result,
             )
         )
-    return SweepResult(points=tuple(points), x=sweep.x)
+    return SweepResult(points=tuple(points), x=sweep.x, spread=spread_of(sweep, points))
 
 
 def side_by_side(energy: Energy, children: Sequence[Child], results: Results) -> Assignment:

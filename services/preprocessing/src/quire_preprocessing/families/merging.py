@@ -23,10 +23,20 @@ Assignment = tuple[int, ...]
 
 
 def part_problem(energy: Energy, part: Part) -> Ising:
-    """The energy of a part by itself: its fields and inner couplings. Couplings to other parts count in the merge."""
+    """The energy of a part by itself: its fields and inner couplings.
+
+    Couplings to other parts count in the merge. Of a problem with constraints they are also folded into the part's
+    fields, as if all variables outside of it were 0: so its penalties ask of the part what they would ask of it alone.
+    """
     place = {variable: number for number, variable in enumerate(part)}
-    inner = tuple((place[i], place[j], weight) for i, j, weight in energy.couplings if i in place and j in place)
-    return Ising(n=len(part), h=tuple(energy.fields[i] for i in part), j=inner)
+    fields = [[energy.fields[i]] for i in part]
+    inner = []
+    for i, j, weight in energy.couplings:
+        if i in place and j in place:
+            inner.append((place[i], place[j], weight))
+        elif energy.ceiling is not None and (i in place or j in place):
+            fields[place[i if i in place else j]].append(weight)
+    return Ising(n=len(part), h=tuple(map(math.fsum, fields)), j=tuple(inner))
 
 
 def laid_out(variables: int, answers: Mapping[Part, Sequence[int]]) -> Assignment:
