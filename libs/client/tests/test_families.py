@@ -10,6 +10,7 @@ from quire.families import family_tree, partition_table, sweep_table
 from quire_contracts.family import Child
 from quire_contracts.partitioned import Partitioned, PartReport, Polish, Stage
 from quire_contracts.result import EstimateResult, Point, SampleResult, SweepResult
+from quire_contracts.verdict import Spread
 
 
 def printed(what: object) -> str:
@@ -80,3 +81,12 @@ def test_a_partitions_stages_are_told_apart() -> None:
     assert "5 (infeasible)" in text
     assert "3 of at most 10 flips, 0.250 s on a CPU" in text
     assert "75% of the couplings' weight" in text
+
+
+def test_a_sweep_over_seeds_shows_its_spread():
+    points = tuple(
+        Point(label=f"seed {n}", x=None, job_id=f"j{n}", state="completed", value=60.0 + n) for n in range(2)
+    )
+    spread = Spread(runs=2, least=60.0, mean=60.5, greatest=61.0, std_dev=0.7071)
+    shown = " ".join(printed(sweep_table(SweepResult(points=points, spread=spread))).split())
+    assert "over 2 seeds: 60 to 61, mean 60.5, standard deviation 0.707" in shown

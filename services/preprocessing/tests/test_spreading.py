@@ -45,3 +45,7 @@ def test_classical_answers_and_missing_ones_are_no_part_of_it():
 def test_variants_that_differ_in_more_than_a_seed_have_none():
     shots = sweep({"seed": 1}, {"seed": 2, "shots": 100})
     assert spread_of(shots, [point(5.0), point(6.0)]) is None
+
+
+def test_a_seed_named_twice_is_no_spread():
+    assert spread_of(sweep({"seed": 1}, {"seed": 1}), [point(5.0), point(6.0)]) is None

@@ -66,6 +66,10 @@ def sweep_table(result: SweepResult) -> Table:
         value = "-" if point.value is None else f"{point.value:.6f}{error}"
         x = (() if not with_x else ("-",)) if point.x is None else (f"{point.x:g}",)
         table.add_row(escape(point.label), *x, value, _answer(point))
+    if result.spread is not None:
+        over = result.spread
+        width = f"{over.least:g} to {over.greatest:g}, mean {over.mean:.6g}"
+        table.caption = f"over {over.runs} seeds: {width}, standard deviation {over.std_dev:.3g}"
     return table
 
 

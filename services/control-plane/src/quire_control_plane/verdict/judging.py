@@ -185,5 +185,5 @@ def _remarks(
     if baseline is not None and bound_of(baseline) is None:
         said.append("without a bound nothing is said of how far either answer is from the optimum")
     if sampling is not None:
-        said.append("one run: the spread over seeds is not known")
+        said.append("one run: the spread over seeds is not known; a sweep over seeds measures it")
     return tuple(said)

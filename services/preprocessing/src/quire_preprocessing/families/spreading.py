@@ -20,11 +20,14 @@ _FEWEST: Final = 2
 
 
 def spread_of(sweep: SweepJob, points: Sequence[Point]) -> Spread | None:
-    """The spread of the quantum values; None for variants that differ in more than a seed, or fewer than two values.
+    """The spread of the quantum values; None where variants differ in more than a seed, or there are fewer than two.
 
-    The standard deviation is that of a sample (divided by one fewer than the values).
+    A seed that is named twice makes no spread. The standard deviation is a sample's: divided by one fewer than values.
     """
     if any(set(variant.patch) - _BESIDE_THE_WORK for variant in sweep.variants):
+        return None
+    named = [str(variant.patch.get("seed", sweep.base.get("seed", ""))) for variant in sweep.variants]
+    if any(seed and named.count(seed) > 1 for seed in named):
         return None
     values = [point.value for point in points if point.value is not None and _is_quantum(point)]
     if len(values) < _FEWEST:
