@@ -67,7 +67,6 @@ ABANDONED_WITHOUT: Final[tuple[type[JobMessage], ...]] = (
     JobPrepared,
     PreparationFailed,
     FamilyPlanned,
-    ChildEnded,
     FamilyGathered,
     TaskScored,
     TaskFailed,
@@ -135,6 +134,8 @@ async def build(deps: Deps[Settings]) -> Parts:
 
     for of_a_job in ABANDONED_WITHOUT:
         consume(of_a_job, failed=abandon)(on_job_message)
+    # One at a time: a family's children may all end together, and each end is written to the same record.
+    consume(ChildEnded, workers=1, failed=abandon)(on_job_message)
     consume(AbandonJob)(on_job_message)
 
     @consume(BatchStarted)
