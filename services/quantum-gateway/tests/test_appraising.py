@@ -91,7 +91,7 @@ async def test_the_same_question_is_looked_up_again_only_after_a_while(appraisin
     known, clock = appraising
     first = await known.appraise(work("qiskit:aer"))
     assert await known.appraise(work("qiskit:aer")) is first
-    assert known.calls.made == [("qiskit:aer", "run")]
+    assert known.calls.made == [("qiskit:aer", "describe")]
     clock.advance(31.0)
     assert await known.appraise(work("qiskit:aer")) == first
     assert len(known.calls.made) == 2

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from quire_plane.run import Blobs
     from quire_quantum.structure import Structure
     from quire_quantum_gateway.calls import Calls
-    from quire_quantum_gateway.providers.error_table import Operation
     from quire_quantum_gateway.providers.port import Provider
     from quire_resilience.clock import Clock
 
@@ -60,11 +59,10 @@ class Appraising:
             return known[1]
         provider, backend = find(self.catalog, question.target)
         forgetful = provider.identity_mode(backend) == "forgetful"
-        operation: Operation = "run" if forgetful else "describe"
         work = await self._work(question)
         look = partial(_appraised, provider, backend, work, question, paid=not forgetful)
         try:
-            found, _ = await self.calls.call(question.target, operation, look)
+            found, _ = await self.calls.call(question.target, "describe", look)  # it waits for no run
         except Postponed as postponed:
             reason = f"{question.target} takes no calls now: {postponed}"
             raise Transient(reason, retry_after=postponed.retry_after, code=postponed.code) from postponed
