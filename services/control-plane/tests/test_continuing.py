@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from control_plane_cases import TRACEPARENT, answer, at, prepared, run_task, submit
 
+from quire_contracts.family import FamilyPlanned
 from quire_contracts.intake import DocumentError, encode_document, parse_document
 from quire_contracts.job import JobRejected
 from quire_contracts.preparation import Spectrum
@@ -241,3 +242,15 @@ def test_a_deeper_loop_starts_at_the_stretched_angles_of_a_shallower_one() -> No
     with pytest.raises(DocumentError, match="cannot be stretched to 3 layers") as refused:
         warm(deep, parse_document(body({}, **asked)))
     assert pointers(refused) == ["/from/interpolate"]
+
+
+def test_a_problem_that_is_solved_in_parts_has_no_loop_to_go_on_with() -> None:
+    records, _ = walk(body({"name": "spsa"}))
+    document = body({"name": "spsa"}, **{"from": {"job": "job-1"}})
+    beginning = warm(records[-1], parse_document(document))
+    admitted, _ = walk(document, beginning, key="job-2")
+    planned = FamilyPlanned(job_id="job-2", tenant="acme", children=())
+    change = decide(admitted[0], planned, at(1))
+    (said,) = (say.message for say in change.says)
+    assert isinstance(said, JobRejected)
+    assert "solved in parts" in said.reason

@@ -112,6 +112,16 @@ def mismatch(record: JobRecord, taken: Continuation) -> PreparationFailed | None
         hint = "leave out `round` to start at its best parameters"
     else:
         return None
+    return _refusal(record, reason, hint)
+
+
+def in_parts(record: JobRecord, taken: Continuation) -> PreparationFailed:
+    """The refusal of a job that is solved in parts, and so has no loop to go on from an earlier one's."""
+    reason = f"the problem is solved in parts, each by a loop of its own: none of them is that of job {taken.job}"
+    return _refusal(record, reason, "leave out `from`, or choose a problem that fits its target whole")
+
+
+def _refusal(record: JobRecord, reason: str, hint: str) -> PreparationFailed:
     return PreparationFailed(
         job_id=record.job_id,
         tenant=record.tenant,

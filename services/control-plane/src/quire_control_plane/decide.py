@@ -17,7 +17,7 @@ from quire_contracts.record import JobRecord, evolve
 from quire_contracts.so_far import baseline_of
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import Fault
-from quire_control_plane import ending, falling_back, family, loop
+from quire_control_plane import continuing, ending, falling_back, family, loop
 from quire_control_plane.change import NOTHING, Change, Moment, reach
 from quire_control_plane.expiring import expire
 from quire_control_plane.issuing import issue
@@ -82,6 +82,8 @@ def _without_answer(record: JobRecord, message: TaskFailed | ReviewTask, moment:
 
 def _of_family(record: JobRecord, message: FamilyMessage, moment: Moment) -> Change:
     match message:
+        case FamilyPlanned() if record.continues is not None:
+            return ending.reject(record, moment, continuing.in_parts(record, record.continues))
         case FamilyPlanned():
             return family.planned(record, message, moment)
         case ChildEnded():
