@@ -87,6 +87,16 @@ def test_a_round_has_to_fit_a_task():
     assert parsed(**wide).algorithm.optimizer == Nft(rounds=200)
 
 
+def test_all_rounds_have_to_fit_a_record():
+    wide = {"Z" * 30: 1.0}
+    matrix = vqe(ansatz={"name": "hardware-efficient", "layers": 2, "rotations": ["ry"]})
+    long = matrix | {"optimizer": {"name": "cma-es", "rounds": 1_000}}
+    assert pointers(hamiltonian=wide, algorithm=long) == ["/algorithm/optimizer/rounds"]
+    shorter = matrix | {"optimizer": {"name": "cma-es", "rounds": 400}}
+    assert parsed(hamiltonian=wide, algorithm=shorter).algorithm.optimizer.rounds == 400
+    assert parsed(algorithm=vqe(optimizer={"name": "nft", "rounds": 1_000})).algorithm.optimizer.rounds == 1_000
+
+
 def test_a_last_step_is_no_longer_than_the_first():
     cobyla = {"name": "scipy", "method": "cobyla", "step": 0.1, "tolerance": 0.5}
     assert pointers(algorithm=vqe(optimizer=cobyla)) == ["/algorithm/optimizer/tolerance"]

@@ -6,6 +6,7 @@ import msgspec
 
 from quire_contracts import limits
 from quire_contracts.document import Qaoa
+from quire_contracts.loop_rules import record_rules
 from quire_contracts.optimizers import CmaEs, Nft, Optimizer, ParameterShift, Scipy, fewest_sets
 from quire_contracts.value import Problem
 
@@ -32,7 +33,7 @@ def qaoa_rules(algorithm: Qaoa) -> list[Problem]:
         ]
     sets, most = fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
     if sets <= most:
-        return []
+        return record_rules(optimizer, angles)
     population = isinstance(optimizer, CmaEs)
     return [
         Problem(

@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from quire_contracts import limits
-from quire_contracts.optimizers import CmaEs, Optimizer, Scipy, fewest_sets
+from quire_contracts.loop_rules import round_rules
 from quire_contracts.value import Problem
 from quire_contracts.vqe import HardwareEfficient
 
@@ -39,38 +38,6 @@ def vqe_rules(hamiltonian: Mapping[str, float], constant: float, algorithm: Vqe)
     if isinstance(algorithm.ansatz, HardwareEfficient):
         problems += _ansatz_rules(algorithm.ansatz, algorithm, next(iter(widths)))
     return problems
-
-
-def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str) -> list[Problem]:
-    """A round's parameter sets are one task, which has a size; COBYLA's steps go from the first down to the last.
-
-    Args:
-        optimizer: which one.
-        parameters: how many it has.
-        numbers: of the structure, for each parameter set; as many or more.
-        cure: what to do where there are too many, besides another optimiser or a smaller population.
-    """
-    if isinstance(optimizer, Scipy) and optimizer.method == "cobyla" and optimizer.tolerance > optimizer.step:
-        return [
-            Problem(
-                pointer="/algorithm/optimizer/tolerance",
-                reason=f"the last step, {optimizer.tolerance:g}, would be longer than the first, {optimizer.step:g}",
-                limit=f"at most the step, {optimizer.step:g}",
-                hint="lower the tolerance or raise the step",
-            )
-        ]
-    sets, most = fewest_sets(optimizer, parameters), limits.LOOP_NUMBERS // max(1, numbers)
-    if sets <= most:
-        return []
-    population = isinstance(optimizer, CmaEs) and most > 0
-    return [
-        Problem(
-            pointer="/algorithm/optimizer/population" if population else "/algorithm",
-            reason=f"a round would have {sets} parameter sets of {numbers} angles",
-            limit=f"at most {limits.LOOP_NUMBERS} numbers, here {most} parameter sets",
-            hint="lower the population" if population else f"{cure}, or an optimiser without a gradient",
-        )
-    ]
 
 
 def _numbers(hamiltonian: Mapping[str, float], constant: float) -> list[Problem]:

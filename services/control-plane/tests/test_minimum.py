@@ -8,15 +8,20 @@ import msgspec
 import pytest
 from control_plane_cases import admitted, answer, at, execution, run_task
 
+from quire_contracts import limits
 from quire_contracts.job import AbandonJob, CancelJob, JobCompleted
+from quire_contracts.loop_rules import record_rules
 from quire_contracts.minimum import accuracy
+from quire_contracts.optimizers import Optimizer
 from quire_contracts.preparation import Baseline, Columns, Estimate, JobPrepared, Loop, Preparation, Spectrum
-from quire_contracts.record import JobRecord
-from quire_contracts.result import MinimizeResult
+from quire_contracts.record import JobRecord, evolve
+from quire_contracts.result import MinimizeResult, Round
 from quire_contracts.task import RunTask, Task, TaskQuality, TaskScored
 from quire_contracts.value import Fault, inline_blob
+from quire_control_plane import optimizers
 from quire_control_plane.change import Change
 from quire_control_plane.decide import decide
+from quire_control_plane.optimizers.start import Start
 from quire_control_plane.tasks import matrix, numbers
 
 ROUNDS = 6
@@ -267,3 +272,56 @@ def test_the_last_message_is_the_completion() -> None:
     said = decide(record, told(final), at(90)).says
     assert [type(say.message) for say in said] == [JobCompleted]
     assert not any(isinstance(say.message, RunTask) for say in said)
+
+
+def most_rounds(optimizer: dict[str, object], parameters: int) -> int:
+    """As many as the intake lets a document have, in fifties."""
+    most = limits.REPLAYED_ROUNDS if optimizer["name"] == "scipy" else limits.ROUNDS
+    asked = (msgspec.convert(optimizer | {"rounds": rounds}, Optimizer) for rounds in range(most, 0, -50))
+    return next(each.rounds for each in asked if not record_rules(each, parameters))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "parameters"),
+    [
+        ({"name": "cma-es"}, 64),
+        ({"name": "cma-es"}, 95),
+        ({"name": "spsa"}, limits.LOOP_NUMBERS // 3),
+        ({"name": "nft"}, limits.LOOP_NUMBERS // 3),
+        ({"name": "scipy", "method": "l-bfgs-b", "tolerance": 1e-12}, 31),
+    ],
+    ids=lambda each: each.get("method", each["name"]) if isinstance(each, dict) else None,
+)
+def test_the_record_of_the_longest_loop_that_is_let_in_fits_a_message(optimizer, parameters) -> None:
+    """The record just before the last measurement is the largest: the whole history, and the optimiser's state."""
+    rounds = most_rounds(optimizer, parameters)
+    record = admitted(body(**optimizer, rounds=rounds)).record
+    assert record is not None
+    ready = prepared(record)
+    rows = limits.LOOP_NUMBERS // parameters
+    loop = msgspec.structs.replace(
+        ready.preparation.loop,
+        start_points=matrix([[0.123456789 * row] * parameters for row in range(rows)]),
+        spectra=(Spectrum(spacing=1.0, count=1),) * parameters,
+    )
+    ready = msgspec.structs.replace(ready, preparation=msgspec.structs.replace(ready.preparation, loop=loop))
+    asked = decide(record, ready, at(1)).record
+    assert asked is not None
+    assert asked.checkpoint is not None
+    points = asked.pending[0].task.parameters
+    run = optimizers.begin(
+        asked.checkpoint.optimizer, Start(numbers(points)[0], rounds=rounds, seed=1, spectra=loop.spectra)
+    )
+    spent = 0
+    while spent < min(rounds, limits.REPLAYED_ROUNDS) and (found := run.ask()):
+        run, spent = run.tell(tuple(sum(map(math.cos, point)) + 1 / 3 for point in found)), spent + 1
+    each = Round(round=1_000, objective=-1 / 3, best=-2 / 3, std_error=1 / 7, target="qiskit:ibm_torino")
+    checkpoint = msgspec.structs.replace(
+        asked.checkpoint,
+        optimizer=run.dump(),
+        best_parameters=numbers(points)[1],
+        best_objective=-1 / 3,
+        history=(each,) * rounds,
+    )
+    whole = evolve(asked, checkpoint=checkpoint, executions=(execution(asked.pending[0].task),) * 50)
+    assert len(msgspec.json.encode(whole)) < limits.MESSAGE_BYTES

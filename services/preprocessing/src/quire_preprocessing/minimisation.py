@@ -11,8 +11,9 @@ import numpy as np
 
 from quire_contracts import limits
 from quire_contracts.continuation import From
+from quire_contracts.loop_rules import round_rules
 from quire_contracts.vqe import HardwareEfficient
-from quire_contracts.vqe_rules import initial_problem, round_rules
+from quire_contracts.vqe_rules import initial_problem
 from quire_preprocessing.circuits import check_mitigable, measured_circuits, mitigation_of, shots_for, unmeasured
 from quire_preprocessing.draft import Draft
 from quire_preprocessing.draws import uniform
