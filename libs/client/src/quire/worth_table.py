@@ -11,13 +11,14 @@ if TYPE_CHECKING:
 
     from quire_contracts.appraisal import Appraisal
 
-_RIGHT = ("qubits", "pairs", "depth", "fidelity", "queued", "USD at most", "expected gain", "worth")
+_RIGHT = ("sets", "qubits", "pairs", "depth", "fidelity", "queued", "USD at most", "expected gain", "worth")
 
 
 def worth_table(appraisals: Sequence[Appraisal]) -> Table:
     """One row for each device, or target that may cost money, that the job's work might have gone to.
 
-    The pairs are two-qubit gates: after compilation, or `>=` so many before it, where the provider compiles.
+    The price is that of a task with so many parameter sets. The pairs are two-qubit gates: after compilation, or `>=`
+    so many before it, where the provider compiles.
     """
     table = Table(title="expected before it was sent", title_justify="left")
     table.add_column("target")
@@ -28,6 +29,7 @@ def worth_table(appraisals: Sequence[Appraisal]) -> Table:
         gain = f"{each.expected_gain:.2%}" if each.expected_gain is not None else _at_most(each.possible_gain)
         table.add_row(
             each.target,
+            str(each.parameter_sets),
             str(each.qubits),
             _known(each.two_qubit_gates, f"{least}{{}}"),
             _known(each.depth, f"{least}{{}}"),
