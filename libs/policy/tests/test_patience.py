@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quire_policy import Outlook, Patience, RulesError, choose, comes_too_late, default_rules, parse_rules
+from quire_policy import Outlook, Patience, RulesError, break_even, choose, comes_too_late, default_rules, parse_rules
 from quire_policy.fallback import RESERVE_SECONDS
 
 PLAIN = Patience("plain", {})
@@ -76,6 +76,15 @@ def test_waiting_is_worth_it_while_the_gain_is_worth_more_than_time_and_money(
 def test_what_is_proven_optimal_gains_nothing_whatever_history_says() -> None:
     found = choose(priced(1.0, 0.1), outlook(expected_gain=0.5, expected_seconds=1.0, proven=True))
     assert (found.waits, found.figures["worth_usd"], found.figures["price_usd"]) == (False, 0.0, 0.1)
+
+
+def test_a_wait_is_given_up_when_it_has_cost_what_it_could_gain() -> None:
+    known = outlook(expected_gain=0.02, expected_usd=5.0)
+    assert break_even(priced(1.0, 0.1), known) == pytest.approx(20.0), "2 USD at 10 cents a second; the 5 are spent"
+    assert break_even(priced(1.0, 0.0), known) is None
+    assert break_even(PLAIN, known) is None
+    assert break_even(priced(1.0, 0.1), outlook()) is None
+    assert break_even(priced(1.0, 0.1), outlook(expected_gain=0.02, proven=True)) == 0.0
 
 
 @given(gain=st.floats(0, 1), more=st.floats(0, 1), seconds=SECONDS, usd=st.floats(0, 100))

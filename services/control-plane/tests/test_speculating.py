@@ -15,11 +15,11 @@ from quire_contracts.evidence import EvidenceKept
 from quire_contracts.job import CancelJob, ExpireJob, JobCompleted, JobFailed
 from quire_contracts.load import TargetLoad
 from quire_contracts.result import Best
-from quire_contracts.task import CancelTask, RunTask
+from quire_contracts.task import CancelTask, ReviewTask, RunTask
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import decide
 from quire_control_plane.prospects import REMEMBERED_SECONDS, Prospects
-from quire_control_plane.unwanted import stopping
+from quire_control_plane.unwanted import answered_by, stopping
 from quire_policy import Patience
 from quire_testing import ManualClock
 
@@ -57,7 +57,7 @@ def sent(body: bytes, now: Moment, *, exact: bool = False) -> tuple[JobRecord, C
 
 def over(record: JobRecord, message: object, now: Moment) -> Change:
     """What is committed of a decision."""
-    return stopping(record, decide(record, message, now), getattr(message, "task_id", None))  # type: ignore[arg-type]
+    return stopping(record, decide(record, message, now), answered_by(message))  # type: ignore[arg-type]
 
 
 def test_a_job_with_a_lesser_answer_is_ended_before_its_deadline_others_at_it(
@@ -138,6 +138,20 @@ def test_a_job_goes_on_only_while_that_is_worth_more_than_it_costs(optimize_body
     assert change.record.state == "completed"
     assert change.record.decisions[-1].figures["price_usd"] == 3.0
     assert "waiting for it costs 3 USD" in change.record.reason
+
+
+def test_a_wait_that_has_cost_what_it_could_gain_is_given_up(optimize_body: bytes) -> None:
+    priced = Patience("priced", {}, usd_per_percent=1.0, usd_per_second=0.1)
+    known = {"gain": lambda _: 0.01}
+    record, change, task = sent(document(optimize_body), moment(0, {FAR: 5.0}, priced, **known))
+    (timer,) = [say for say in change.says if isinstance(say.message, ReviewTask)]
+    assert timer.at == timer.message.due == NOON + timedelta(seconds=10)
+    assert decide(record, timer.message, moment(5, {FAR: 5.0}, priced, **known)) is NOTHING
+    ended = over(record, timer.message, moment(10, {FAR: 5.0}, priced, **known))
+    assert ended.record.result.source == "classical"
+    assert ended.record.reason.startswith("waiting has cost as much as a better answer is worth: its work has been at")
+    assert [left.task_id for left in ended.record.left] == [task.task_id]
+    assert not [say for say in sent(document(optimize_body), moment(0))[1].says if isinstance(say.message, ReviewTask)]
 
 
 def test_what_is_out_when_a_job_ends_is_left_to_run_or_stopped_as_its_task_says(optimize_body: bytes) -> None:

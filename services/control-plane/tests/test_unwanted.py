@@ -9,11 +9,11 @@ from quire_contracts.task import CancelTask, TaskFailed
 from quire_contracts.value import Fault
 from quire_control_plane.change import NOTHING
 from quire_control_plane.decide import decide
-from quire_control_plane.unwanted import stopping
+from quire_control_plane.unwanted import answered_by, stopping
 
 
 def words(record, message):
-    change = stopping(record, decide(record, message, at(5)), getattr(message, "task_id", None))
+    change = stopping(record, decide(record, message, at(5)), answered_by(message))
     return [say.message for say in change.says if isinstance(say.message, CancelTask)]
 
 

@@ -4,7 +4,7 @@ from quire_policy.acceptance import Acceptance, Accepted, Figures, accept, objec
 from quire_policy.facts import Facts, Load, Route
 from quire_policy.fallback import Fallback, Next, Trouble, next_step
 from quire_policy.intake import Turned, turned_away
-from quire_policy.patience import Choice, Outlook, Patience, choose, comes_too_late
+from quire_policy.patience import Choice, Outlook, Patience, break_even, choose, comes_too_late
 from quire_policy.route import route
 from quire_policy.rules import Refusal, Relief, Rule, Rules, RulesError, default_rules, load_rules, parse_rules
 
@@ -28,6 +28,7 @@ __all__ = [
     "Trouble",
     "Turned",
     "accept",
+    "break_even",
     "choose",
     "comes_too_late",
     "default_rules",

@@ -76,14 +76,32 @@ def choose(patience: Patience, outlook: Outlook) -> Choice:
         return Choice(False, "the classical answer is proven optimal, so that no other can be better", known)
     if comes_too_late(outlook) and not patience.speculate:
         return Choice(False, lateness(outlook), known)
-    gain, seconds = outlook.expected_gain, outlook.expected_seconds
-    if gain is not None and (patience.usd_per_percent or patience.usd_per_second):
-        worth = 0.0 if outlook.proven else 100 * max(0.0, gain) * patience.usd_per_percent
-        price = (seconds or 0.0) * patience.usd_per_second + outlook.expected_usd
+    worth, gain = worth_usd(patience, outlook), outlook.expected_gain
+    if worth is not None and gain is not None:
+        price = (outlook.expected_seconds or 0.0) * patience.usd_per_second + outlook.expected_usd
         known |= {"worth_usd": round(worth, 6), "price_usd": round(price, 6)}
         how = f"an answer better by {gain:.2%} is worth {worth:.4g} USD, waiting for it costs {price:.4g} USD"
         return Choice(worth >= price, how, known)
     return Choice(True, "", known)
+
+
+def break_even(patience: Patience, outlook: Outlook) -> float | None:
+    """Seconds after which the wait has cost as much as the answer is expected to be worth; None where it never has.
+
+    Nobody knows how long the rest takes. Who gives up then pays at most twice what the wait would have cost, or the
+    answer been worth, had it been known: the break-even rule (Karlin, Manasse, Rudolph, Sleator, "Competitive snoopy
+    caching", 1988). What was paid at the provider is spent in any case, and does not count.
+    """
+    worth = worth_usd(patience, outlook)
+    return None if worth is None or patience.usd_per_second == 0 else worth / patience.usd_per_second
+
+
+def worth_usd(patience: Patience, outlook: Outlook) -> float | None:
+    """What the better answer is expected to be worth; None where nothing has a price, or nobody knows the gain."""
+    gain = outlook.expected_gain
+    if gain is None or not (patience.usd_per_percent or patience.usd_per_second):
+        return None
+    return 0.0 if outlook.proven else 100 * max(0.0, gain) * patience.usd_per_percent
 
 
 def comes_too_late(outlook: Outlook) -> bool:

@@ -22,7 +22,7 @@ from quire_control_plane.recall import Recall
 from quire_control_plane.remembering import KIND as PROSPECTS
 from quire_control_plane.remembering import Gains, remember
 from quire_control_plane.routing import Routes, load_routes
-from quire_control_plane.unwanted import stopping
+from quire_control_plane.unwanted import answered_by, stopping
 from quire_control_plane.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
 from quire_service.loads import loads_of
 from quire_service.targets import Targets, targets_of
@@ -90,7 +90,7 @@ class Desk:
         """
         before = stored.value if stored else None
         if before is not None:
-            change = stopping(before, change, getattr(delivery.message, "task_id", None))
+            change = stopping(before, change, answered_by(delivery.message))
         change = left_behind(change)
         record = change.record
         if change.evidence is not None and before is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from quire_contracts.value import Fault
 from quire_control_plane import ending, loop
 from quire_control_plane.change import NOTHING, Change, Moment
+from quire_control_plane.expiring import wear_out
 from quire_control_plane.spending import price_of, refused
 from quire_control_plane.steps import Stuck, following, hold, send, stated
 from quire_control_plane.tasks import pending_of, settled
@@ -26,10 +27,15 @@ def failed(record: JobRecord, message: TaskFailed, moment: Moment) -> Change:
 
 
 def review(record: JobRecord, message: ReviewTask, moment: Moment) -> Change:
-    """Look again at a task that waits; nothing changes while it still has to and it is not `due`."""
+    """Look again at a task that waits; nothing changes while it still has to and it is not `due`.
+
+    One that was sent is waited for no longer once that has cost what its answer is worth.
+    """
     pending = pending_of(record, message.task_id)
-    if pending is None or pending.held is None or pending.task.attempt != message.attempt:
+    if pending is None or pending.task.attempt != message.attempt:
         return NOTHING
+    if pending.held is None:
+        return wear_out(record, pending, moment) if message.due is not None else NOTHING
     if message.due is not None and message.due != pending.held.until:
         return NOTHING  # the timer of a wait that is over
     return _step(Stuck(record, pending, moment), due=message.due is not None)

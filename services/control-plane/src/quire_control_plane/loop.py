@@ -20,7 +20,7 @@ from quire_control_plane.continuing import mismatch
 from quire_control_plane.ending import complete_with_baseline, reject
 from quire_control_plane.issuing import issue
 from quire_control_plane.optimizers.start import Start
-from quire_control_plane.speculating import declined, prospect
+from quire_control_plane.speculating import declined, prospect, watched
 from quire_control_plane.spending import TooDear
 from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots, preparation_of
 
@@ -210,9 +210,10 @@ def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mom
     if not found.choice.waits:
         return finish(declined(record, moment, found), moment, None, reason=found.choice.reason)
     try:
-        return issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
+        issued = issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
     except TooDear as dear:
         return finish(dear.record, moment, None, reason=dear.reason)
+    return watched(issued, moment)
 
 
 def _loop(record: JobRecord) -> Loop:

@@ -6,24 +6,30 @@ as long as that is worth more than it costs, and has the other one to end with a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
 from quire_contracts.record import Decision, evolve
 from quire_contracts.so_far import baseline_of
+from quire_contracts.task import ReviewTask
+from quire_control_plane.change import Change, Say
 from quire_control_plane.deadlines import is_near
 from quire_control_plane.tasks import facts_of, noted
-from quire_policy import Choice, Outlook, choose, comes_too_late
+from quire_policy import Choice, Outlook, break_even, choose, comes_too_late
 from quire_policy.patience import figures_of, lateness
 
 if TYPE_CHECKING:
-    from quire_contracts.record import JobRecord
+    from quire_contracts.record import JobRecord, Pending
     from quire_contracts.task import Task
     from quire_contracts.value import Phase, Target
     from quire_control_plane.change import Moment
     from quire_policy import Facts, Route
+
+_NEARLY: Final = 0.95
+"""Of a time by the broker's clock, that has passed by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def prospect(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> Pros
     facts = facts_of(record, phase, rows, moment.now)
     patience, target = moment.patience(facts), in_time(facts, moment).targets[0]
     known = outlook(record, target, facts, moment)
-    if baseline_of(record) is None and record.best is None:
+    if not has_lesser(record):
         choice = Choice(True, "", figures_of(known))
     elif is_near(record, moment.now):
         choice = Choice(False, "the deadline is too near to wait for another answer", figures_of(known))
@@ -79,6 +85,36 @@ def outlook(record: JobRecord, target: Target, facts: Facts, moment: Moment) -> 
     spent = said.usd if said is not None else ran
     known = _of(target, facts, moment)
     return msgspec.structs.replace(known, expected_gain=moment.gain(record), expected_usd=spent, proven=proven)
+
+
+def watched(change: Change, moment: Moment) -> Change:
+    """The change, with a timer for the task that it sends: when its wait will have cost what its answer is worth."""
+    record = change.record
+    out = record.pending[-1] if record is not None and record.pending else None
+    seconds = None if record is None or out is None or out.held is not None else _limit(record, out, moment)
+    if record is None or out is None or seconds is None:
+        return change
+    due = moment.now + timedelta(seconds=seconds)
+    timer = ReviewTask(record.job_id, record.tenant, out.task.task_id, out.task.attempt, due=due)
+    return replace(change, says=(*change.says, Say(timer, at=due)))
+
+
+def is_worn_out(record: JobRecord, out: Pending, moment: Moment) -> bool:
+    """Whether the wait for a task that was sent has cost what its answer is worth."""
+    limit, waited = _limit(record, out, moment), (moment.now - out.since).total_seconds()
+    return limit is not None and waited >= _NEARLY * limit
+
+
+def _limit(record: JobRecord, out: Pending, moment: Moment) -> float | None:
+    if not has_lesser(record):
+        return None
+    facts = facts_of(record, out.task.phase, out.task.parameters.rows, moment.now)
+    return break_even(moment.patience(facts), outlook(record, out.task.target, facts, moment))
+
+
+def has_lesser(record: JobRecord) -> bool:
+    """Whether the job could end now with an answer of its loop, or the classical one."""
+    return record.preparation is not None and (baseline_of(record) is not None or record.best is not None)
 
 
 def declined(record: JobRecord, moment: Moment, found: Prospect, task: Task | None = None) -> JobRecord:

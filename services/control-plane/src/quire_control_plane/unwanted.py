@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quire_contracts.record import Left, evolve
-from quire_contracts.task import CancelTask
+from quire_contracts.task import CancelTask, TaskFailed, TaskScored
 from quire_control_plane.change import Say
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def stopping(before: JobRecord, change: Change, answered: str | None) -> Change:
     What is at a provider already may be left to run, as the task says, if its job has ended and nobody cancelled it.
     The ended record names each task that was sent: should its answer come after all, that is evidence.
 
-    answered: the task of which the change's message says how it ended; there is nothing left to stop of it.
+    answered: the task of which the change's message says how it ended; there is nothing left to stop of it. Nor is
+    there of one that was held back here.
     """
     after = change.record
     if after is None or not before.pending:
@@ -29,14 +30,19 @@ def stopping(before: JobRecord, change: Change, answered: str | None) -> Change:
     dropped = [
         each
         for each in before.pending
-        if each.task.task_id != answered and (each.task.task_id, each.task.attempt) not in kept
+        if each.held is None and each.task.task_id != answered and (each.task.task_id, each.task.attempt) not in kept
     ]
     if not dropped:
         return change
     words = tuple(Say(_word(each, after)) for each in dropped)
     if after.is_over:
-        after = evolve(after, left=tuple(_left(each) for each in dropped if each.held is None))
+        after = evolve(after, left=tuple(map(_left, dropped)))
     return replace(change, record=after, says=(*change.says, *words))
+
+
+def answered_by(message: object) -> str | None:
+    """The task of which a message says how it ended; None of any other message."""
+    return message.task_id if isinstance(message, TaskScored | TaskFailed) else None
 
 
 def _word(pending: Pending, after: JobRecord) -> CancelTask:
