@@ -31,7 +31,7 @@ def values_piece(first: int, values: np.ndarray, **changes) -> Piece:
     return Piece(first, len(values), None, Matrix(**header), data)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def blob():
     """`blob(data, media_type)`: a reference that carries its content."""
     return make_blob

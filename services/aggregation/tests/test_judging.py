@@ -89,7 +89,7 @@ def test_values_stand_for_the_samples_they_are_from(counted, reduced):
         assert [each.verdict.fault for each in judged] == [None] * 3
         assert [each.result for each in judged] == [each.result for each in alone]
         assert [each.shots for each in judged] == [200, 800, 400]
-    assert alone[0].verdict.passed == ("coverage", "kind", "shape", "layout", "finite", "bounds")
+    assert alone[0].verdict.passed == ("coverage", "kind", "shape", "layout", "finite", "bounds", "errors")
 
 
 @pytest.mark.parametrize(

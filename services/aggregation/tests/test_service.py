@@ -183,12 +183,13 @@ async def test_values_reduced_by_the_plane_are_the_answer(say, probe, blob):
 async def test_slices_of_a_cut_task_may_be_reduced(say, probe, blob):
     seen = await probe("quire.evt.*.task.>")
     observables = blob(msgspec.json.encode([Observable(("ZZ",), (1.0,))]))
-    for first in (1, 0):
-        values, errors = (Matrix(1, 1, blob(np.array([number * (first + 1)]).tobytes())) for number in (0.5, 0.25))
+    error = np.sqrt(0.75 / 99)
+    for first, said in ((1, (1.0, 0.0)), (0, (0.5, error))):
+        values, errors = (Matrix(1, 1, blob(np.array([number]).tobytes())) for number in said)
         result = SliceResult(member(first=first, total=2), values=values, std_errors=errors)
         await say(executed(result, observables=observables, batch_id=f"batch-{first}"))
     scored = (await seen.wait(TaskScored))[0]
-    assert scored.result == EstimateResult(((0.5,), (1.0,)), ((0.25,), (0.5,)))
+    assert scored.result == EstimateResult(((0.5,), (1.0,)), ((error,), (0.0,)))
 
 
 async def test_large_results_travel_by_reference(say, probe, bus, blob):

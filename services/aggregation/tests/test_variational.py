@@ -70,9 +70,9 @@ def replace_reference(reference: float) -> Scoring:
 def test_shots_may_show_less_by_chance_and_no_more(energies):
     shots, floor = 10_000, -6.0
     slack = 1.4 * (0.05 + 2 * 14 / shots)
-    near = replace(energies([floor - slack - 5 * 0.01], shots, [0.01]), scoring=replace_reference(floor))
+    near = replace(energies([floor - slack - 5 * 0.005], shots, [0.005]), scoring=replace_reference(floor))
     assert caught(near) == ""
-    far = replace(energies([floor - slack - 7 * 0.01], shots, [0.01]), scoring=replace_reference(floor))
+    far = replace(energies([floor - slack - 7 * 0.005], shots, [0.005]), scoring=replace_reference(floor))
     assert caught(far) == "ground"
 
 

@@ -12,6 +12,7 @@ from quire_aggregation import kernels
 from quire_aggregation.evidence import Evidence
 from quire_aggregation.scoring import is_diagonal, tolerance
 from quire_aggregation.solving import disagreement
+from quire_aggregation.spreads import unfounded
 from quire_aggregation.steadiness import unsteady
 from quire_aggregation.variational import below_ground
 from quire_contracts.task import scores_samples
@@ -223,6 +224,10 @@ def _within_bounds(evidence: Evidence) -> bool:
     return _estimated(evidence) and not evidence.mitigated
 
 
+def _spread(evidence: Evidence) -> bool:
+    return evidence.reduced and not evidence.mitigated
+
+
 def _has_kernel(evidence: Evidence) -> bool:
     return evidence.kernel is not None
 
@@ -269,6 +274,7 @@ CHECKS: Final = (
     Check("bounds", _within_bounds, _bounds),
     Check("ground", _ground_known, below_ground),
     Check("kernel", _has_kernel, _kernel),
+    Check("errors", _spread, unfounded),
     Check("diagonal", _scorable, _diagonal),
     Check("solution", _measured, _solution),
     Check("optimum", _proven, _optimum),
