@@ -109,6 +109,8 @@ async def test_the_reports_of_batching_are_what_counts(house):
         ({"kind": "estimate", "program": "x", "observables": [{"Z": 1}]}, "main", None),
         ({"kind": "estimate", "program": "x", "observables": [{"Z": 1}], "precision": 0.1}, "main", 100),
         ({"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0]]}}, "sweep", 1024),
+        ({"kind": "minimize", "hamiltonian": {"Z": 1.0}}, "sweep", None),
+        ({"kind": "minimize", "hamiltonian": {"Z": 1.0}, "precision": 0.1}, "sweep", 100),
     ],
 )
 def test_the_rules_see_of_a_job_what_its_document_says(document, phase, shots):

@@ -128,6 +128,8 @@ def test_who_wants_expectations_of_shots_and_who_is_scored_by_samples_stay_apart
     scored = make_task("two", observables=observables, scoring=Scoring(scale=1))
     assert group_key(wants).reduced
     assert not group_key(scored).reduced
+    held = make_task("held", observables=observables, scoring=Scoring(scale=1, of="values"))
+    assert group_key(held) == group_key(wants), "energies of a loop are held against a bound, and go with estimates"
     assert group_key(make_task("three", observables=observables, shots=None)) == group_key(
         make_task("four", observables=observables, shots=None, scoring=Scoring(scale=1))
     )

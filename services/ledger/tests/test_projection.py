@@ -5,7 +5,9 @@ import dataclasses
 import ledger_lives as lives
 import pytest
 
+from quire_contracts.preparation import Baseline
 from quire_contracts.registry import entry_of
+from quire_contracts.result import Accuracy, MinimizeResult
 from quire_ledger.projection import PROJECTED, changes_of
 from quire_ledger.tables import EXECUTIONS, JOBS, PROJECTIONS, QUALITY, ROUNDS, TASKS
 
@@ -76,6 +78,16 @@ def test_a_whole_life_fills_every_projection():
     quality = rows["quality", ("acme", "j1")]
     assert (quality["baseline_value"], quality["baseline_exact"], quality["approximation_ratio"]) == (7.0, True, 1.0)
     assert quality["source"] == "quantum"
+
+
+def test_an_energy_has_its_quality_too():
+    baseline = Baseline(method="exact", value=-4.0, assignment=(), exact=True)
+    result = MinimizeResult(
+        energy=-3.0, std_error=0.0, parameters=(), history=(), baseline=baseline, accuracy=Accuracy(error=1.0)
+    )
+    said = lives.completed("j1", kind="minimize", result=result)
+    quality = rows_of(lives.logged([lives.accepted("j1"), said]))["quality", ("acme", "j1")]
+    assert (quality["value"], quality["gap"], quality["source"]) == (-3.0, 0.25, "quantum")
 
 
 def test_every_change_names_columns_that_exist_and_whole_keys():

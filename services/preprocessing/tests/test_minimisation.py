@@ -1,5 +1,8 @@
 """A minimisation's document becomes a loop over its ansatz, or is refused with the place of what is wrong."""
 
+import json
+
+import msgspec
 import numpy as np
 import pytest
 
@@ -148,3 +151,42 @@ def test_shots_have_their_limits():
 def test_the_basis_state_comes_first():
     draft, _ = loop(ansatz=HardwareEfficient(layers=1, rotations=("ry",), entangler="cz", state="01"), spread=0.0)
     assert plain_state(draft.structure, [0.0] * 4) == pytest.approx([0, 1, 0, 0])
+
+
+DOCUMENT = {"kind": "minimize", "hamiltonian": H2, "constant": 0.5, "unit": "hartree"}
+
+
+def given(program):
+    return DOCUMENT | {"algorithm": {"name": "vqe", "ansatz": {"name": "program", "program": program}}}
+
+
+async def test_a_preparation_has_the_loop_and_the_ground_energy(make_preparer, command_for, spans):
+    prepared = await make_preparer().prepare(*command_for(DOCUMENT))
+    loop, baseline = prepared.preparation.loop, prepared.preparation.baseline
+    assert (loop.scale, loop.unit, loop.problem, loop.start_points.columns) == (1, "hartree", None, 12)
+    assert json.loads(prepared.preparation.observables.inline)[0]["labels"] == sorted(H2)
+    assert (baseline.exact, baseline.value) == (True, pytest.approx(-0.637288, abs=1e-4))
+    assert list(prepared.method_seconds) == [baseline.method]
+    assert [span.name for span in spans.finished] == [f"quire.stage.{name}" for name in ("parse", "encode", "baseline")]
+
+
+async def test_equal_documents_and_seeds_give_equal_preparations(make_preparer, command_for):
+    one, two = [(await make_preparer().prepare(*command_for(given(ONE_ANGLE)))).preparation for _ in range(2)]
+    assert msgspec.json.encode(one) == msgspec.json.encode(two)
+    other = (await make_preparer().prepare(*command_for(given(ONE_ANGLE), seed=6))).preparation
+    assert other.loop.start_points != one.loop.start_points
+    assert (other.baseline, other.structure) == (one.baseline, one.structure)
+
+
+@pytest.mark.parametrize(
+    ("program", "pointer"),
+    [
+        ("OPENQASM 3.0; nonsense", "/algorithm/ansatz/program"),
+        (HEAD + "input float t; qubit[3] q; ry(t) q[0];", "/hamiltonian"),
+    ],
+)
+async def test_a_given_program_is_refused_where_the_document_has_it(make_preparer, command_for, program, pointer):
+    with pytest.raises(Refused) as caught:
+        await make_preparer().prepare(*command_for(given(program)))
+    assert caught.value.problems[0].pointer == pointer
+    assert caught.value.fault.kind == "invalid"
