@@ -11,7 +11,7 @@ from quire_plane.compile_cache import CompileCache
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
 from quire_quantum.observables import normalise
-from quire_quantum.structure import Structure
+from quire_quantum.structure import Operation, Structure
 from quire_quantum_gateway.catalog import find, open_catalog
 from quire_quantum_gateway.providers.ibm_backends import IbmSettings
 from quire_quantum_gateway.providers.ibm_provider import IbmProvider
@@ -92,6 +92,23 @@ def test_local_mode_runs_stand_ins_and_forgets_them(local, token):
         IbmProvider(
             IbmSettings(backends=("fake_nothing",)), lambda: LocalAccount(SystemClock()), SystemClock(), CompileCache(1)
         ).capabilities("fake_nothing")
+
+
+def test_the_size_that_is_said_before_is_that_of_what_then_runs(local, token):
+    """A ring and a chord on a line of five qubits: the compiler has to route."""
+    pairs = [(0, 1), (1, 2), (2, 3), (3, 4), (0, 4), (0, 2)]
+    ring = Structure(5, 5, 0, (*(Operation("cx", pair) for pair in pairs), *(measured(qubit) for qubit in range(5))))
+    work = Work(ring, (Member(np.zeros((1, 0))),), 20)
+    size = local.size("fake_manila", work)
+    ran = local.retrieve("fake_manila", work, local.submit("fake_manila", work, token)).execution
+    assert (size.depth, size.two_qubit_gates) == (ran.compiled_depth, ran.two_qubit_gates)
+    assert size.two_qubit_gates > len(pairs)
+    with pytest.raises(Permanent, match="unsupported-exact"):
+        local.size("fake_manila", Work(TURN_MEASURED, (angles(0.0),), None, (normalise({"Z": 1.0}, 1),)))
+
+
+def measured(qubit):
+    return Operation("measure", (qubit,), (), (qubit,))
 
 
 def test_backends_are_off_until_they_are_named():
