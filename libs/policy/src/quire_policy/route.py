@@ -22,7 +22,8 @@ def route(rules: Rules, facts: Facts, loads: Mapping[str, Load] = NO_LOAD) -> Ro
 
     The first matching rule gives the order. A job that names targets of its own runs on those alone: in its own order,
     unless the rule has conditions, whose order among them then comes first. Then the first relief whose conditions
-    hold of the work and of its first target's load, and that can be done, is done.
+    hold of the work, of its first target's load and of what is said of the work there, and that can be done, is done.
+    One that simulates `anyway` puts the simulator before the job's own targets.
 
     loads: by target; one that is not named has none.
     """
