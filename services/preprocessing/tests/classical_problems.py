@@ -81,8 +81,9 @@ def vehicle_routing(random):
 
 def portfolio(random):
     n = int(random.integers(2, 11))
-    factors = random.normal(size=(n, 3))
-    covariance = tuple(tuple(map(float, row)) for row in factors @ factors.T)
+    factors = random.normal(size=(n, 3 if random.random() < 0.7 else n))
+    table = factors @ factors.T if factors.shape[1] == 3 else factors + factors.T  # a risk, or what is none
+    covariance = tuple(tuple(map(float, row)) for row in table)
     returns = tuple(map(float, random.normal(0.1, 0.2, size=n)))
     choose = int(random.integers(1, n + 1))
     return Portfolio(returns=returns, covariance=covariance, choose=choose, risk_aversion=float(random.uniform(0, 2)))

@@ -6,10 +6,11 @@ from classical_problems import MAKERS, case_of, cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quire_contracts.problems import IndependentSet, Ising, MaxCut, NumberPartitioning, VehicleRouting
+from quire_contracts.problems import IndependentSet, Ising, MaxCut, NumberPartitioning, Portfolio, VehicleRouting
 from quire_preprocessing.baseline import ENUMERATION, METHODS, Budget, enumeration, run, solve
-from quire_preprocessing.classical.bounding import eigenvalues, evident, linear_program, tightened
+from quire_preprocessing.classical.bounding import evident, linear_program, tightened
 from quire_preprocessing.classical.greedy import greedy
+from quire_preprocessing.classical.relaxing import relaxation
 from quire_preprocessing.classical.searching import annealing, descent, tabu
 from quire_preprocessing.classical.tree import elimination_order, tree_decomposition
 from quire_preprocessing.ising import energy_of
@@ -86,7 +87,7 @@ def test_no_bound_is_on_the_wrong_side_of_the_optimum(name, seed):
     if best is None:
         return
     sign = 1 if case.kind.sense == "min" else -1
-    for found in (linear_program(case), eigenvalues(case)):
+    for found in (linear_program(case), relaxation(case)):
         bounds = [found.bound, evident(case)] if found.bound is not None else [evident(case)]
         for bound in bounds:
             assert sign * bound <= sign * best + tolerance(case.kind)
@@ -112,7 +113,7 @@ def test_a_method_that_does_not_apply_says_why():
     dense = case_of(Ising(n=60, j=tuple((i, j, 1.0 + i) for i in range(60) for j in range(i))))
     assert "densely" in tree_decomposition(dense).note
     assert "too large" in linear_program(dense).note
-    assert "penalties" in eigenvalues(case_of(IndependentSet(edges=((0, 1), (1, 2))))).note
+    assert "penalties" in relaxation(case_of(IndependentSet(edges=((0, 1), (1, 2))))).note
 
 
 @pytest.mark.parametrize("method", [*SEARCHES.values(), linear_program, greedy, tree_decomposition])
@@ -191,3 +192,17 @@ def test_wide_problems_of_every_shape_have_a_baseline_with_a_bound():
         assert list(solved.seconds) == [tried.method for tried in baseline.tried]
         assert baseline.budget_seconds == 0.1
         assert {tried.feasible for tried in baseline.tried if tried.value is not None} == {True}
+
+
+def test_a_portfolio_is_bounded_closely_and_a_dense_glass_by_its_eigenvalues():
+    random = np.random.default_rng(8)
+    factors = random.normal(0, 0.1, size=(60, 4))
+    covariance = tuple(tuple(map(float, row)) for row in factors @ factors.T)
+    returns = tuple(map(float, random.normal(0.1, 0.1, size=60)))
+    assets = case_of(Portfolio(returns=returns, covariance=covariance, choose=8, risk_aversion=1.0), seconds=0.2)
+    best = max(objective(assets, search(assets)) for search in SEARCHES.values())
+    assert best <= relaxation(assets).bound <= best + 0.1 * abs(best)
+    glass = case_of(Ising(n=60, j=tuple((i, j, float(random.normal())) for i in range(60) for j in range(i))))
+    best = min(objective(glass, search(glass)) for search in SEARCHES.values())
+    weights = sum(abs(weight) for _, _, weight in glass.energy.couplings)
+    assert best >= relaxation(glass).bound >= -weights / 2, "half as far as all weights, or nearer"

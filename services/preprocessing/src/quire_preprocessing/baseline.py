@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 
 from quire_contracts.preparation import Baseline, MethodSeconds, Tried
 from quire_contracts.problems import Problems
-from quire_preprocessing.classical.bounding import eigenvalues, evident, linear_program, tightened
+from quire_preprocessing.classical.bounding import evident, linear_program, tightened
 from quire_preprocessing.classical.case import Case, Found
 from quire_preprocessing.classical.greedy import greedy
 from quire_preprocessing.classical.linear import TOLERANCE
+from quire_preprocessing.classical.relaxing import relaxation
 from quire_preprocessing.classical.searching import annealing, descent, tabu
 from quire_preprocessing.classical.tree import tree_decomposition
 from quire_preprocessing.enumeration import enumerate_all
@@ -60,11 +61,11 @@ def enumeration(case: Case) -> Found:
 METHODS: Final[dict[str, Method]] = {
     "greedy": greedy,
     "tree decomposition": tree_decomposition,
+    "continuous relaxation": relaxation,
     "linear program (HiGHS)": linear_program,
     "simulated annealing": annealing,
     "tabu search": tabu,
     "steepest descent": descent,
-    "eigenvalue bound": eigenvalues,
 }
 """In the order in which they run: those first that may prove an optimum, after which no other one is run."""
 

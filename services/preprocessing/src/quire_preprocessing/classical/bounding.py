@@ -1,12 +1,9 @@
-"""What no answer can be better than: by HiGHS, by eigenvalues, and by the problem's own figures."""
+"""What no answer can be better than: by HiGHS, and by the problem's own figures."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
-
-import numpy as np
-from numpy.typing import NDArray
 
 from quire_contracts.problems import (
     IndependentSet,
@@ -21,16 +18,10 @@ from quire_contracts.problems import (
 )
 from quire_preprocessing.classical.case import Case, Found
 from quire_preprocessing.classical.formulating import entries_of, formulation_of
-from quire_preprocessing.classical.linear import TOLERANCE, looks_of, minimise
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.classical.linear import looks_of, minimise
 
-_ENTRIES_A_SECOND: Final = 30_000
-_FLOPS_A_SECOND: Final = 2e9
-_MOST_STEPS: Final = 60
-_WIDEST_SPECTRUM: Final = 1_024
+_ENTRIES_A_SECOND: Final = 60_000
 _WHOLE_UP_TO: Final = 2.0**53
-_DIGITS: Final = 9
-"""To which an eigenvalue is told: its last ones are the machine's."""
 
 
 def linear_program(case: Case) -> Found:
@@ -50,33 +41,6 @@ def linear_program(case: Case) -> Found:
         bound=made.objective(solution.bound) if math.isfinite(solution.bound) else None,
         tuning=tuning,
     )
-
-
-def eigenvalues(case: Case) -> Found:
-    """A bound for densely coupled spins, whose programs are weak: the least eigenvalue (Poljak, Rendl, 1995).
-
-    With spins z, a first one for the fields, ``z'Mz = z'(M - diag u)z + sum u`` is at least n times the least
-    eigenvalue of ``M - diag u``, and the sum, for any u. A few steps along the subgradient make u better.
-    """
-    energy = case.energy
-    if energy.ceiling is not None or energy.squared:
-        return Found(note="not tried: penalties would be bounded instead of the problem")
-    if energy.variables > _WIDEST_SPECTRUM:
-        return Found(note=f"not tried: more than {_WIDEST_SPECTRUM} variables")
-    matrix = _matrix(energy)
-    size = len(matrix)
-    steps = int(min(max(case.seconds * _FLOPS_A_SECOND / (10.0 * size**3), 1), _MOST_STEPS))
-    best, shift = -math.inf, np.zeros(size)
-    for step in range(steps):
-        values, vectors = np.linalg.eigh(matrix - np.diag(shift))
-        best = max(best, size * float(values[0]) + float(shift.sum()))
-        slope = 1.0 - size * vectors[:, 0] ** 2
-        length = float(slope @ slope)
-        if length < TOLERANCE:
-            break
-        shift = shift + slope * (0.2 * float(np.abs(values[0])) / (math.sqrt(length) * (1 + step / 8)))
-    bound = _told_below(best / 2 + energy.offset, matrix)
-    return Found(bound=energy.own(bound), tuning=f"{steps} steps")
 
 
 def evident(case: Case) -> float:
@@ -113,21 +77,3 @@ def _figures(problem: Problems) -> tuple[float, ...]:
             return tuple(way for row in problem.distances for way in row)
         case Portfolio():
             return (math.nan,)
-
-
-def _matrix(energy: Energy) -> NDArray[np.float64]:
-    """Couplings on both sides of the diagonal; a row before them for the fields where there are any."""
-    first = int(any(energy.fields))
-    matrix = np.zeros((energy.variables + first, energy.variables + first))
-    for i, j, weight in energy.couplings:
-        matrix[i + first, j + first] = matrix[j + first, i + first] = weight
-    if first:
-        matrix[0, 1:] = matrix[1:, 0] = energy.fields
-    return matrix
-
-
-def _told_below(bound: float, matrix: NDArray[np.float64]) -> float:
-    """A little less than the bound, by what rounding can have made of it, in few digits."""
-    size = max(float(np.abs(matrix).sum()), abs(bound))
-    step = 10.0 ** (math.floor(math.log10(size)) - _DIGITS)
-    return math.floor(bound / step - 1) * step

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 TOLERANCE: Final = 1e-6
 """To which HiGHS holds rows and whole numbers, relative to the largest cost or to the bound."""
 
-_ROWS_A_SECOND: Final = 150e3
-"""HiGHS looks at its limits after each linear program it has solved, which takes longer the more rows there are."""
+_LOOKS_A_SECOND: Final = 25e6
+_GROWTH: Final = 1.8
+"""HiGHS looks at its limits after each linear program; so many of them are solved, divided by a power of the rows."""
 
 _FEWEST_LOOKS: Final = 5
 
@@ -66,7 +67,7 @@ class Solution(NamedTuple):
 
 def looks_of(model: Model, seconds: float) -> int:
     """At which look at its limits HiGHS is stopped."""
-    return max(_FEWEST_LOOKS, int(seconds * _ROWS_A_SECOND / (len(model.lows) + 1)))
+    return max(_FEWEST_LOOKS, int(seconds * _LOOKS_A_SECOND / (len(model.lows) + 1) ** _GROWTH))
 
 
 def minimise(model: Model, seconds: float) -> Solution:
