@@ -12,13 +12,14 @@ from quire_contracts.document import JobKind
 from quire_contracts.record import JobState
 from quire_contracts.result import JobResult
 from quire_contracts.value import BlobRef, Key, Name, Priority, Sha256, Target, Tenant, Text, Value
+from quire_contracts.verdict import Call
 
 
 class FindJobs(Value, frozen=True):
     """Jobs of a tenant, newest first; `before` (a job's acceptance time) pages on.
 
     `content_sha256` asks for jobs whose document is exactly the same; `parent` for the children of a job. Else children
-    are left out, unless `children` asks for them too.
+    are left out, unless `children` asks for them too. `needs_review` asks for those alone that a person is to look at.
     """
 
     tenant: Tenant
@@ -29,6 +30,7 @@ class FindJobs(Value, frozen=True):
     content_sha256: Sha256 | None = None
     parent: Key | None = None
     children: bool = False
+    needs_review: bool = False
 
 
 class JobSummary(Value, frozen=True):
@@ -49,6 +51,8 @@ class JobSummary(Value, frozen=True):
     cost_usd: float
     replay_of: Key | None = None
     parent: Key | None = None
+    verdict: Call | None = None
+    needs_review: Text = ""
 
 
 class JobList(Value, frozen=True):
