@@ -14,6 +14,7 @@ from quire_contracts.registry import entry_of
 from quire_contracts.result import Best, OptimizeResult, Quality, Round
 from quire_contracts.task import TaskFailed, TaskQuality, TaskScored
 from quire_contracts.value import BlobRef, Execution, Fault
+from quire_contracts.verdict import Verdict
 from quire_ledger.event import Event
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -109,6 +110,7 @@ def completed(job: str, tenant: str = "acme", **changes) -> JobCompleted:
         history=(),
         baseline=None,
         quality=Quality(approximation_ratio=1.0, gap=0.0, optimal=True, success_probability=0.5, mean_objective=6.1),
+        verdict=Verdict(call="tie", reason="both found the proven optimum", certainty=1.0, value=7.0, classical=7.0),
     )
     values = {"kind": "optimize", "result": result, "shots": 4000, "cost_usd": 0.5}
     return JobCompleted(job_id=job, tenant=tenant, **{**values, **changes})

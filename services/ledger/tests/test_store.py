@@ -9,7 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, update
 
+from quire_contracts.preparation import Baseline
 from quire_contracts.query import FindEvents, FindJobs
+from quire_contracts.result import Best, OptimizeResult, Quality
+from quire_contracts.verdict import Confidence, Verdict
 from quire_ledger.database import ShapeError, create, mark, open_engine
 from quire_ledger.questions import find_events, find_jobs
 from quire_ledger.tables import EVENTS, JOBS, MARKS, METADATA
@@ -202,3 +205,22 @@ async def test_children_are_left_out_unless_somebody_asks_for_them(engine):
     assert await found() == [("j2", None), ("j1", None)]
     assert await found(parent="j1") == [("c2", "j1"), ("c1", "j1")]
     assert await found(children=True) == [("j2", None), ("c2", "j1"), ("c1", "j1"), ("j1", None)]
+
+
+async def test_a_list_has_the_verdicts_and_finds_what_a_person_is_to_look_at(engine):
+    verdict = Verdict(call="classical better", reason="by 2", confidence=Confidence(0.5, (), "person"))
+    known = Baseline(method="exact", value=9.0, assignment=(0, 1), exact=True)
+    result = OptimizeResult(Best(7.0, (0, 1)), (), known, Quality(), verdict=verdict)
+    log = [
+        *(lives.accepted("j1"), lives.completed("j1", result=result, needs_review="the gap is 0.2")),
+        *(lives.accepted("j2", minute=1), lives.completed("j2", result=None)),
+    ]
+    await store(engine, lives.logged(log))
+
+    async def found(**asked):
+        jobs = (await find_jobs(engine, FindJobs(tenant="acme", **asked))).jobs
+        return [(job.job_id, job.verdict, job.needs_review) for job in jobs]
+
+    judged = ("j1", "classical better", "the gap is 0.2")
+    assert await found() == [("j2", None, ""), judged]
+    assert await found(needs_review=True) == [judged]

@@ -206,13 +206,14 @@ def jobs(
     url: Url = DEFAULT_URL,
     tenant: Tenant = "default",
     limit: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 20,
+    review: Annotated[bool, typer.Option("--review", help="Only those that a person is to look at.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the newest jobs."""
     import msgspec
 
     with client_of(url, tenant) as client:
-        found = client.jobs(limit=limit)
+        found = client.jobs(limit=limit, needs_review=review)
     if as_json:
         print_json(msgspec.to_builtins(found))
         return

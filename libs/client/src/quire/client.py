@@ -101,13 +101,13 @@ class Client(Operations, ParkedWork):
         """A handle to a job that was submitted before, here or elsewhere. Asks nothing yet."""
         return Job(self, job_id, tenant or self.tenant)
 
-    def jobs(self, *, limit: int = 50) -> tuple[JobSummary, ...]:
-        """The tenant's newest jobs first.
+    def jobs(self, *, limit: int = 50, needs_review: bool = False) -> tuple[JobSummary, ...]:
+        """The tenant's newest jobs first; with `needs_review` those alone that a person is to look at.
 
         Raises:
             CannotConnectError: if nothing answers.
         """
-        params = {"tenant": self.tenant, "limit": str(limit)}
+        params = {"tenant": self.tenant, "limit": str(limit)} | ({"needs_review": "true"} if needs_review else {})
         found: JobList = decoded(self.transport.call("GET", "/v1/jobs", params=params), JobList)
         return found.jobs
 

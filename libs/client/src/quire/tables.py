@@ -214,10 +214,14 @@ def timings_table(timings: Iterable[Timing]) -> Table:
 
 def show_jobs(jobs: Iterable[JobSummary]) -> None:
     """Print a list of jobs."""
-    table = Table(Column("id", min_width=36, no_wrap=True), "kind", "name", "state", "accepted")  # no id is cut
+    table = Table(
+        Column("id", min_width=36, no_wrap=True), "kind", "name", "state", "verdict", "accepted"
+    )  # no id is cut
     for job in jobs:
         state = f"{job.state} (degraded)" if job.degraded else job.state
-        table.add_row(job.job_id, job.kind or "-", job.name, state, f"{job.accepted_at:%Y-%m-%d %H:%M:%S}")
+        state += "\n[red]for a person to look at[/red]" if job.needs_review else ""
+        accepted = f"{job.accepted_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(job.job_id, job.kind or "-", job.name, state, job.verdict or "-", accepted)
     out().print(table)
 
 

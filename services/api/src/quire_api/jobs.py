@@ -37,6 +37,7 @@ _WAIT: Final = (
 Wait = Annotated[str | None, QueryParameter(max_length=64, description=_WAIT)]
 _COUNTS: Final = "Whether packed counts are written out as objects, or left to be fetched packed by the result link."
 _PARENT: Final = "The children of this job, which are left out else."
+_REVIEW: Final = "Only the jobs whose answer a person is to look at."
 
 
 class Jobs(msgspec.Struct, frozen=True):
@@ -92,9 +93,18 @@ async def list_jobs(  # noqa: PLR0917 - the framework calls it by name
     before: FromQuery[datetime | None] = None,
     limit: Annotated[int, QueryParameter(ge=1, le=500)] = 50,
     parent: Annotated[str | None, QueryParameter(pattern=r"^[A-Za-z0-9_-]{1,64}\Z", description=_PARENT)] = None,
+    needs_review: Annotated[bool, QueryParameter(description=_REVIEW)] = False,  # noqa: FBT002 - as above
 ) -> Jobs:
     """List a tenant's jobs, newest first, from the ledger; `before` is the acceptance time from which to go on."""
-    question = FindJobs(tenant=tenant, state=in_state, project=project, before=before, limit=limit, parent=parent)
+    question = FindJobs(
+        tenant=tenant,
+        state=in_state,
+        project=project,
+        before=before,
+        limit=limit,
+        parent=parent,
+        needs_review=needs_review,
+    )
     found = (await door.bus.ask("ledger", "jobs", question, JobList, seconds=door.settings.ledger_seconds)).jobs
     if not found:
         return Jobs(())
@@ -104,6 +114,7 @@ async def list_jobs(  # noqa: PLR0917 - the framework calls it by name
         "project": project,
         "limit": limit,
         "parent": parent,
+        "needs_review": "true" if needs_review else None,
         "before": found[-1].accepted_at.isoformat(),
     }
     query = urlencode({name: value for name, value in given.items() if value is not None})

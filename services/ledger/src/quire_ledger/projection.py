@@ -21,7 +21,7 @@ from quire_contracts.preparation import JobPrepared
 from quire_contracts.registry import entry_of
 from quire_contracts.result import MinimizeResult, OptimizeResult
 from quire_contracts.task import TaskFailed, TaskScored
-from quire_ledger.tables import EXECUTIONS, JOBS, PARENTS, QUALITY, REPLAYS, ROUNDS, TASKS
+from quire_ledger.tables import EXECUTIONS, JOBS, PARENTS, QUALITY, REPLAYS, ROUNDS, TASKS, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -225,18 +225,39 @@ def _completed(event: Event, message: JobCompleted) -> tuple[Change, ...]:
         "shots": message.shots,
         "cost_usd": message.cost_usd,
     }
-    ended = _ended(event, message.tenant, message.job_id, "completed", how)
+    ended = (_ended(event, message.tenant, message.job_id, "completed", how), *_judged(message))
     if isinstance(message.result, MinimizeResult):
-        return ended, Change(QUALITY, _job(message.tenant, message.job_id), _energy(message.result))
+        return *ended, Change(QUALITY, _job(message.tenant, message.job_id), _energy(message.result))
     if not isinstance(message.result, OptimizeResult):
-        return (ended,)
+        return ended
     figures = msgspec.structs.asdict(message.result.quality)
     values = {
         **{name: figure for name, figure in figures.items() if name in QUALITY.c},
         "value": message.result.best.value,
         "source": message.result.source,
     }
-    return ended, Change(QUALITY, _job(message.tenant, message.job_id), values)
+    return *ended, Change(QUALITY, _job(message.tenant, message.job_id), values)
+
+
+def _judged(message: JobCompleted) -> tuple[Change, ...]:
+    """The verdict on an answer, and why a person is to look at it; nothing of an answer that has neither."""
+    verdict = getattr(message.result, "verdict", None)
+    if verdict is None and not message.needs_review:
+        return ()
+    values: dict[str, Any] = {"needs_review": message.needs_review or None}
+    if verdict is not None:
+        confidence = verdict.confidence
+        values |= {
+            "verdict": verdict.call,
+            "certainty": verdict.certainty,
+            "classical": verdict.classical,
+            "bound": verdict.bound,
+            "bound_gap": verdict.gap,
+            "tts99_seconds": verdict.tts99_seconds,
+            "confidence": confidence.score if confidence is not None else None,
+            "outcome": confidence.outcome if confidence is not None else None,
+        }
+    return (Change(VERDICTS, _job(message.tenant, message.job_id), values),)
 
 
 def _energy(result: MinimizeResult) -> dict[str, object]:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import cast, false, func, select
 
 from quire_contracts.query import EventList, FindEvents, FindJobs, JobList, JobSummary, LoggedEvent
-from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, PARENTS, REPLAYS, TASKS
+from quire_ledger.tables import EVENTS, EXECUTIONS, JOBS, PARENTS, REPLAYS, TASKS, VERDICTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,6 +34,7 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         .where(PARENTS.c.tenant == JOBS.c.tenant, PARENTS.c.job_id == JOBS.c.job_id)
         .scalar_subquery()
     )
+    judged = JOBS.outerjoin(VERDICTS, (VERDICTS.c.tenant == JOBS.c.tenant) & (VERDICTS.c.job_id == JOBS.c.job_id))
     stated = {
         "accepted_at": since,
         "name": func.coalesce(JOBS.c.name, ""),
@@ -44,12 +45,15 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         "shots": func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0),
         "cost_usd": func.coalesce(JOBS.c.cost_usd, _spent(EXECUTIONS.c.cost_usd), 0.0),
         "parent": parent,
+        "verdict": VERDICTS.c.verdict,
+        "needs_review": func.coalesce(VERDICTS.c.needs_review, ""),
         "replay_of": select(REPLAYS.c.replay_of)
         .where(REPLAYS.c.tenant == JOBS.c.tenant, REPLAYS.c.job_id == JOBS.c.job_id)
         .scalar_subquery(),
     }
     wanted = [(stated[name] if name in stated else JOBS.c[name]).label(name) for name in JobSummary.__struct_fields__]
-    query = select(*wanted).where(JOBS.c.tenant == question.tenant, JOBS.c.state.is_not(None), since.is_not(None))
+    known = (JOBS.c.tenant == question.tenant, JOBS.c.state.is_not(None), since.is_not(None))
+    query = select(*wanted).select_from(judged).where(*known)
     if question.state is not None:
         query = query.where(JOBS.c.state == question.state)
     if question.project is not None:
@@ -60,6 +64,8 @@ async def find_jobs(engine: AsyncEngine, question: FindJobs) -> JobList:
         query = query.where(parent == question.parent)
     elif not question.children:
         query = query.where(parent.is_(None))
+    if question.needs_review:
+        query = query.where(VERDICTS.c.needs_review.is_not(None))
     if question.before is not None:
         query = query.where(since < question.before)
     query = query.order_by(since.desc(), JOBS.c.job_id.desc()).limit(question.limit)

@@ -202,7 +202,23 @@ QUALITY: Final = Table(
     Column("mean_objective", Float),
 )
 
-PROJECTIONS: Final = (JOBS, REPLAYS, PARENTS, TASKS, EXECUTIONS, ROUNDS, QUALITY)
+VERDICTS: Final = Table(
+    "verdicts",
+    METADATA,
+    *_job_key(),
+    _text("verdict"),
+    Column("certainty", Float),
+    Column("classical", Float),
+    Column("bound", Float),
+    Column("bound_gap", Float),
+    Column("tts99_seconds", Float),
+    Column("confidence", Float),
+    _text("outcome"),
+    _text("needs_review"),
+)
+"""How answers compare with the classical ones, and which a person is to look at; a table of its own, as `REPLAYS`."""
+
+PROJECTIONS: Final = (JOBS, REPLAYS, PARENTS, TASKS, EXECUTIONS, ROUNDS, QUALITY, VERDICTS)
 """What is read off the events; every row of them can be made again."""
 
 MARKS: Final = Table(
