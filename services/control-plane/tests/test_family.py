@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 from control_plane_cases import NOON, admitted, at, fault
+from hypothesis import given
+from hypothesis import strategies as st
 
 from quire_contracts.family import ChildEnded, ChildPlan, FamilyGathered, FamilyPlanned, GatherFamily
 from quire_contracts.job import AbandonJob, CancelJob, ExpireJob, JobAccepted, JobCompleted, JobFailed
@@ -243,3 +245,23 @@ def test_a_childs_end_tells_its_parent_what_it_has_used_and_where_its_answer_lie
     assert (ended.job_id, ended.child_id, ended.name) == (parent.job_id, child.job_id, child.name)
     assert (ended.state, ended.shots, ended.cost_usd, ended.reason, ended.result) == ("completed", 7, 0.25, "why", kept)
     assert decide(parent, ended, at(3)).record.family.children[0].state == "completed"
+
+
+@given(st.integers(1, MOST_AT_ONCE + 8).flatmap(lambda n: st.tuples(st.just(n), st.lists(st.integers(0, n - 1)))))
+def test_in_whatever_order_and_however_often_ends_are_told_each_child_is_born_and_counted_once(case):
+    count, told_first = case
+    record = sweep(min(count, 100))
+    born_once, gathers = [], 0
+    first = plan(record, count)
+    messages = [first, first]
+    while messages:
+        change = decide(record, messages.pop(0), at(1))
+        born_once += [child.job_id for child in change.births]
+        gathers += len(said(change, GatherFamily))
+        record = change.record or record
+        if not messages:
+            running = [k for k, child in enumerate(record.family.children) if child.state == "running"]
+            known = [k for k in told_first if k in running]
+            messages = [end(record, k) for k in (*known, *running[:3], *known)]
+    assert len(born_once) == len(set(born_once)) == count
+    assert (gathers, record.shots, record.family.gathering) == (1, 100 * count, True)
