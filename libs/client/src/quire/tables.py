@@ -169,7 +169,8 @@ def optimum_table(view: JobView, result: OptimizeResult) -> Table:
     if quality.feasible_share is not None:
         table.add_row("share of final shots that are feasible", f"{quality.feasible_share:.2%}", "")
     method = "-" if baseline is None else f"{baseline.method}, {view.baseline_seconds:.3f} s"
-    rounds = f"{len(result.history)} rounds"
+    parts = result.partition
+    rounds = f"{len(result.history)} rounds" if parts is None else f"in {len(parts.parts)} parts, polished on a CPU"
     table.add_row("how", f"{rounds} ({escape(result.stopped)})" if result.stopped else rounds, method)
     return table
 
