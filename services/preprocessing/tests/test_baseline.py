@@ -72,6 +72,7 @@ def test_enumeration_of_24_variables_is_no_worse_than_annealing():
     assert exact.exact
     assert exact.method == exact.bound_method == ENUMERATION
     assert (exact.bound, exact.gap) == (exact.value, 0.0)
+    assert exact.budget_seconds == 0, "it has as long as it takes"
     assert exact.value <= annealed.value
     assert exact.worst == -solved(mirrored(problem)).value
 

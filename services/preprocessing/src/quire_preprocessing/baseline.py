@@ -78,10 +78,10 @@ def solve(problem: Problems, energy: Energy, seed: int, clock: Clock, budget: Bu
     give one; it is exact where a method proves it, or where it is as good as the bound.
     """
     budget = budget or Budget()
-    case = Case(problem, kind_of(problem), energy, seed, budget.seconds)
+    kind = kind_of(problem)
     if energy.variables <= budget.exact_variables:
-        return run(case, {ENUMERATION: enumeration}, clock)
-    return run(case, METHODS, clock)
+        return run(Case(problem, kind, energy, seed, 0.0), {ENUMERATION: enumeration}, clock)
+    return run(Case(problem, kind, energy, seed, budget.seconds), METHODS, clock)
 
 
 def run(case: Case, methods: dict[str, Method], clock: Clock) -> Solved:
