@@ -59,6 +59,6 @@ async def drained(bus: Bus) -> None:
 
     async def done() -> bool:
         info = await context.consumer_info(consumer.stream, consumer.durable)
-        return info.num_pending == 0 and info.num_ack_pending == 0 and info.delivered.consumer_seq >= 5
+        return info.num_pending == 0 and info.num_ack_pending == 0 and info.delivered.consumer_seq >= 3
 
     await eventually(done)
