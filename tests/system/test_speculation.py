@@ -1,4 +1,4 @@
-"""A classical answer while the quantum one is in flight: taken at a deadline, given to who waits; late ones are kept."""
+"""A classical answer while the quantum one is in flight: taken at a deadline, given to who waits; late ones stay."""
 
 from __future__ import annotations
 
