@@ -19,6 +19,7 @@ from quire_resilience.errors import QuireError
 
 WRITERS = 4
 LONGEST_STALL_SECONDS = 60.0
+WORST_TOLD = 8
 MARKS = "quire.rec.chaos.mark.*"
 
 
@@ -87,9 +88,9 @@ async def cluster(trial: Trial) -> None:
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} leader kills, {len(marks.acked)} messages acknowledged")
         after_kills = len(marks.stalls)
-        kinds: Counter[str] = Counter()
+        cuts: list[Cut] = []
         for number in range(trial.size("partitions")):
-            kinds[await _cut(trial, broker)] += 1
+            cuts.append(await _cut(trial, broker))
             behind += not await broker.synced()
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} partitions, {len(marks.acked)} messages acknowledged")
@@ -111,26 +112,51 @@ async def cluster(trial: Trial) -> None:
     of_kills = [took for _, took in marks.stalls[:after_kills]]
     of_cuts = [took for _, took in marks.stalls[after_kills:]]
     trial.report.row(
-        leader_kills=trial.size("leader-kills"), partitions=str(dict(kinds)), acknowledged=len(marks.acked),
+        leader_kills=trial.size("leader-kills"), partitions=len(cuts), acknowledged=len(marks.acked),
         lost=len(lost), copies_a_minute_behind=behind,
         stored_twice=sum(count > 1 for count in found.values()),
         election_p50=quantile(elections, 0.5),
         longest_stall_kills=max(of_kills, default=0.0), longest_stall_cuts=max(of_cuts, default=0.0),
     )  # fmt: skip
+    for kind, number in Counter(cut.kind for cut in cuts).items():
+        trial.report.row(cut=kind, times=number)
+    for began, took in sorted(marks.stalls[after_kills:], key=lambda stall: -stall[1])[:WORST_TOLD]:
+        met = [
+            f"{cut.kind} {cut.began - began:+.1f} to {cut.ended - began:+.1f}" for cut in cuts if cut.met(began, took)
+        ]
+        trial.report.row(stalled_s=took, of_which_cut=", ".join(met))
     trial.holds("acknowledged messages lost", len(lost), 0)
     trial.holds("writers that never had an acknowledgement again", stuck, 0)
     trial.holds("seconds of the longest stall, leader kills", max(of_kills, default=0.0), 15)
     trial.holds("seconds of the longest stall, partitions", max(of_cuts, default=0.0), 15)
 
 
-async def _cut(trial: Trial, broker: Cluster) -> str:
-    """One partition: what was cut."""
+@dataclass(frozen=True)
+class Cut:
+    """What was cut, when (the monotonic clock), and until when."""
+
+    kind: str
+    began: float
+    ended: float
+
+    def met(self, began: float, took: float) -> bool:
+        """Whether some of it was in that time."""
+        return self.began < began + took and began < self.ended
+
+    def told_from(self, began: float) -> str:
+        """What was cut, from and to when, in seconds after that time."""
+        return f"{self.kind} {self.began - began:+.1f} to {self.ended - began:+.1f}"
+
+
+async def _cut(trial: Trial, broker: Cluster) -> Cut:
+    """One partition."""
     leader = await broker.wait_leader()
     number = leader if trial.order.random() < 0.5 else (leader + 1 + trial.order.randrange(2)) % 3
     seconds = trial.order.uniform(5.0, 10.0)
-    kind = trial.order.choice(("machine", "routes", "paused"))
+    kind, began = trial.order.choice(("machine", "routes", "paused")), time.monotonic()
     if kind == "paused":
         await broker.pause(number, seconds)
     else:
         await broker.cut_off(number, seconds, clients=kind == "machine")
-    return f"{kind} of {'leader' if number == leader else 'follower'}"
+    whose = "leader" if number == leader else "follower"
+    return Cut(f"{kind} of {whose}", began, time.monotonic())

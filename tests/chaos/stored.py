@@ -33,7 +33,8 @@ async def stored(url: str, subjects: Sequence[str], *, stream: str = "QUIRE", af
         for patience in range(_TRIES, -1, -1):
             try:
                 subscription = await log.pull_subscribe("", stream=stream, config=config)
-                waiting = (await subscription.consumer_info()).num_pending or 0
+                about = await subscription.consumer_info()
+                waiting = about.num_pending or 0
                 break
             except (nats.errors.Error, nats.js.errors.Error, TimeoutError):  # between two leaders
                 if not patience:
@@ -47,6 +48,8 @@ async def stored(url: str, subjects: Sequence[str], *, stream: str = "QUIRE", af
             for message in found:
                 yield message
         await subscription.unsubscribe()
+        with contextlib.suppress(nats.errors.Error, nats.js.errors.Error, TimeoutError):
+            await log.delete_consumer(stream, about.name)  # who looks again and again would reach the broker's limit
     finally:
         await client.close()
 

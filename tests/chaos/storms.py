@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import pairwise
 from operator import itemgetter
 
 import msgspec
@@ -241,22 +242,27 @@ async def _reached(home: House, subject: str, count: int, began: float, seconds:
 
 
 def _in_order(trial: Trial, lives: Lives, wanted: Sequence[Wanted], back: float, seconds: float) -> None:
-    """When the jobs of each class ended, from the return of the backends."""
-    middle = {}
-    for priority in CLASSES:
-        mine = [lives.of[each.job] for each in wanted if each.priority == priority and each.job in lives.of]
-        ends = [life.ends[0][1] - back for life in mine if life.ends and life.ends[0][1] > back]
-        middle[priority] = quantile(ends, 0.5)
-        trial.report.row(drained=priority, jobs=len(ends), p10_s=quantile(ends, 0.1), p50_s=middle[priority],
-                         p90_s=quantile(ends, 0.9))  # fmt: skip
-    sooner = {each.job: msgspec.json.decode(each.document)["deadline_seconds"] < seconds + LATE for each in wanted}
-    ends = {
-        soon: [lives.of[job].ends[0][1] - back for job, mine in sooner.items() if mine == soon and lives.of[job].ends]
-        for soon in (True, False)
-    }
-    trial.holds("median end of near deadlines / far ones", quantile(ends[True], 0.5) / quantile(ends[False], 0.5), 1)
-    trial.holds("median end of production / validation", middle["production"] / middle["validation"], 1)
-    trial.holds("median end of validation / research", middle["validation"] / middle["research"], 1)
+    """When the jobs of each class ended, from the return of the backends; each of these drains by itself."""
+    by_class, by_deadline = list[float](), list[float]()
+    for target in sorted({each.target for each in wanted}):
+        middle = list[float]()
+        for priority in CLASSES:
+            ends, near, far = list[float](), list[float](), list[float]()
+            for each in wanted:
+                if (each.target, each.priority) == (target, priority) and (life := lives.of[each.job]).ends:
+                    end = life.ends[0][1] - back
+                    soon = msgspec.json.decode(each.document)["deadline_seconds"] < seconds + LATE
+                    ends.append(end)
+                    (near if soon else far).append(end)
+            middle.append(quantile(ends, 0.5))
+            by_deadline.append(quantile(near, 0.5) / quantile(far, 0.5))
+            trial.report.row(
+                drained=priority, of=target, jobs=len(ends), p10_s=quantile(ends, 0.1), p50_s=middle[-1],
+                p90_s=quantile(ends, 0.9), near_p50_s=quantile(near, 0.5), far_p50_s=quantile(far, 0.5),
+            )  # fmt: skip
+        by_class += [first / second for first, second in pairwise(middle)]
+    trial.holds("median end of a class / the next one, worst of both backends", max(by_class), 1)
+    trial.holds("median end of near deadlines / far ones, worst class and backend", max(by_deadline), 1)
 
 
 def _answered(trial: Trial, lives: Lives, urgent: Sequence[Wanted]) -> None:
