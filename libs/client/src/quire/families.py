@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
 from rich.table import Table
-from rich.tree import Tree
 
 from quire_contracts.result import EstimateResult, SampleResult
 
@@ -22,15 +21,17 @@ _MOST_COUNTS: Final = 3
 _MOST_SHOWN: Final = 40
 
 
-def family_tree(children: Sequence[Child]) -> Tree:
-    """The children, one a line: what each is for, how it stands, its figure and its cost, and its id."""
+def family_tree(children: Sequence[Child]) -> str:
+    """The children, one a line: what each is for, how it stands, its figure and its cost, and its id.
+
+    Lines of text and not a tree of rich's, which cuts ids off where there is no terminal.
+    """
     over = sum(child.state not in {"planned", "running"} for child in children)
-    tree = Tree(f"{len(children)} children, {over} of them over")
-    for child in children[:_MOST_SHOWN]:
-        tree.add(_line(child))
+    lines = [_line(child) for child in children[:_MOST_SHOWN]]
     if len(children) > _MOST_SHOWN:
-        tree.add(f"… {len(children) - _MOST_SHOWN} more; --json prints all")
-    return tree
+        lines.append(f"… {len(children) - _MOST_SHOWN} more; --json prints all")
+    branches = [f"├── {line}" for line in lines[:-1]] + [f"└── {line}" for line in lines[-1:]]
+    return "\n".join((f"{len(children)} children, {over} of them over", *branches))
 
 
 def _line(child: Child) -> str:
