@@ -35,6 +35,7 @@ class Marks:
     acked: set[int] = field(default_factory=set)
     stalls: list[tuple[float, float]] = field(default_factory=list)
     over: bool = False
+    _last: dict[int, float] = field(default_factory=dict)
     _next: int = 0
 
     async def run(self) -> None:
@@ -42,6 +43,14 @@ class Marks:
         async with asyncio.TaskGroup() as group:
             for number in range(WRITERS):
                 group.create_task(self._write(number))
+
+    async def all_heard(self) -> None:
+        """Wait until each writer has had an acknowledgement from now on, or has waited for as long as it may."""
+        since = time.monotonic()
+        while min(self._last.get(writer, 0.0) for writer in range(WRITERS)) < since and not self.over:
+            if time.monotonic() > since + LONGEST_STALL_SECONDS:
+                return
+            await asyncio.sleep(0.05)
 
     async def _write(self, number: int) -> None:
         connection = await connect(BusSettings(url=self.url, name=f"chaos-{number}"), on_fatal=lambda _: None)
@@ -51,7 +60,8 @@ class Marks:
                 began = time.monotonic()
                 mark, self._next = self._next, self._next + 1
                 await self._until_acked(connection, mark)
-                took = time.monotonic() - began
+                self._last[number] = time.monotonic()
+                took = self._last[number] - began
                 self.acked.add(mark)
                 if took > 1:
                     self.stalls.append((began, took))
@@ -84,14 +94,14 @@ async def cluster(trial: Trial) -> None:
             await broker.wait_leader(but=leader, until=killing)
             elections.append(time.monotonic() - began)
             await killing
-            behind += not await broker.synced()
+            behind += not await _calm(broker, marks)
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} leader kills, {len(marks.acked)} messages acknowledged")
         after_kills = len(marks.stalls)
         cuts: list[Cut] = []
         for number in range(trial.size("partitions")):
             cuts.append(await _cut(trial, broker))
-            behind += not await broker.synced()
+            behind += not await _calm(broker, marks)
             if number % 10 == 9:
                 tell(f"cluster: {number + 1} partitions, {len(marks.acked)} messages acknowledged")
         marks.over = True
@@ -121,14 +131,19 @@ async def cluster(trial: Trial) -> None:
     for kind, number in Counter(cut.kind for cut in cuts).items():
         trial.report.row(cut=kind, times=number)
     for began, took in sorted(marks.stalls[after_kills:], key=lambda stall: -stall[1])[:WORST_TOLD]:
-        met = [
-            f"{cut.kind} {cut.began - began:+.1f} to {cut.ended - began:+.1f}" for cut in cuts if cut.met(began, took)
-        ]
-        trial.report.row(stalled_s=took, of_which_cut=", ".join(met))
+        met = [cut.told_from(began) for cut in cuts if cut.met(began, took)]
+        trial.report.row(stalled_s=took, cut_meanwhile_s=", ".join(met))
     trial.holds("acknowledged messages lost", len(lost), 0)
     trial.holds("writers that never had an acknowledgement again", stuck, 0)
     trial.holds("seconds of the longest stall, leader kills", max(of_kills, default=0.0), 15)
     trial.holds("seconds of the longest stall, partitions", max(of_cuts, default=0.0), 15)
+
+
+async def _calm(broker: Cluster, marks: Marks) -> bool:
+    """Wait until a fault is over for copies and for who writes, so that the next one is its own; whether copies are."""
+    current = await broker.synced()
+    await marks.all_heard()
+    return current
 
 
 @dataclass(frozen=True)
@@ -142,6 +157,10 @@ class Cut:
     def met(self, began: float, took: float) -> bool:
         """Whether some of it was in that time."""
         return self.began < began + took and began < self.ended
+
+    def told_from(self, began: float) -> str:
+        """What was cut, from and to when, in seconds after that time."""
+        return f"{self.kind} {self.began - began:+.1f} to {self.ended - began:+.1f}"
 
     def told_from(self, began: float) -> str:
         """What was cut, from and to when, in seconds after that time."""
