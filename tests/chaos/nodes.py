@@ -162,10 +162,6 @@ class Cut:
         """What was cut, from and to when, in seconds after that time."""
         return f"{self.kind} {self.began - began:+.1f} to {self.ended - began:+.1f}"
 
-    def told_from(self, began: float) -> str:
-        """What was cut, from and to when, in seconds after that time."""
-        return f"{self.kind} {self.began - began:+.1f} to {self.ended - began:+.1f}"
-
 
 async def _cut(trial: Trial, broker: Cluster) -> Cut:
     """One partition."""
