@@ -77,7 +77,9 @@ def test_a_final_answer_is_waited_for_and_what_came_too_late_stands_beside_it(fa
 
 def test_where_there_is_no_answer_yet_the_exit_code_says_so(fake):
     fake.say("GET", "/v1/jobs/j1", Answer(body=NOTHING))
-    assert run(fake).exit_code == 6
+    shown = run(fake)
+    assert shown.exit_code == 6
+    assert "quire: queued" in shown.output
 
 
 @pytest.mark.parametrize("wait", ["soon", "-1", "nan"])

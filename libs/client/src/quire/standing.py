@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from quire import DEFAULT_URL
-from quire.console import print_json
+from quire.console import print_json, say
 from quire.errors import InvalidDocumentError
 from quire.options import AsJson, JobId, Tenant, Url, client_of
 
@@ -52,6 +52,7 @@ def result(
         show(msgspec.structs.replace(view, result=best.result))
     if best.standing == "none":
         view.answered()
+        say(f"quire: {best.reason}")
         raise typer.Exit(6)
 
 
@@ -67,8 +68,6 @@ def standing(answer: BestAnswer) -> dict[str, object]:
 
 def words(answer: BestAnswer) -> str:
     """How an answer stands that is not final, in one line."""
-    if answer.standing == "none":
-        return answer.reason
     return f"{answer.standing}, {answer.source}: {answer.reason}"
 
 

@@ -31,29 +31,26 @@ _PREFERRED: Final = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([^",;]*)"?', re.IGNO
 def asked_wait(request: Request, wait: str | None) -> tuple[float, bool]:
     """How long a request asks to be held, in seconds, and whether its `Prefer: wait=` header said so.
 
-    wait: the query's value, which counts before the header (RFC 7240, 4.3: whole seconds). Without either it is 0.
+    wait: the query's value, which counts before the header. Without either, or with a preference that makes no sense,
+    it is 0: what cannot be complied with is not to be an error (RFC 7240, 2).
 
     Raises:
-        Refusal: 400, with what is wrong.
+        Refusal: 400, with what is wrong with the query's value.
     """
     if wait is not None:
-        return seconds_of(wait, "/query/wait"), False
+        return _asked(wait), False
     preferred = _PREFERRED.search(request.headers.get("prefer", ""))
-    return (seconds_of(preferred[1].strip(), "/header/prefer"), True) if preferred else (0.0, False)
+    seconds = parse_wait(preferred[1]) if preferred else None
+    return (0.0, False) if seconds is None else (seconds, True)
 
 
-def seconds_of(text: str, pointer: str) -> float:
-    """A wait as it is written in a URL: `2`, `2.5`, `2s`, `500ms`, `1m`.
-
-    Raises:
-        Refusal: 400, naming `pointer`.
-    """
-    seconds = parse_wait(text)
+def _asked(wait: str) -> float:
+    seconds = parse_wait(wait)
     if seconds is not None:
         return seconds
     problem = Problem(
-        pointer=pointer,
-        reason=f"{text[:60]!r} is no time to wait",
+        pointer="/query/wait",
+        reason=f"{wait[:60]!r} is no time to wait",
         limit="at least 0; what is longer than this service allows is cut to that",
         hint=f"give {FORMS}",
     )
