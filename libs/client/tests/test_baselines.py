@@ -53,3 +53,9 @@ def test_without_a_choice_of_methods_there_is_no_table():
     one = msgspec.structs.replace(BASELINE, tried=BASELINE.tried[:1])
     for baseline in (None, one):
         assert methods_table(msgspec.structs.replace(RESULT, baseline=baseline)) is None
+
+
+def test_a_bound_that_is_reached_is_said_to_be():
+    proven = msgspec.structs.replace(BASELINE, value=64.0, exact=True, gap=0.0)
+    said = " ".join(text(methods_table(msgspec.structs.replace(RESULT, baseline=proven))).split())
+    assert "no answer is above 64 (by eigenvalue bound), which the classical answer reaches" in said

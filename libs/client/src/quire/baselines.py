@@ -31,6 +31,9 @@ def methods_table(result: OptimizeResult) -> Table | None:
         table.add_row(tried.method, proven, runs, took, escape(tried.note or tried.tuning))
     if baseline.bound is not None:
         side = "below" if result.sense == "min" else "above"
-        gap = "" if baseline.gap is None else f"; the classical answer is within {baseline.gap:.2%} of it"
+        if baseline.exact and baseline.feasible:
+            gap = ", which the classical answer reaches"
+        else:
+            gap = "" if baseline.gap is None else f"; the classical answer is within {baseline.gap:.2%} of it"
         table.caption = f"no answer is {side} {baseline.bound:g} (by {baseline.bound_method}){gap}"
     return table
