@@ -19,7 +19,7 @@ _GROWTH: Final = 1.8
 
 _FEWEST_LOOKS: Final = 5
 
-_PATIENCE: Final = 60.0
+_PATIENCE: Final = 600.0
 """Seconds, and twenty budgets more, after which the clock ends what counting should have ended long before; then
 nothing is said of the model at all."""
 
