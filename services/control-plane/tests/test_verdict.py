@@ -221,3 +221,12 @@ def test_of_a_problem_in_parts_the_verdict_is_on_what_was_there_before_the_class
     assert judge(record, parted(3.0, 3.0), at(2)).verdict.call == "tie"
     nobody = judge(record, parted(3.0, 3.0, "classical"), at(2)).verdict
     assert (nobody.call, nobody.value, nobody.reason) == ("inconclusive", None, "no part of the answer is quantum")
+
+
+def test_what_was_answered_from_memory_has_no_time_to_solution_in_seconds():
+    change, task = sampled(begun())
+    said = final(task, 3.0, hits=10)
+    kept = msgspec.structs.replace(said.executions[0], provider_metadata={"cached": True}, execute_seconds=0.0)
+    verdict = decide(change.record, msgspec.structs.replace(said, executions=(kept,)), at(3)).record.result.verdict
+    assert (verdict.tts99_shots, verdict.tts99_seconds) == (459, None)
+    assert any("from memory" in remark for remark in verdict.remarks)

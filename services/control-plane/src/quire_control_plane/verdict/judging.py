@@ -11,7 +11,14 @@ from quire_contracts.verdict import Confidence, Verdict
 from quire_control_plane.verdict import trust
 from quire_control_plane.verdict.comparing import RULE, Compared, Sense, Side
 from quire_control_plane.verdict.repeating import found_again
-from quire_control_plane.verdict.sampled import Sampling, last_sampling, quantum_seconds, success_of, time_to_solution
+from quire_control_plane.verdict.sampled import (
+    Sampling,
+    last_sampling,
+    quantum_seconds,
+    remembered,
+    success_of,
+    time_to_solution,
+)
 from quire_control_plane.verdict.sides import ahead_of, bound_of, compared, gap_of, quantum_side, ratio_of
 from quire_policy import Facts, Figures, accept, objections
 
@@ -177,6 +184,8 @@ def _remarks(
     said = []
     if any(execution.simulator for execution in record.executions):
         said.append("quantum work ran on a simulator: its seconds are those of the simulation")
+    if remembered(record):
+        said.append("work was answered from memory: what it took when it ran is not in these seconds")
     spent, budget = quantum_seconds(record), baseline.budget_seconds if baseline is not None else 0.0
     if budget and spent > budget:
         said.append(f"the quantum work ran {spent:.3g} s, each classical method had {budget:.3g} s")

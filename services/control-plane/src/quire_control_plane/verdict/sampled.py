@@ -41,12 +41,20 @@ def success_of(sampling: Sampling | None, *, behind: bool, feasible: bool) -> fl
 def time_to_solution(
     record: JobRecord, sampling: Sampling | None, success: float | None
 ) -> tuple[int | None, float | None]:
-    """Shots at the final angles, and seconds with those of the loop that found them."""
+    """Shots at the final angles, and seconds with those of the loop that found them.
+
+    What was answered from memory took no seconds now, and says nothing of how long it takes.
+    """
     needed = tts99_shots(success) if success is not None else None
-    if needed is None or sampling is None:
+    if needed is None or sampling is None or remembered(record):
         return needed, None
     loop = max(0.0, quantum_seconds(record) - sampling.seconds)
     return needed, loop + needed * sampling.seconds / sampling.shots
+
+
+def remembered(record: JobRecord) -> bool:
+    """Whether any of the job's work is an earlier run's."""
+    return any(execution.provider_metadata.get("cached") is True for execution in record.executions)
 
 
 def quantum_seconds(record: JobRecord) -> float:
