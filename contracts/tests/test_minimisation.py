@@ -70,6 +70,11 @@ def test_something_has_to_depend_on_the_state(terms):
     assert pointers(hamiltonian=terms) == ["/hamiltonian"]
 
 
+@pytest.mark.parametrize("sizes", [{"ZZ": 1e308, "XX": 1e308}, {"ZZ": 1e101}, {"II": 1e101, "ZZ": 1.0}, {"ZZ": 1e-101}])
+def test_sizes_have_to_be_those_that_arithmetic_can_bear(sizes):
+    assert pointers(hamiltonian=sizes) == ["/hamiltonian"]
+
+
 def test_the_ansatz_has_to_fit_the_hamiltonian():
     assert pointers(algorithm=vqe(ansatz={"name": "hardware-efficient", "state": "101"})) == ["/algorithm/ansatz/state"]
     assert pointers(algorithm=vqe(ansatz={"name": "hardware-efficient", "state": "2"})) == ["/algorithm/ansatz/state"]

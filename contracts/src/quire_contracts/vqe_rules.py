@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quire_contracts.loop_rules import round_rules
 from quire_contracts.value import Problem
@@ -13,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from quire_contracts.vqe import Vqe
+
+SMALLEST: Final = 1e-100
+LARGEST: Final = 1e100
+"""Of the sum of a Hamiltonian's coefficients: variances, which are squares of it, are then finite, and not 0."""
 
 
 def vqe_rules(hamiltonian: Mapping[str, float], constant: float, algorithm: Vqe) -> list[Problem]:
@@ -26,30 +29,34 @@ def vqe_rules(hamiltonian: Mapping[str, float], constant: float, algorithm: Vqe)
                 hint="write each label with one character for each qubit, the right-most for qubit 0",
             )
         ]
-    problems = _numbers(hamiltonian, constant)
-    if not any(label.strip("I") and value for label, value in hamiltonian.items()):
-        problems.append(
-            Problem(
-                pointer="/hamiltonian",
-                reason="no term but the identity has a coefficient, so every state has the same energy",
-                hint="give at least one label with X, Y or Z a coefficient other than 0",
-            )
-        )
+    problems = _sizes(hamiltonian, constant)
     if isinstance(algorithm.ansatz, HardwareEfficient):
         problems += _ansatz_rules(algorithm.ansatz, algorithm, next(iter(widths)))
     return problems
 
 
-def _numbers(hamiltonian: Mapping[str, float], constant: float) -> list[Problem]:
-    hint = "correct the number"
-    problems = [
-        Problem(pointer=f"/hamiltonian/{label}", reason="the coefficient is not finite", hint=hint)
-        for label, value in hamiltonian.items()
-        if not math.isfinite(value)
-    ][:10]
-    if not math.isfinite(constant):
-        problems.append(Problem(pointer="/constant", reason="the constant is not finite", hint=hint))
-    return problems
+def _sizes(hamiltonian: Mapping[str, float], constant: float) -> list[Problem]:
+    """The energy has to depend on the state, and its squares have to be numbers too."""
+    size = sum(abs(value) for label, value in hamiltonian.items() if label.strip("I"))
+    if size == 0.0:
+        return [
+            Problem(
+                pointer="/hamiltonian",
+                reason="no term but the identity has a coefficient, so every state has the same energy",
+                hint="give at least one label with X, Y or Z a coefficient other than 0",
+            )
+        ]
+    whole = sum(map(abs, hamiltonian.values())) + abs(constant)
+    if size >= SMALLEST and whole <= LARGEST:
+        return []
+    return [
+        Problem(
+            pointer="/hamiltonian",
+            reason=f"the sizes of the coefficients sum to {whole:g}, which arithmetic cannot bear",
+            limit=f"{SMALLEST:g} to {LARGEST:g}",
+            hint="choose another unit",
+        )
+    ]
 
 
 def _ansatz_rules(ansatz: HardwareEfficient, algorithm: Vqe, qubits: int) -> list[Problem]:
