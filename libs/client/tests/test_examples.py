@@ -24,7 +24,7 @@ PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j
 NAMES = [
     *("bell.json", "h2-energy.json", "florentine-maxcut.json", "qubo.yaml", "sweep.json"),
     *("german-tour.json", "deliveries.json", "broadcasters.json", "teams.json", "portfolio.json"),
-    *("h2.json", "lih.json", "h2_dissociation.json"),
+    *("h2.json", "lih.json", "h2_dissociation.json", "kernel.json"),
 ]
 
 
@@ -57,6 +57,15 @@ def test_the_best_cut_of_the_florentine_network_is_17(examples):
     bits = [(sides >> node) & 1 for node in range(15)]
     cuts = sum(bits[i] ^ bits[j] for i, j, _ in edges)
     assert (cuts.max(), (cuts == cuts.max()).sum()) == (17, 5)
+
+
+def test_the_cut_of_the_two_examples_of_verdicts_is_93_and_no_other_cut_is_worth_as_much(examples):
+    alone, swept = (json.loads((examples / name).read_text()) for name in ("outdone.json", "five-seeds.json"))
+    assert alone["problem"] == swept["base"]["problem"]
+    sides = np.arange(2**9)  # the last node's side is fixed
+    bits = [(sides >> node) & 1 for node in range(10)]
+    cuts = sum(weight * (bits[i] ^ bits[j]) for i, j, weight in alone["problem"]["edges"])
+    assert (cuts.max(), (cuts == cuts.max()).sum()) == (93.0, 1)
 
 
 def test_the_best_portfolio_is_worth_15(examples):
