@@ -22,6 +22,7 @@ from killing import kills, recovery, stops
 from measure import load, machine, say, shown, table
 from nodes import cluster
 from poisons import poison, repeats
+from rounds import every_round
 from scenarios import Trial, trial_of
 from storms import all_down, provider_storm
 
@@ -52,6 +53,9 @@ SCENARIOS = {
         {"leader-kills": 100, "partitions": 50, "rate": 100},
     ),
     "recovery": Scenario(recovery, "5", {"rounds": 1}, {"rounds": 12}),
+    "rounds": Scenario(
+        every_round, "", {"optimizers": 8, "first": 0, "rounds": 5}, {"optimizers": 8, "first": 0, "rounds": 20}
+    ),
     "all-down": Scenario(all_down, "7", {"jobs": 90, "seconds": 30}, {"jobs": 1_000, "seconds": 60}),
     "poison": Scenario(
         poison, "8", {"jobs": 400, "rate": 10, "poisons": 37}, {"jobs": 1_500, "rate": 15, "poisons": 140}

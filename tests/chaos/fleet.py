@@ -69,6 +69,7 @@ class Fleet:
     environ: settings of the services.   replicas: how many of a kind, 1 where not named; 0 leaves it out.
     sources: more environment by place, such as another version's sources.
     launcher: the command that runs a package at a place, instead of `python -m <package>`.
+    patience: seconds that all may take to be ready.
     """
 
     def __init__(
@@ -80,10 +81,12 @@ class Fleet:
         replicas: Mapping[str, int] = REPLICAS,
         sources: Callable[[str], Mapping[str, str]] | None = None,
         launcher: Callable[[str, str], list[str]] | None = None,
+        patience: float = READY_SECONDS,
     ) -> None:
         self.folder = folder / "services"
         self.folder.mkdir(parents=True, exist_ok=True)
         self.http_port = free_port()
+        self.patience = patience
         self._launcher = launcher or (lambda _, package: [sys.executable, "-m", package])
         self.places: list[Place] = []
         self._keeping: asyncio.Task[None] | None = None
@@ -119,13 +122,13 @@ class Fleet:
                 os.kill(place.pid, signal.SIGTERM)
         await asyncio.gather(*(asyncio.to_thread(self._bury, place) for place in self.places))
 
-    async def ready(self, seconds: float = READY_SECONDS) -> None:
+    async def ready(self) -> None:
         """Wait until every place's process says that it is ready.
 
         Raises:
             RuntimeError: one is not in time; with its last words.
         """
-        until = time.monotonic() + seconds
+        until = time.monotonic() + self.patience
         for place in self.places:
             while not await is_ready(place.port):
                 if time.monotonic() > until:

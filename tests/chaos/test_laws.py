@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 import pytest
 from job_laws import Lives, judge, stall
 from provider_laws import Journal, audit
+from rounds import Ended, differences
 from storms import Scope, refusing
 from upstreams import jobs
 
@@ -155,3 +157,20 @@ def test_calls_are_refused_until_the_last_breaker_is_closed():
     ]
     assert refusing(told) == [(1.0, 5.0), (7.0, float("inf"))]
     assert refusing([]) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"state": "failed"}, "state"),
+        ({"parameters": (0.1, 0.30000000000000004)}, "parameters"),
+        ({"history": [{"round": 1, "objective": 2.0}]}, "history"),
+        ({"optimizer": {"calls": [1]}}, "optimizer"),
+        ({"asked": ["a", "b", "b"]}, "evaluations: 2 in peace, 3 with kills"),
+        ({"asked": ["b", "a"]}, "evaluations: 2 in peace, 2 with kills"),
+    ],
+)
+def test_a_loop_that_kills_have_changed_is_seen(change, said):
+    calm = Ended("completed", (0.1, 0.3), [{"round": 1, "objective": 2.5}], {"calls": []}, ["a", "b"])
+    assert differences(calm, replace(calm)) == []
+    assert differences(calm, replace(calm, **change)) == [said]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import crash_points
 import pytest
 from killing import kills
+from rounds import every_round
 
 
 def broken(trial):
@@ -31,3 +32,12 @@ async def test_a_gateway_that_dies_between_its_call_and_the_answer(trial, monkey
     (row,) = run.report.rows
     assert row["crashes"] >= 2
     assert (row["parked"] > 0) == (mode == "none")
+
+
+async def test_loops_whose_control_plane_dies_in_every_round(trial):
+    run = trial("rounds", optimizers=2, first=0, rounds=2)
+    await every_round(run)
+    assert [limit.name for limit in run.report.limits if not limit.holds] == [], broken(run)
+    loops = [row for row in run.report.rows if "optimizer" in row]
+    assert [(row["optimizer"], row["rounds"], row["kills"]) for row in loops] == [("cobyla", 2, 2), ("powell", 2, 2)]
+    assert all(row["evaluations"] == 3 for row in loops), "one each round, and the last sampling"
