@@ -222,8 +222,12 @@ def test_a_fallback_does_not_lead_where_the_money_does_not_reach() -> None:
     task = run_task(change)
     assert (task.target, task.fallbacks) == ("qiskit:aer", ("aws:garnet",))
     poor = evolve(change.record, cost_usd=0.2)
-    ended, _ = decided(poor, failed(task, fault("invalid")), moment(1))
-    assert not [say for say in ended.says if isinstance(say.message, RunTask)]
+    ended, _ = decided(poor, failed(task, fault("invalid")), replace(moment(1), looked=True))
+    (said,) = (say.message for say in ended.says)
+    assert isinstance(said, JobFailed)
+    assert said.fault.code == "budget-exceeded"
+    assert "the device sleeps" in said.fault.reason
+    assert "0.59 USD, and 0.40 of 0.6 are left" in said.fault.reason
     rich, _ = decided(change.record, failed(task, fault("invalid")), moment(1))
     assert run_task(rich).target == "aws:garnet"
 

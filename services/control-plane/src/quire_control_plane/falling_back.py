@@ -9,7 +9,7 @@ from quire_contracts.value import Fault
 from quire_control_plane import ending, loop
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.expiring import wear_out
-from quire_control_plane.spending import price_of, refused
+from quire_control_plane.spending import TooDear, price_of, refused
 from quire_control_plane.steps import Stuck, following, hold, send, stated
 from quire_control_plane.tasks import pending_of, settled
 
@@ -41,7 +41,8 @@ def review(record: JobRecord, message: ReviewTask, moment: Moment) -> Change:
     return _step(Stuck(record, pending, moment), due=message.due is not None)
 
 
-def _step(stuck: Stuck, *, due: bool = True) -> Change:
+def _step(stuck: Stuck, *, due: bool = True, dear: str = "") -> Change:
+    """dear: what a target would have cost that the job's money does not reach."""
     chain, found = following(stuck)
     if found.action == "ask":
         return Change(asks=True)
@@ -50,16 +51,19 @@ def _step(stuck: Stuck, *, due: bool = True) -> Change:
         if price.ask is not None:
             return Change(appraise=(price.ask,))
         if not price.fits:  # as if the target had refused it
-            return _step(replace(stuck, pending=refused(stuck.pending, found.target, price, stuck.moment)), due=due)
+            pending = refused(stuck.pending, found.target, price, stuck.moment)
+            return _step(replace(stuck, pending=pending), due=due, dear=price.reason if price.known else dear)
         return send(stuck, chain, found)
     if found.action == "wait":
         return hold(stuck, chain, found) if due else NOTHING
     record = settled(stated(stuck, chain, found), stuck.pending.task.task_id)
+    why = f"{found.reason}; {dear}" if dear else found.reason
     if found.action == "cached":
-        return _with_earlier(record, stuck.moment, found.reason)
+        return _with_earlier(record, stuck.moment, why)
     if found.action == "classical":
-        return loop.finish(record, stuck.moment, None, reason=f"no target is left: {found.reason}")
-    return ending.fail(record, stuck.moment, stuck.failed.fault if stuck.failed else _no_target(found.reason))
+        return loop.finish(record, stuck.moment, None, reason=f"no target is left: {why}")
+    failed = stuck.failed.fault if stuck.failed is not None else _no_target(why)
+    return ending.fail(record, stuck.moment, TooDear(record, why).fault if dear else failed)
 
 
 def _with_earlier(record: JobRecord, moment: Moment, why: str) -> Change:
