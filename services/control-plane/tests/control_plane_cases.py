@@ -11,8 +11,8 @@ from quire_contracts.preparation import Baseline, Estimate, JobPrepared, Loop, P
 from quire_contracts.result import Best, Quality, SampleResult
 from quire_contracts.task import RunTask, Task, TaskFailed, TaskQuality, TaskScored
 from quire_contracts.value import Execution, Fault, FaultKind, inline_blob
-from quire_control_plane.admission import Origin, admit, read
 from quire_control_plane.change import Change, Moment
+from quire_control_plane.submission.admission import Origin, admit, read
 from quire_control_plane.tasks import matrix
 from quire_policy import Facts, Route
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from quire_contracts.intake import DocumentError, job_id_for
 from quire_contracts.job import ExpireJob, JobAccepted, JobRejected, SubmissionRefused
 from quire_contracts.preparation import PrepareJob
-from quire_control_plane.admission import read, reject
+from quire_control_plane.submission.admission import read, reject
 
 
 def test_a_new_job_is_recorded_accepted_and_sent_to_be_prepared(sample_body: bytes) -> None:

@@ -16,15 +16,15 @@ from quire_contracts.preparation import Spectrum
 from quire_contracts.record import JobRecord, evolve
 from quire_contracts.result import OptimizeResult
 from quire_contracts.value import inline_blob
-from quire_control_plane.admission import Origin, admit, read
-from quire_control_plane.continuing import is_past, resumed, warm
 from quire_control_plane.decide import decide
-from quire_control_plane.stretching import stretched
+from quire_control_plane.loops.continuing import is_past, resumed, warm
+from quire_control_plane.loops.stretching import stretched
+from quire_control_plane.submission.admission import Origin, admit, read
 from quire_control_plane.tasks import numbers
 
 if TYPE_CHECKING:
     from quire_contracts.task import Task
-    from quire_control_plane.continuing import Beginning
+    from quire_control_plane.loops.continuing import Beginning
 
 ROUNDS = 6
 SPECTRA = (Spectrum(spacing=1.0, count=2), Spectrum(spacing=2.0, count=1))

@@ -19,9 +19,9 @@ from quire_contracts.record import Replay, evolve
 from quire_contracts.result import Point, SweepResult
 from quire_contracts.value import inline_blob
 from quire_control_plane.change import NOTHING
-from quire_control_plane.children import born, child_id, left_behind, submission_of, told
 from quire_control_plane.decide import decide
-from quire_control_plane.family import MOST_AT_ONCE
+from quire_control_plane.families.children import born, child_id, left_behind, submission_of, told
+from quire_control_plane.families.family import MOST_AT_ONCE
 
 if TYPE_CHECKING:
     from quire_contracts.record import JobRecord

@@ -18,10 +18,10 @@ from quire_contracts.record import JobRecord, evolve
 from quire_contracts.result import MinimizeResult, Round
 from quire_contracts.task import RunTask, Task, TaskQuality, TaskScored
 from quire_contracts.value import Fault, inline_blob
-from quire_control_plane import optimizers
 from quire_control_plane.change import Change
 from quire_control_plane.decide import decide
-from quire_control_plane.optimizers.start import Start
+from quire_control_plane.loops import optimizers
+from quire_control_plane.loops.optimizers.start import Start
 from quire_control_plane.tasks import matrix, numbers
 
 ROUNDS = 6

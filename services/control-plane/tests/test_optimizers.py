@@ -19,10 +19,10 @@ from scipy.optimize import minimize
 
 from quire_contracts.optimizers import CmaEs, Nft, Optimizer, ParameterShift, Scipy, Spsa, fewest_sets
 from quire_contracts.preparation import Spectrum
-from quire_control_plane import optimizers
-from quire_control_plane.optimizers import Run, cma_es, curves, nft, parameter_shift, replayed
-from quire_control_plane.optimizers.randomness import load
-from quire_control_plane.optimizers.start import Point, Start
+from quire_control_plane.loops import optimizers
+from quire_control_plane.loops.optimizers import Run, cma_es, curves, nft, parameter_shift, replayed
+from quire_control_plane.loops.optimizers.randomness import load
+from quire_control_plane.loops.optimizers.start import Point, Start
 
 ROUNDS = 20
 EVERY: dict[str, Optimizer] = {
@@ -294,8 +294,9 @@ def test_optimizers_load_only_what_they_need_and_say_when_they_take_long() -> No
     script = """
 import sys
 from quire_contracts.optimizers import Nft, Scipy, Spsa
-from quire_control_plane import handlers, optimizers
-from quire_control_plane.optimizers.start import Start
+from quire_control_plane import handlers
+from quire_control_plane.loops import optimizers
+from quire_control_plane.loops.optimizers.start import Start
 heavy = {"numpy", "scipy", "cmaes"}
 assert not heavy & set(sys.modules), heavy & set(sys.modules)
 begin = lambda each: optimizers.begin(optimizers.settings_of(each), Start((0.1,), rounds=3, seed=1))

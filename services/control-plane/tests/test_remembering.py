@@ -8,8 +8,8 @@ import pytest
 from control_plane_cases import admitted
 
 from quire_contracts.result import Best
-from quire_control_plane.prospects import Prospects
-from quire_control_plane.remembering import EVERY_SECONDS, KIND, Gains, remember
+from quire_control_plane.patience.prospects import Prospects
+from quire_control_plane.patience.remembering import EVERY_SECONDS, KIND, Gains, remember
 from quire_testing import ManualClock, eventually
 
 

@@ -19,7 +19,7 @@ from quire_contracts.record import Decision, JobRecord, evolve
 from quire_contracts.task import RunTask
 from quire_control_plane.__main__ import SERVICE
 from quire_control_plane.decide import decide
-from quire_control_plane.replaying import replay
+from quire_control_plane.submission.replaying import replay
 from quire_resilience.errors import Permanent
 from quire_testing import eventually
 

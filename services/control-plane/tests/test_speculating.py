@@ -18,8 +18,8 @@ from quire_contracts.result import Best
 from quire_contracts.task import CancelTask, ReviewTask, RunTask
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import decide
-from quire_control_plane.prospects import REMEMBERED_SECONDS, Prospects
-from quire_control_plane.unwanted import answered_by, stopping
+from quire_control_plane.dispatch.unwanted import answered_by, stopping
+from quire_control_plane.patience.prospects import REMEMBERED_SECONDS, Prospects
 from quire_policy import Patience
 from quire_testing import ManualClock
 

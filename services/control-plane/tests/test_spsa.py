@@ -5,8 +5,8 @@ import math
 import pytest
 
 from quire_contracts.optimizers import Spsa
-from quire_control_plane.optimizers import spsa
-from quire_control_plane.optimizers.start import Start
+from quire_control_plane.loops.optimizers import spsa
+from quire_control_plane.loops.optimizers.start import Start
 
 
 def bowl(point: tuple[float, ...]) -> float:

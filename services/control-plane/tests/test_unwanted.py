@@ -9,7 +9,7 @@ from quire_contracts.task import CancelTask, TaskFailed
 from quire_contracts.value import Fault
 from quire_control_plane.change import NOTHING
 from quire_control_plane.decide import decide
-from quire_control_plane.unwanted import answered_by, stopping
+from quire_control_plane.dispatch.unwanted import answered_by, stopping
 
 
 def words(record, message):

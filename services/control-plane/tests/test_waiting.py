@@ -9,7 +9,7 @@ from control_plane_cases import NOON, admitted, at, prepared
 
 from quire_contracts.task import ReviewTask
 from quire_control_plane.decide import decide
-from quire_control_plane.waiting import KIND, Waiting, Waking, entry, in_order
+from quire_control_plane.dispatch.waiting import KIND, Waiting, Waking, entry, in_order
 
 SAMPLE = b'{"kind": "sample", "program": "OPENQASM 3.0;", "shots": 100, "priority": "production"}'
 BOTH = ("qiskit:aer", "simulation")

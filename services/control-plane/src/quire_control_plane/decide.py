@@ -17,12 +17,15 @@ from quire_contracts.record import JobRecord, evolve
 from quire_contracts.so_far import baseline_of
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import Fault
-from quire_control_plane import continuing, ending, falling_back, family, loop
+from quire_control_plane.budget.spending import TooDear
 from quire_control_plane.change import NOTHING, Change, Moment, reach
-from quire_control_plane.expiring import expire
-from quire_control_plane.issuing import issue
-from quire_control_plane.keeping import keep
-from quire_control_plane.spending import TooDear
+from quire_control_plane.dispatch.issuing import issue
+from quire_control_plane.endings import ending
+from quire_control_plane.endings.keeping import keep
+from quire_control_plane.fallback import falling_back
+from quire_control_plane.fallback.expiring import expire
+from quire_control_plane.families import family
+from quire_control_plane.loops import continuing, loop
 from quire_control_plane.tasks import pending_of, planned_shots, settled
 from quire_control_plane.timings import summed
 

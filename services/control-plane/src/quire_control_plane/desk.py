@@ -14,16 +14,16 @@ from quire_bus.tracing import headers_of
 from quire_contracts.evidence import EVIDENCE, EvidenceKept, evidence_id
 from quire_contracts.record import Decision, JobRecord
 from quire_contracts.result import encode_result
-from quire_control_plane.appraisers import Appraisers
+from quire_control_plane.budget.appraisers import Appraisers
 from quire_control_plane.change import Change, Moment, Say
-from quire_control_plane.children import born, left_behind, submission_of, told
-from quire_control_plane.prospects import Prospects
+from quire_control_plane.dispatch.unwanted import answered_by, stopping
+from quire_control_plane.dispatch.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
+from quire_control_plane.families.children import born, left_behind, submission_of, told
+from quire_control_plane.patience.prospects import Prospects
+from quire_control_plane.patience.remembering import KIND as PROSPECTS
+from quire_control_plane.patience.remembering import Gains, remember
 from quire_control_plane.recall import Recall
-from quire_control_plane.remembering import KIND as PROSPECTS
-from quire_control_plane.remembering import Gains, remember
 from quire_control_plane.routing import Routes, load_routes
-from quire_control_plane.unwanted import answered_by, stopping
-from quire_control_plane.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
 from quire_service.loads import loads_of
 from quire_service.targets import Targets, targets_of
 

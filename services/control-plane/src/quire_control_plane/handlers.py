@@ -36,14 +36,14 @@ from quire_contracts.preparation import JobPrepared, PreparationFailed
 from quire_contracts.record import JobRecord
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import BlobRef, Value
-from quire_control_plane.admission import Origin, admit, read, reject
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.decide import JobMessage, decide
 from quire_control_plane.desk import Desk, current_traceparent, open_desk, outgoing_of
-from quire_control_plane.earlier import earlier_answer
-from quire_control_plane.optimizers import takes_long
-from quire_control_plane.replaying import refused, replay
-from quire_control_plane.starting import beginning_of, begun_before
+from quire_control_plane.fallback.earlier import earlier_answer
+from quire_control_plane.loops.optimizers import takes_long
+from quire_control_plane.loops.starting import beginning_of, begun_before
+from quire_control_plane.submission.admission import Origin, admit, read, reject
+from quire_control_plane.submission.replaying import refused, replay
 from quire_service import Deps, Parts
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from quire_bus.envelope import Meta
     from quire_bus.records import Records
     from quire_contracts.value import Fault
-    from quire_control_plane.appraisers import Appraisers
+    from quire_control_plane.budget.appraisers import Appraisers
     from quire_control_plane.settings import Settings
 
 M = TypeVar("M", bound=Value)

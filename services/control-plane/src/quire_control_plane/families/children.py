@@ -1,0 +1,130 @@
+"""What being a child means for a job: how it is made, what its end tells its parent, that it does not outlive it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from quire_contracts import limits
+from quire_contracts.family import ChildEnded, Parent, headline
+from quire_contracts.intake import encode_document, parse_document
+from quire_contracts.job import CancelJob
+from quire_contracts.record import Replay, evolve
+from quire_contracts.result import OptimizeResult
+from quire_control_plane.change import Change, Say
+from quire_control_plane.submission.admission import Origin, Submission, begun, record_of
+
+if TYPE_CHECKING:
+    from quire_contracts.family import Child, ChildState
+    from quire_contracts.record import JobRecord, JobState
+    from quire_contracts.value import BlobRef
+    from quire_control_plane.change import Moment
+
+_NAMESPACE: Final = uuid.UUID("6d0b8a52-93c1-5a7e-8a51-0f3f6c1f9a42")
+_SHARE_OF_TIME: Final = 0.8
+"""A child's deadline comes when so much of its parent's time is over: what it has then can still be gathered."""
+
+_ENDS: Final[dict[JobState, ChildState]] = {
+    "completed": "completed",
+    "failed": "failed",
+    "cancelled": "cancelled",
+    "rejected": "rejected",
+}
+
+
+def child_id(parent: JobRecord, name: str, of: str | None = None) -> str:
+    """The id of the child of that name: a UUID that follows from the parent's id alone (or from that of job `of`)."""
+    return str(uuid.uuid5(_NAMESPACE, f"{parent.tenant}|{of or parent.job_id}|{name}"))
+
+
+def submission_of(parent: JobRecord, child: Child, body: bytes) -> Submission:
+    """A child's document (JSON) as a submission under the child's id.
+
+    Raises:
+        DocumentError: if it is not accepted; whoever planned it has looked at it.
+    """
+    document = msgspec.structs.replace(parse_document(body), tenant=parent.tenant)
+    canonical = encode_document(document)
+    digest = hashlib.sha256(canonical).hexdigest()
+    return Submission(parent.tenant, child.job_id, child.job_id, document, canonical, digest)
+
+
+def born(parent: JobRecord, child: Child, submission: Submission, document: BlobRef, moment: Moment) -> Change:
+    """The child as a job on its way to be prepared.
+
+    Its trace is its parent's, its deadline a little before, its budget its share. A document without a seed has one
+    that follows from the parent's and the child's name. The child of a replay repeats the first one's child.
+    """
+    record = record_of(submission, Origin(document, parent.traceparent, _seed(parent, child.name)), moment)
+    replay, targets = None, record.targets
+    if parent.replay is not None:
+        replay = Replay(of=child_id(parent, child.name, parent.replay.of), target=parent.replay.target)
+        targets = (parent.replay.target,) if parent.replay.target is not None else targets
+    deadline = None
+    if parent.deadline_at is not None:
+        left = max(0.0, (parent.deadline_at - moment.now).total_seconds())
+        deadline = moment.now + timedelta(seconds=_SHARE_OF_TIME * left)
+    record = evolve(
+        record,
+        parent=Parent(parent.job_id, child.name),
+        seeded=record.seeded or parent.seeded,
+        targets=targets,
+        replay=replay,
+        deadline_at=deadline,
+        max_shots=min((n for n in (record.max_shots, child.max_shots) if n is not None), default=None),
+        max_usd=min((n for n in (record.max_usd, child.max_usd) if n is not None), default=None),
+    )
+    return begun(record, submission)
+
+
+def told(record: JobRecord, parent: Parent, result: BlobRef | None) -> ChildEnded:
+    """What a child's end tells its parent. `result` is where the child's answer lies."""
+    answer = record.result
+    return ChildEnded(
+        job_id=parent.job_id,
+        tenant=record.tenant,
+        child_id=record.job_id,
+        name=parent.name,
+        state=_ENDS[record.state],
+        degraded=record.degraded,
+        reason=record.reason[:2_000],
+        fault=record.fault,
+        value=headline(answer)[0],
+        source=answer.source if isinstance(answer, OptimizeResult) else "",
+        shots=record.shots,
+        cost_usd=record.cost_usd,
+        timings=record.timings,
+        result=result,
+    )
+
+
+def left_behind(change: Change) -> Change:
+    """The change, with a word to stop each child that its job, which is over now, waits for no more."""
+    record = change.record
+    if record is None or not record.is_over or record.family is None:
+        return change
+    alive = [child for child in record.family.children if child.state in {"planned", "running"}]
+    if not alive:
+        return change
+    reason = f"job {record.job_id}, of which it is a part, is over: {record.state}"
+    words = tuple(
+        Say(CancelJob(job_id=child.job_id, tenant=record.tenant, reason=reason))
+        for child in alive
+        if child.state == "running"
+    )
+    children = tuple(
+        msgspec.structs.replace(child, state="cancelled", reason=reason) if child in alive else child
+        for child in record.family.children
+    )
+    ended = evolve(record, family=msgspec.structs.replace(record.family, children=children))
+    return replace(change, record=ended, says=(*change.says, *words))
+
+
+def _seed(parent: JobRecord, name: str) -> int:
+    digest = hashlib.sha256(f"{parent.seed}|{name}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % (limits.SEED + 1)

@@ -1,0 +1,229 @@
+"""The variational loop of a job: a sweep of start points, rounds of the optimiser, a last sampling or estimate.
+
+Each step is a function of the record and an answer; the checkpoint it writes holds all that the next one needs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quire_contracts.control import LoopAdvanced
+from quire_contracts.record import Checkpoint, evolve
+from quire_contracts.result import OptimizeResult, Quality, Round
+from quire_contracts.so_far import is_better, objective_of
+from quire_control_plane.budget.spending import TooDear
+from quire_control_plane.change import Change, Moment, Say
+from quire_control_plane.dispatch.issuing import issue
+from quire_control_plane.endings.accepting import answered
+from quire_control_plane.endings.ending import complete_with_baseline, reject
+from quire_control_plane.loops import minimum, optimizers
+from quire_control_plane.loops.continuing import mismatch
+from quire_control_plane.loops.optimizers.start import Start
+from quire_control_plane.patience.speculating import declined, prospect, watched
+from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots, preparation_of
+
+if TYPE_CHECKING:
+    from quire_contracts.continuation import Continuation
+    from quire_contracts.preparation import Loop
+    from quire_contracts.record import JobRecord
+    from quire_contracts.task import TaskScored
+    from quire_contracts.value import Matrix, Phase
+    from quire_control_plane.loops.optimizers import Run
+
+
+def begin(record: JobRecord, moment: Moment) -> Change:
+    """Start a prepared loop: evaluate the start points at once, or go straight to a round if there is one or none.
+
+    One that goes on from an earlier job has none to choose from.
+    """
+    if record.continues is not None:
+        return _continued(record, record.continues, moment)
+    start_points = _loop(record).start_points
+    if start_points.rows > 1:
+        return _issue(record, "sweep", 0, start_points, moment)
+    return _started(record, numbers(start_points)[0], moment)
+
+
+def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    """Take the answer of the task that the loop waited for, and go on.
+
+    Raises:
+        ValueError: if the answer lacks the values that its task asked for.
+    """
+    if answer.phase == "sweep":
+        return _after_sweep(record, answer, moment)
+    if answer.phase == "round":
+        return _after_round(record, answer, moment)
+    return finish(record, moment, answer)
+
+
+def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reason: str = "") -> Change:
+    """End the loop with the best assignment seen, or the least energy; with a `reason`, the job is degraded.
+
+    Without any sample yet, or any that is feasible, the classical baseline is the answer; so it is where a loop ends
+    before its time and the baseline is the better of the two.
+    """
+    if record.kind == "minimize":
+        return minimum.finish(record, moment, answer, reason)
+    checkpoint, baseline, early = checkpoint_of(record), preparation_of(record).baseline, bool(reason)
+    if record.best is None:
+        return complete_with_baseline(record, moment, reason or "no quantum sample was taken")
+    if not record.best.feasible:
+        reason = reason or "no quantum sample was feasible"
+        if baseline is not None and baseline.feasible:
+            return complete_with_baseline(record, moment, reason)
+    sense, unit = objective_of(record)
+    if early and baseline is not None and is_better(baseline, record.best, sense):
+        return complete_with_baseline(record, moment, reason)
+    figures = answer.quality.figures if answer is not None else None
+    result = OptimizeResult(
+        best=record.best,
+        history=checkpoint.history,
+        baseline=baseline,
+        baseline_seconds=record.baseline_seconds,
+        method_seconds=record.method_seconds,
+        quality=figures or Quality(),
+        parameters=checkpoint.best_parameters,
+        stopped=checkpoint.stopped,
+        sense=sense,
+        unit=unit,
+    )
+    return answered(record, moment, result, reason=reason)
+
+
+def checkpoint_of(record: JobRecord) -> Checkpoint:
+    """The loop's last checkpoint.
+
+    Raises:
+        ValueError: if the job has no loop.
+    """
+    if record.checkpoint is None:
+        raise ValueError(f"job {record.job_id} has no loop")
+    return record.checkpoint
+
+
+def _continued(record: JobRecord, taken: Continuation, moment: Moment) -> Change:
+    """Go on where an earlier job was; refuse what it has not got."""
+    wrong = mismatch(record, taken)
+    if wrong is not None:
+        return reject(record, moment, wrong)
+    if taken.resumes:
+        return _go_on(record, optimizers.resume(checkpoint_of(record).optimizer), moment)
+    return _started(record, taken.parameters, moment)
+
+
+def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    points = numbers(_loop(record).start_points)
+    energies = _energies(answer)
+    chosen = min(range(len(points)), key=lambda row: (energies[row], row))
+    return _started(record, points[chosen], moment)
+
+
+def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
+    checkpoint, scale = checkpoint_of(record), _loop(record).scale
+    run = optimizers.resume(checkpoint.optimizer)
+    points, energies = run.ask(), _energies(answer)
+    told, row = run.tell(energies), run.stands(energies)
+    errors = numbers(answer.std_errors) if answer.std_errors is not None else None
+    lowest = min(range(len(points)), key=lambda row: (energies[row], row))
+    best, parameters = checkpoint.best_objective, checkpoint.best_parameters
+    best_error = checkpoint.best_std_error
+    if best is None or energies[lowest] < scale * best:  # best is an objective, scale * energy
+        best, parameters = scale * energies[lowest], points[lowest]
+        best_error = errors[lowest][0] if errors else None
+    finished = Round(
+        round=checkpoint.round,
+        objective=scale * energies[row],
+        best=best,
+        std_error=errors[row][0] if errors else None,
+        target=answer.executions[0].target if answer.executions else "simulation",
+    )
+    checkpoint = msgspec.structs.replace(
+        checkpoint,
+        optimizer=told.dump(),
+        best_parameters=parameters,
+        best_objective=best,
+        best_std_error=best_error,
+        history=(*checkpoint.history, finished),
+    )
+    said = LoopAdvanced(job_id=record.job_id, tenant=record.tenant, rounds=checkpoint.rounds, round=finished)
+    change = _go_on(evolve(record, checkpoint=checkpoint), told, moment)
+    return change if change.appraise else Change(change.record, (Say(said), *change.says))
+
+
+def _started(record: JobRecord, parameters: tuple[float, ...], moment: Moment) -> Change:
+    """Ask a fresh optimiser at these parameters for its first round."""
+    checkpoint, spectra = checkpoint_of(record), _loop(record).spectra
+    left = max(1, checkpoint.rounds - checkpoint.round)
+    start = Start(parameters, rounds=left, seed=record.seed, spectra=spectra)
+    run = optimizers.begin(checkpoint.optimizer, start)
+    checkpoint = msgspec.structs.replace(checkpoint, optimizer=run.dump(), best_parameters=parameters)
+    return _go_on(evolve(record, checkpoint=checkpoint), run, moment)
+
+
+def _go_on(record: JobRecord, run: Run, moment: Moment) -> Change:
+    """The next round's points as one task; or the last sampling, where there is no next round."""
+    checkpoint = checkpoint_of(record)
+    if checkpoint.round >= checkpoint.rounds:
+        return _sample_best(record, "", moment)
+    stalled = _stalled(checkpoint, _loop(record).scale)
+    points = () if stalled else run.ask()
+    if not points:
+        return _sample_best(record, stalled or f"{run.name} has converged", moment)
+    round_ = checkpoint.round + 1
+    asked = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="round", round=round_))
+    return _issue(asked, "round", round_, matrix(points), moment)
+
+
+def _stalled(checkpoint: Checkpoint, scale: int) -> str:
+    """Why the loop ends for want of progress; empty while it goes on.
+
+    What counts is where the rounds stood: a shifted point that happens to be low says nothing of the descent.
+    """
+    patience = checkpoint.patience
+    if patience is None or len(checkpoint.history) <= patience:
+        return ""
+    energies = [scale * each.objective for each in checkpoint.history]
+    gained = min(energies[:-patience]) - min(energies[-patience:])
+    return f"nothing better in {patience} rounds" if gained <= checkpoint.min_improvement else ""
+
+
+def _sample_best(record: JobRecord, stopped: str, moment: Moment) -> Change:
+    """The last sampling or estimate, at the best parameters seen; `stopped` says why before the last round."""
+    checkpoint = checkpoint_of(record)
+    if stopped:
+        stopped = f"{stopped}: {checkpoint.round} of {checkpoint.rounds} rounds"
+    last = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="final", stopped=stopped))
+    return _issue(last, "final", checkpoint.rounds + 1, matrix([checkpoint.best_parameters]), moment)
+
+
+def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, moment: Moment) -> Change:
+    """Send a task on its way unless the budget forbids it; then the loop ends with what it has."""
+    shots = record.shots + planned_shots(record, parameters.rows)
+    if record.max_shots is not None and shots > record.max_shots:
+        return finish(record, moment, None, reason=f"the budget of {record.max_shots} shots ends the loop")
+    if record.max_usd is not None and record.cost_usd > record.max_usd:
+        return finish(record, moment, None, reason=f"the budget of {record.max_usd} USD ends the loop")
+    found = prospect(record, phase, parameters.rows, moment)
+    if not found.choice.waits:
+        return finish(declined(record, moment, found), moment, None, reason=found.choice.reason)
+    try:
+        issued = issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
+    except TooDear as dear:
+        return finish(dear.record, moment, None, reason=dear.reason)
+    return watched(issued, moment)
+
+
+def _loop(record: JobRecord) -> Loop:
+    loop = preparation_of(record).loop
+    if loop is None:
+        raise ValueError(f"job {record.job_id} was prepared without a loop")
+    return loop
+
+
+def _energies(answer: TaskScored) -> tuple[float, ...]:
+    if answer.values is None:
+        raise ValueError(f"task {answer.task_id} has no values")
+    return tuple(row[0] for row in numbers(answer.values))

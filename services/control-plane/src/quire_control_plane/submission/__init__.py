@@ -1,0 +1,1 @@
+"""How a submission becomes a job, and a job a new one that repeats it."""
