@@ -15,7 +15,7 @@ from quire_contracts.problems import (
     VehicleRouting,
 )
 from quire_preprocessing.classical.case import Case
-from quire_preprocessing.ising import energy_of
+from quire_preprocessing.optimize.ising import energy_of
 from quire_preprocessing.refusal import Refused
 from quire_problems import kind_of
 

@@ -18,13 +18,13 @@ import pytest_asyncio
 from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
 from quire_contracts.value import BlobRef, inline_blob
 from quire_preprocessing.__main__ import SERVICE
-from quire_preprocessing.baseline import Budget
-from quire_preprocessing.baselines import Baselines
+from quire_preprocessing.cache.frames import Frames
+from quire_preprocessing.cache.programs import Programs
+from quire_preprocessing.classical.baseline import Budget
+from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.families.planner import Planner
-from quire_preprocessing.frames import Frames
 from quire_preprocessing.preparing import Preparer
-from quire_preprocessing.programs import Programs
 from quire_preprocessing.settings import Settings
 from quire_quantum.parse import parse
 from quire_quantum.stored_program import decode_program, encode_program

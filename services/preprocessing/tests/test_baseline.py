@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from quire_contracts.document import OptimizeJob
 from quire_contracts.intake import parse_document
 from quire_contracts.problems import Ising, MaxCut, Qubo
-from quire_preprocessing import enumeration
-from quire_preprocessing.baseline import ENUMERATION, METHODS, Budget, run, solve
+from quire_preprocessing.classical import enumeration
+from quire_preprocessing.classical.baseline import ENUMERATION, METHODS, Budget, run, solve
 from quire_preprocessing.classical.case import Case
-from quire_preprocessing.enumeration import enumerate_all
-from quire_preprocessing.ising import Energy, energy_of
+from quire_preprocessing.classical.enumeration import enumerate_all
+from quire_preprocessing.optimize.ising import Energy, energy_of
 from quire_problems import kind_of
 from quire_resilience.clock import SystemClock
 

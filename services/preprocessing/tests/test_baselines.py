@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from quire_contracts.problems import MaxCut
-from quire_preprocessing.baseline import Budget
-from quire_preprocessing.baselines import KEPT_SECONDS, Baselines
-from quire_preprocessing.ising import energy_of
+from quire_preprocessing.classical.baseline import Budget
+from quire_preprocessing.classical.baselines import KEPT_SECONDS, Baselines
+from quire_preprocessing.optimize.ising import energy_of
 from quire_service.metrics import no_meter
 
 RING = MaxCut(edges=tuple((i, (i + 1) % 9, 1.0) for i in range(9)))

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire_contracts.problems import IndependentSet, Ising, MaxCut, NumberPartitioning, Portfolio, VehicleRouting
-from quire_preprocessing.baseline import ENUMERATION, METHODS, Budget, enumeration, run, solve
+from quire_preprocessing.classical.baseline import ENUMERATION, METHODS, Budget, enumeration, run, solve
 from quire_preprocessing.classical.bounding import evident, linear_program, tightened
 from quire_preprocessing.classical.greedy import greedy
 from quire_preprocessing.classical.relaxing import relaxation
 from quire_preprocessing.classical.searching import annealing, descent, tabu
 from quire_preprocessing.classical.tree import elimination_order, tree_decomposition
-from quire_preprocessing.ising import energy_of
+from quire_preprocessing.optimize.ising import energy_of
 from quire_problems import tell, tolerance
 from quire_resilience.clock import SystemClock
 

@@ -21,7 +21,7 @@ from quire_contracts.value import inline_blob
 from quire_preprocessing.families import gathering, merging, planning
 from quire_preprocessing.families.polishing import polished
 from quire_preprocessing.families.splitting import split, weight_within
-from quire_preprocessing.ising import energy_of
+from quire_preprocessing.optimize.ising import energy_of
 from quire_preprocessing.refusal import Refused
 from quire_problems import kind_of
 from quire_testing.clock import ManualClock

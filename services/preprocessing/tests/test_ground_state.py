@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quire_contracts.value import Observable
-from quire_preprocessing import ground_state
-from quire_preprocessing.ground_state import reference
-from quire_preprocessing.pauli_matrix import elements, sparse_rows
-from quire_preprocessing.product_states import least_product
+from quire_preprocessing.minimize import ground_state
+from quire_preprocessing.minimize.ground_state import reference
+from quire_preprocessing.minimize.pauli_matrix import elements, sparse_rows
+from quire_preprocessing.minimize.product_states import least_product
 from quire_quantum.observables import normalise
 
 PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j], [1j, 0]]), "Z": np.diag([1, -1])}

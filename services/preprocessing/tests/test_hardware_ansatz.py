@@ -7,8 +7,8 @@ from qiskit.quantum_info import Statevector
 
 from quire_contracts.preparation import Columns
 from quire_contracts.vqe import HardwareEfficient
-from quire_preprocessing.gate_spectra import gate_spectra
-from quire_preprocessing.hardware_ansatz import hardware_efficient, pairs
+from quire_preprocessing.minimize.gate_spectra import gate_spectra
+from quire_preprocessing.minimize.hardware_ansatz import hardware_efficient, pairs
 from quire_quantum.structure import Angle, Operation, Structure
 from quire_testing.circuits import plain_state, random_structure
 

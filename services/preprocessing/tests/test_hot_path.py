@@ -8,8 +8,8 @@ import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 
-from quire_preprocessing.bounded import Bounded
-from quire_preprocessing.frames import FRESH_SECONDS
+from quire_preprocessing.cache.bounded import Bounded
+from quire_preprocessing.cache.frames import FRESH_SECONDS
 from quire_preprocessing.refusal import Refused
 from quire_service.metrics import no_meter
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_contracts.problems import Ising, MaxCut, Qubo
-from quire_preprocessing.ising import LARGEST, energy_of
+from quire_preprocessing.optimize.ising import LARGEST, energy_of
 from quire_preprocessing.refusal import Refused
 from quire_problems import kind_of
 

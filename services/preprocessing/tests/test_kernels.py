@@ -13,9 +13,9 @@ from qiskit.quantum_info import Statevector
 from quire_contracts.document import KernelJob, MitigationSetting, ZneSetting
 from quire_contracts.kernel import Features, PauliMap, ProgramMap, ZMap, ZZMap
 from quire_preprocessing.draft import Bounds
-from quire_preprocessing.feature_maps import encoding
-from quire_preprocessing.features import fit
-from quire_preprocessing.kernels import FINAL_MEASUREMENTS, kernel_of
+from quire_preprocessing.kernel.feature_maps import encoding
+from quire_preprocessing.kernel.features import fit
+from quire_preprocessing.kernel.kernels import FINAL_MEASUREMENTS, kernel_of
 from quire_preprocessing.refusal import Refused
 from quire_quantum.executor import Member, Work
 from quire_quantum.fake_executor import FakeExecutor

@@ -11,7 +11,7 @@ from quire_contracts.optimizers import CmaEs, Nft, Scipy, Spsa
 from quire_contracts.preparation import Columns, Spectrum
 from quire_contracts.vqe import GivenAnsatz, HardwareEfficient, Vqe
 from quire_preprocessing.draft import Bounds
-from quire_preprocessing.minimisation import minimisation_of
+from quire_preprocessing.minimize.minimisation import minimisation_of
 from quire_preprocessing.refusal import Refused
 from quire_quantum.parse import parse
 from quire_testing.circuits import plain_state

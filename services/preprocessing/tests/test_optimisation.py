@@ -8,7 +8,7 @@ from quire_contracts.document import OptimizeJob, Qaoa
 from quire_contracts.optimizers import CmaEs, Nft, ParameterShift, Scipy, Spsa
 from quire_contracts.problems import MaxCut, Qubo
 from quire_preprocessing.draft import Bounds
-from quire_preprocessing.optimisation import loop_of
+from quire_preprocessing.optimize.optimisation import loop_of
 from quire_preprocessing.refusal import Refused
 
 CHAIN = MaxCut(edges=tuple((i, i + 1, 1.0) for i in range(4)))

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from quire_preprocessing import baseline as baseline_module
-from quire_preprocessing.baseline import enumeration
+from quire_preprocessing.classical import baseline as baseline_module
+from quire_preprocessing.classical.baseline import enumeration
 from quire_preprocessing.preparing import refusal
 from quire_preprocessing.refusal import Refused
 from quire_quantum.structure import Structure

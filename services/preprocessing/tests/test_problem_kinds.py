@@ -9,8 +9,8 @@ import pytest
 from quire_contracts.answers import Holdings, Parts, Routes, Subset, Tour
 from quire_contracts.family import FamilyPlanned
 from quire_contracts.problems import IndependentSet, NumberPartitioning, Problems, TravellingSalesman, VehicleRouting
-from quire_preprocessing.baseline import Budget, solve
-from quire_preprocessing.ising import energy_of
+from quire_preprocessing.classical.baseline import Budget, solve
+from quire_preprocessing.optimize.ising import energy_of
 from quire_preprocessing.refusal import Refused
 from quire_problems import kind_of
 from quire_resilience.clock import SystemClock

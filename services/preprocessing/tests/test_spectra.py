@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from quire_contracts.preparation import Spectrum
 from quire_contracts.problems import Ising, MaxCut, Qubo
-from quire_preprocessing.ansatz import angle_unit
-from quire_preprocessing.ising import energy_of
-from quire_preprocessing.spectra import common_measure, spectra
+from quire_preprocessing.optimize.ising import energy_of
+from quire_preprocessing.optimize.qaoa import angle_unit
+from quire_preprocessing.optimize.spectra import common_measure, spectra
 
 RING = MaxCut(edges=tuple((i, (i + 1) % 6, 1.0) for i in range(6)))
 STAR = MaxCut(edges=tuple((0, i, 1.0) for i in range(1, 5)))

@@ -10,14 +10,14 @@ from quire_bus.router import Router
 from quire_contracts.family import FamilyPlanned, GatherFamily
 from quire_contracts.job import AbandonJob
 from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
-from quire_preprocessing.baseline import Budget
-from quire_preprocessing.baselines import Baselines
+from quire_preprocessing.cache.fleet import BUCKET, BrokerPrograms, StoredProgram
+from quire_preprocessing.cache.frames import Frames
+from quire_preprocessing.cache.programs import Programs
+from quire_preprocessing.classical.baseline import Budget
+from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.families.planner import Planner
-from quire_preprocessing.fleet import BUCKET, BrokerPrograms, StoredProgram
-from quire_preprocessing.frames import Frames
 from quire_preprocessing.preparing import Preparer, refusal
-from quire_preprocessing.programs import Programs
 from quire_preprocessing.refusal import Refused
 from quire_quantum.sandbox import Sandbox, SandboxError
 from quire_resilience.errors import Transient

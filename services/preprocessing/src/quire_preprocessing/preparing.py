@@ -15,17 +15,17 @@ from quire_contracts.intake import DocumentError, content_sha256, parse_document
 from quire_contracts.kernel import ProgramMap
 from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
 from quire_contracts.vqe import GivenAnsatz
-from quire_preprocessing.baselines import Baselines
+from quire_preprocessing.cache.frames import Frame, Frames, key_of
+from quire_preprocessing.cache.programs import Programs, Run
 from quire_preprocessing.circuits import draft_of, parameter_matrix
+from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.families.planner import Planner
-from quire_preprocessing.frames import Frame, Frames, key_of
-from quire_preprocessing.given_ansatz import POINTER
-from quire_preprocessing.ground_state import reference
-from quire_preprocessing.kernels import kernel_of
-from quire_preprocessing.minimisation import minimisation_of
-from quire_preprocessing.optimisation import infeasible, loop_of
-from quire_preprocessing.programs import Programs, Run
+from quire_preprocessing.kernel.kernels import kernel_of
+from quire_preprocessing.minimize.given_ansatz import POINTER
+from quire_preprocessing.minimize.ground_state import reference
+from quire_preprocessing.minimize.minimisation import minimisation_of
+from quire_preprocessing.optimize.optimisation import infeasible, loop_of
 from quire_preprocessing.refusal import Refused
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore, put_away, put_matrix

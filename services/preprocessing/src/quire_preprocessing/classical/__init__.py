@@ -1,1 +1,1 @@
-"""The classical methods that a baseline tries, each a function from a case to what it found."""
+"""The classical answer to an optimisation: its methods, each from a case to what it found, and the best of them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from quire_contracts.problems import Problems
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 from quire_problems import Kind
 
 

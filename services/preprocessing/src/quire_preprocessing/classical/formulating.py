@@ -10,7 +10,7 @@ from quire_contracts.answers import Tour
 from quire_contracts.problems import NumberPartitioning, Portfolio, TravellingSalesman
 from quire_preprocessing.classical.case import Case
 from quire_preprocessing.classical.linear import Model
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 from quire_problems import Kind
 from quire_problems.independent import Independent
 from quire_problems.kind import marked

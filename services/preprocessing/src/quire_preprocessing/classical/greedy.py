@@ -10,7 +10,7 @@ import numpy as np
 from quire_contracts.answers import Tour
 from quire_contracts.problems import NumberPartitioning, Portfolio, TravellingSalesman
 from quire_preprocessing.classical.case import Case, Found
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 from quire_problems.independent import Independent
 from quire_problems.kind import marked
 from quire_problems.routing import Routing

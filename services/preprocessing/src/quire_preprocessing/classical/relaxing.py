@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from quire_contracts.problems import Portfolio
 from quire_preprocessing.classical.case import Case, Found
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 
 _FLOPS_A_SECOND: Final = 15e9
 _MOST_STEPS: Final = 100

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from quire_preprocessing.classical.case import Case, Found
-from quire_preprocessing.ising import Coupling
+from quire_preprocessing.optimize.ising import Coupling
 
 _WIDEST: Final = 20
 """Neighbours of a variable when it is eliminated: its table has two entries to the power of that, 8 MB."""

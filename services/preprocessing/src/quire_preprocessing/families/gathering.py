@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quire_contracts.preparation import Baseline
     from quire_contracts.problems import Ising
     from quire_preprocessing.families.merging import Assignment
-    from quire_preprocessing.ising import Energy
+    from quire_preprocessing.optimize.ising import Energy
     from quire_resilience.clock import Clock
 
 Results = Mapping[str, JobResult]

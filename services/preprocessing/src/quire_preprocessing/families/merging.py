@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from quire_preprocessing.families.splitting import Part
-    from quire_preprocessing.ising import Energy
+    from quire_preprocessing.optimize.ising import Energy
 
 Assignment = tuple[int, ...]
 """One 0 or 1 for each variable, variable 0 first."""

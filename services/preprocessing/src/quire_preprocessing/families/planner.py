@@ -17,8 +17,8 @@ from quire_contracts.partitioned import Partition
 from quire_contracts.result import JobResult, SampleResult, decode_result, encode_result
 from quire_preprocessing.families import gathering, planning
 from quire_preprocessing.families.splitting import split
-from quire_preprocessing.ising import energy_of
-from quire_preprocessing.optimisation import infeasible
+from quire_preprocessing.optimize.ising import energy_of
+from quire_preprocessing.optimize.optimisation import infeasible
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore
 from quire_problems import kind_of
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from quire_contracts.family import GatherFamily
     from quire_contracts.preparation import PrepareJob
     from quire_contracts.value import BlobRef
-    from quire_preprocessing.baselines import Baselines
+    from quire_preprocessing.cache.programs import Run
+    from quire_preprocessing.classical.baselines import Baselines
     from quire_preprocessing.draft import Bounds
     from quire_preprocessing.families.planning import Member
-    from quire_preprocessing.programs import Run
     from quire_resilience.clock import Clock
 
 DOCUMENT: Final = "application/json"

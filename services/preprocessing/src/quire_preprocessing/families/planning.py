@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from quire_contracts.family import Role
     from quire_contracts.problems import Ising
     from quire_preprocessing.families.splitting import Part
-    from quire_preprocessing.ising import Energy
+    from quire_preprocessing.optimize.ising import Energy
 
 NARROWEST = 4
 """Parts of fewer variables would not make the merge a smaller problem."""

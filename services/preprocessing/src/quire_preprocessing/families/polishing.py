@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from quire_preprocessing.ising import Energy
+    from quire_preprocessing.optimize.ising import Energy
 
 _RELATIVE: Final = 1e-9
 """Gains smaller than this, relative to the sum of the absolute weights, are rounding."""

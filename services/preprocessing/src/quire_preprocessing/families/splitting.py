@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import networkx as nx
 
-    from quire_preprocessing.ising import Energy
+    from quire_preprocessing.optimize.ising import Energy
 
 Part = tuple[int, ...]
 """Variables, rising."""

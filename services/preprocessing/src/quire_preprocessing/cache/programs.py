@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from opentelemetry.metrics import Meter
 
-from quire_preprocessing.bounded import Bounded
+from quire_preprocessing.cache.bounded import Bounded
 from quire_quantum.lift import Program
 from quire_quantum.parse import Parsed
 from quire_quantum.rejection import ProgramRejected

@@ -9,8 +9,8 @@ import numpy as np
 
 from quire_contracts.preparation import Baseline, Tried
 from quire_preprocessing.draws import uniform
-from quire_preprocessing.pauli_matrix import elements, sparse_rows
-from quire_preprocessing.product_states import least_product
+from quire_preprocessing.minimize.pauli_matrix import elements, sparse_rows
+from quire_preprocessing.minimize.product_states import least_product
 
 if TYPE_CHECKING:
     from quire_contracts.value import Observable

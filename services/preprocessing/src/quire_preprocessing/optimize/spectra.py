@@ -7,8 +7,8 @@ from collections import defaultdict
 from typing import Final
 
 from quire_contracts.preparation import Spectrum
-from quire_preprocessing.ansatz import angle_unit
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
+from quire_preprocessing.optimize.qaoa import angle_unit
 
 PARTS: Final = 12
 """Weights have a common measure if it goes into the smallest of them at most so many times."""

@@ -10,14 +10,14 @@ import numpy as np
 from quire_contracts.continuation import From
 from quire_contracts.document import OptimizeJob
 from quire_contracts.preparation import Baseline
-from quire_preprocessing.ansatz import angle_names, qaoa
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
-from quire_preprocessing.ising import Energy, energy_of
+from quire_preprocessing.optimize.ising import Energy, energy_of
+from quire_preprocessing.optimize.qaoa import angle_names, qaoa
+from quire_preprocessing.optimize.spectra import spectra
+from quire_preprocessing.optimize.start_points import start_points
 from quire_preprocessing.refusal import Refused, refuse
 from quire_preprocessing.rounds import rounds_of
-from quire_preprocessing.spectra import spectra
-from quire_preprocessing.start_points import start_points
 from quire_problems import kind_of
 
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from qiskit.quantum_info import Statevector
 
 from quire_contracts.problems import Ising, MaxCut, Qubo
-from quire_preprocessing.ansatz import angle_unit, coloured, qaoa
-from quire_preprocessing.ising import energy_of
-from quire_preprocessing.start_points import start_points
+from quire_preprocessing.optimize.ising import energy_of
+from quire_preprocessing.optimize.qaoa import angle_unit, coloured, qaoa
+from quire_preprocessing.optimize.start_points import start_points
 from quire_quantum.qiskit_circuit import to_circuit
 from quire_quantum.structure import Structure
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from quire_contracts.preparation import Spectrum
-from quire_preprocessing.spectra import common_measure
+from quire_preprocessing.optimize.spectra import common_measure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -12,13 +12,13 @@ from quire_contracts.preparation import Baseline, MethodSeconds, Tried
 from quire_contracts.problems import Problems
 from quire_preprocessing.classical.bounding import evident, linear_program, tightened
 from quire_preprocessing.classical.case import Case, Found
+from quire_preprocessing.classical.enumeration import enumerate_all
 from quire_preprocessing.classical.greedy import greedy
 from quire_preprocessing.classical.linear import TOLERANCE
 from quire_preprocessing.classical.relaxing import relaxation
 from quire_preprocessing.classical.searching import annealing, descent, tabu
 from quire_preprocessing.classical.tree import tree_decomposition
-from quire_preprocessing.enumeration import enumerate_all
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 from quire_problems import Told, kind_of, tell, tolerance
 from quire_resilience.clock import Clock
 

@@ -13,7 +13,7 @@ from quire_contracts.document import EstimateJob, SampleJob
 from quire_contracts.intake import content_sha256
 from quire_contracts.preparation import Preparation
 from quire_contracts.value import BlobRef, Matrix
-from quire_preprocessing.bounded import Bounded
+from quire_preprocessing.cache.bounded import Bounded
 from quire_preprocessing.circuits import mitigation_of, shots_of, total_shots
 from quire_preprocessing.draft import Bounds
 from quire_resilience.clock import Clock

@@ -18,9 +18,9 @@ from quire_preprocessing.circuits import check_mitigable, measured_circuits, mit
 from quire_preprocessing.draft import Draft
 from quire_preprocessing.draws import uniform
 from quire_preprocessing.feasibility import estimate
-from quire_preprocessing.gate_spectra import gate_spectra
-from quire_preprocessing.given_ansatz import POINTER, columns_of
-from quire_preprocessing.hardware_ansatz import hardware_efficient
+from quire_preprocessing.minimize.gate_spectra import gate_spectra
+from quire_preprocessing.minimize.given_ansatz import POINTER, columns_of
+from quire_preprocessing.minimize.hardware_ansatz import hardware_efficient
 from quire_preprocessing.refusal import Refused, refuse
 from quire_preprocessing.rounds import rounds_of
 from quire_quantum.observables import ObservableError, normalise

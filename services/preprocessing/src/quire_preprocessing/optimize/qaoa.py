@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from quire_preprocessing.ising import Coupling, Energy
+from quire_preprocessing.optimize.ising import Coupling, Energy
 from quire_quantum.structure import Angle, Operation, Structure
 
 

@@ -9,7 +9,7 @@ from typing import Final, Protocol
 import msgspec
 
 from quire_contracts.value import BlobRef
-from quire_preprocessing.programs import Run
+from quire_preprocessing.cache.programs import Run
 from quire_preprocessing.storing import ContentStore
 from quire_quantum.lift import Program
 from quire_quantum.stored_program import EDITION, decode_program, encode_program

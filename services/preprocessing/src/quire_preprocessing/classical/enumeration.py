@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 
 _BLOCK: Final = 16
 """Variables that vary inside one block: 2^16 float64 are 512 KiB, small enough to stay in a core's cache."""

@@ -12,10 +12,10 @@ import msgspec
 from opentelemetry.metrics import Meter
 
 from quire_contracts.problems import Problems
-from quire_preprocessing.baseline import Budget, Solved, solve
-from quire_preprocessing.bounded import Bounded
-from quire_preprocessing.ising import Energy
-from quire_preprocessing.programs import Run
+from quire_preprocessing.cache.bounded import Bounded
+from quire_preprocessing.cache.programs import Run
+from quire_preprocessing.classical.baseline import Budget, Solved, solve
+from quire_preprocessing.optimize.ising import Energy
 from quire_resilience.clock import Clock
 
 KEPT_SECONDS: Final = 3_600.0

@@ -13,8 +13,8 @@ from quire_contracts.kernel import Gram, ProgramMap
 from quire_preprocessing.circuits import mitigation_of, unmeasured
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.feasibility import estimate
-from quire_preprocessing.feature_maps import encoding
-from quire_preprocessing.features import Fitted, fit
+from quire_preprocessing.kernel.feature_maps import encoding
+from quire_preprocessing.kernel.features import Fitted, fit
 from quire_preprocessing.refusal import Refused, refuse
 from quire_quantum.lift import Program
 from quire_quantum.overlap import all_zeros, overlap

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire_preprocessing.draws import uniform
-from quire_preprocessing.ising import Energy
+from quire_preprocessing.optimize.ising import Energy
 
 MOST_NUMBERS: Final = 2_048
 """Numbers of a start matrix at most, so that it always travels inside its message."""

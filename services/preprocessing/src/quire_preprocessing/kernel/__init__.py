@@ -1,0 +1,1 @@
+"""Kernel jobs: points as the angles of a feature map's circuits."""

@@ -1,0 +1,1 @@
+"""Minimisations: a Hamiltonian and an ansatz as a loop, and the classical reference beside it."""
