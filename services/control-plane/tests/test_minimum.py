@@ -6,9 +6,10 @@ import math
 
 import msgspec
 import pytest
-from control_plane_cases import admitted, answer, at, execution, run_task
+from control_plane_cases import TRACEPARENT, admitted, answer, at, execution, run_task, submit
 
 from quire_contracts import limits
+from quire_contracts.intake import encode_document, parse_document
 from quire_contracts.job import AbandonJob, CancelJob, JobCompleted
 from quire_contracts.loop_rules import record_rules
 from quire_contracts.minimum import accuracy
@@ -21,7 +22,9 @@ from quire_contracts.value import Fault, inline_blob
 from quire_control_plane.change import Change
 from quire_control_plane.decide import decide
 from quire_control_plane.loops import optimizers
+from quire_control_plane.loops.continuing import Beginning, resumed, warm
 from quire_control_plane.loops.optimizers.start import Start
+from quire_control_plane.submission.admission import Origin, admit, read
 from quire_control_plane.tasks import matrix, numbers
 
 ROUNDS = 6
@@ -85,7 +88,8 @@ def told(task: Task, *, error: float | None = None) -> TaskScored:
     points = [(row[0], row[1]) for row in numbers(task.parameters)]
     said = answer(task, [energy(*point) for point in points])
     errors = None if error is None else matrix([(error,) for _ in points])
-    return msgspec.structs.replace(said, std_errors=errors, quality=TaskQuality())
+    shots = task.parameters.rows * (task.shots or 0)
+    return msgspec.structs.replace(said, std_errors=errors, quality=TaskQuality(shots=shots))
 
 
 def started(document: bytes = body(), **how) -> Change:
@@ -274,6 +278,47 @@ def test_the_last_message_is_the_completion() -> None:
     assert not any(isinstance(say.message, RunTask) for say in said)
 
 
+def gone_on(document: bytes, beginning: Beginning) -> tuple[JobRecord, list[Task]]:
+    """A job that goes on from an earlier one."""
+    submission = read(submit(document, key="job-2"), document)
+    blob = inline_blob(encode_document(submission.document), "application/json")
+    record = admit(None, submission, Origin(blob, TRACEPARENT, 7, beginning), at()).record
+    assert record is not None
+    return walk(decide(record, prepared(record), at(1)))
+
+
+@pytest.mark.parametrize("after", [0, 2, ROUNDS])
+def test_a_rerun_from_a_round_ends_as_the_whole_run_did(after) -> None:
+    whole, tasks = walk(started())
+    then, _ = walk(started(), most=1 + after)
+    assert then is not None
+    again = body()[:-1] + b', "from": {"job": "job-1", "round": %d}}' % after
+    ended, sent = gone_on(again, resumed(then, after, parse_document(body()), parse_document(again)))
+    assert isinstance(ended.result, MinimizeResult)
+    assert isinstance(whole.result, MinimizeResult)
+    same = ("energy", "parameters", "history", "accuracy")
+    assert [getattr(ended.result, name) for name in same] == [getattr(whole.result, name) for name in same]
+    assert [task.parameters for task in sent] == [task.parameters for task in tasks[1 + after :]]
+
+
+def test_a_warm_start_is_at_the_best_parameters() -> None:
+    whole, _ = walk(started())
+    again = body(rounds=1)[:-1] + b', "from": {"job": "job-1"}}'
+    _, sent = gone_on(again, warm(whole, parse_document(again)))
+    assert isinstance(whole.result, MinimizeResult)
+    assert [task.phase for task in sent] == ["round", "final"]
+    assert numbers(sent[0].parameters)[0] == whole.result.parameters
+
+
+def test_a_budget_of_shots_ends_the_loop_with_what_it_has() -> None:
+    document = body(0.1)[:-1] + b', "budget": {"max_shots": 1000}}'
+    record, tasks = walk(started(document, shots=100, baseline=PRODUCT), error=0.01)
+    assert isinstance(record.result, MinimizeResult)
+    assert (record.state, record.degraded, record.result.source) == ("completed", True, "quantum")
+    assert "budget of 1000 shots" in record.reason
+    assert sum(task.parameters.rows * 100 for task in tasks) <= 1000
+
+
 def most_rounds(optimizer: dict[str, object], parameters: int) -> int:
     """As many as the intake lets a document have, in fifties."""
     most = limits.REPLAYED_ROUNDS if optimizer["name"] == "scipy" else limits.ROUNDS
@@ -310,15 +355,17 @@ def test_the_record_of_the_longest_loop_that_is_let_in_fits_a_message(optimizer,
     assert asked.checkpoint is not None
     points = asked.pending[0].task.parameters
     run = optimizers.begin(
-        asked.checkpoint.optimizer, Start(numbers(points)[0], rounds=rounds, seed=1, spectra=loop.spectra)
+        asked.checkpoint.optimizer, Start(numbers(points)[1], rounds=rounds, seed=1, spectra=loop.spectra)
     )
-    spent = 0
-    while spent < min(rounds, limits.REPLAYED_ROUNDS) and (found := run.ask()):
-        run, spent = run.tell(tuple(sum(map(math.cos, point)) + 1 / 3 for point in found)), spent + 1
+    run = run.tell(tuple(sum(map(math.cos, point)) + 1 / 3 for point in run.ask()))
+    dumped = run.dump()
+    if optimizer["name"] == "scipy":  # whose state is its evaluations
+        state = msgspec.to_builtins(run.state)
+        dumped = {"name": "scipy", "state": state | {"evaluations": state["evaluations"][-1:] * rounds}}
     each = Round(round=1_000, objective=-1 / 3, best=-2 / 3, std_error=1 / 7, target="qiskit:ibm_torino")
     checkpoint = msgspec.structs.replace(
         asked.checkpoint,
-        optimizer=run.dump(),
+        optimizer=dumped,
         best_parameters=numbers(points)[1],
         best_objective=-1 / 3,
         history=(each,) * rounds,
