@@ -20,6 +20,15 @@ if TYPE_CHECKING:
     from quire_testing.probe import Probe, Recorded
     from quire_testing.spans import Spans
 
+
+def pytest_configure() -> None:
+    """No example of hypothesis is timed: this machine or another is busy now and then, and nothing is wrong then."""
+    from hypothesis import settings  # noqa: PLC0415
+
+    settings.register_profile("quire", deadline=None)
+    settings.load_profile("quire")
+
+
 # What a fixture needs is imported in it: the plugin is loaded for every run, also where none of this is used.
 
 
