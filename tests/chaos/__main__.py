@@ -44,7 +44,12 @@ SCENARIOS = {
         {"jobs": 200, "kills": 20, "broker-kills": 3},
         {"jobs": 10_000, "kills": 500, "broker-kills": 50},
     ),
-    "crash-points": Scenario(crash_points, "2", {"crashes": 3, "in-flight": 12}, {"crashes": 100, "in-flight": 40}),
+    "crash-points": Scenario(
+        crash_points,
+        "2",
+        {"crashes": 3, "in-flight": 12, "first": 0, "points": 11},
+        {"crashes": 100, "in-flight": 40, "first": 0, "points": 11},
+    ),
     "storm": Scenario(provider_storm, "3", {"jobs": 300, "rate": 8}, {"jobs": 5_000, "rate": 20}),
     "cluster": Scenario(
         cluster,
