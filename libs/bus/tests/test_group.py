@@ -119,7 +119,7 @@ def kind(outcome):
     return (type(outcome), sorted(outcome.subjects)) if isinstance(outcome, Conflict) else type(outcome)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(write(), max_size=12))
 def test_merged_writes_have_the_outcomes_of_single_ones(writes):
     with pytest.MonkeyPatch.context() as patch:
@@ -131,7 +131,7 @@ def test_merged_writes_have_the_outcomes_of_single_ones(writes):
     assert sorted(subject for subject, _, _ in merged.log) == sorted(subject for subject, _, _ in single.log)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.lists(write(), min_size=1, max_size=12),
     st.lists(st.sampled_from(["answered", "answered", "answer lost", "request lost"]), max_size=20),

@@ -79,7 +79,7 @@ def test_many_and_one_are_judged_alike_and_within_the_bounds(instance, every):
 
 
 def test_encoding_and_decoding_round_trip(any_problem):
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(any_problem, st.randoms(use_true_random=False))
     def round_trips(problem, random):
         kind = kind_of(problem)
@@ -98,7 +98,6 @@ def test_encoding_and_decoding_round_trip(any_problem):
 
 
 def test_every_tour_has_its_assignment_and_back():
-    @settings(deadline=None)
     @given(st.integers(3, 9).flatmap(lambda n: st.permutations(range(1, n))), st.integers(0, 2**32))
     def round_trips(order, seed):
         n = len(order) + 1

@@ -65,7 +65,7 @@ def test_a_circuit_from_a_structure_goes_back_to_it(seed):
     assert program.structure.operations == from_circuit(to_circuit(program.structure)).structure.operations
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31))
 def test_any_qiskit_circuit_becomes_canonical_gates(seed):
     circuit = random_circuit(4, 4, max_operands=4, seed=seed)

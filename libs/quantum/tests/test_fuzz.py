@@ -32,7 +32,7 @@ gate for in int float bool ctrl negctrl pow inv gphase mcx measure let bit qubit
 PIECES = WORDS.split()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from([VERSION_3, VERSION_2]), st.data())
 def test_whatever_is_written_is_parsed_or_refused(seed, data):
     words = [token.text for token in tokenize(seed)]

@@ -78,7 +78,7 @@ def test_a_measurement_in_the_middle_cannot_be_replaced():
         with_measurements(structure, "Z")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(sums, st.lists(st.floats(-3, 3), min_size=6, max_size=6))
 def test_the_fakes_exact_values_are_qiskits(terms, values):
     from qiskit.quantum_info import Statevector

@@ -68,7 +68,7 @@ def gate_lines(draw):
     return f"{modifier}{call} {', '.join(f'q[{qubit}]' for qubit in qubits)};\n"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(gate_lines(), min_size=1, max_size=8), st.floats(-3, 3))
 def test_version_3_means_what_qiskits_importer_reads(lines, value):
     source = f"{V3}input float w;\nqubit[3] q;\n{''.join(lines)}"
@@ -76,7 +76,7 @@ def test_version_3_means_what_qiskits_importer_reads(lines, value):
     assert unitary(source, [value]).equiv(Operator(theirs.assign_parameters(dict.fromkeys(theirs.parameters, value))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(gate_lines(), min_size=1, max_size=8))
 def test_a_structures_text_is_its_own_program(lines):
     program = parse_program(f"{V3}input float w;\nqubit[3] q;\n{''.join(lines)}")
@@ -341,7 +341,7 @@ def test_parameters_are_numbered_by_appearance_and_sets_follow_the_declarations(
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.lists(st.tuples(st.sampled_from(["rx", "rz", "p"]), st.floats(-9, 9), st.floats(-9, 9)), min_size=1, max_size=9)
 )

@@ -88,7 +88,7 @@ def state(program):
     return Statevector(circuit.assign_parameters([row[p.index] for p in circuit.parameters])).data
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(gates, min_size=1, max_size=12))
 def test_a_skeletons_state_is_the_texts_and_aers(circuit):
     source = written(circuit)
@@ -111,7 +111,7 @@ def test_a_skeletons_state_is_the_texts_and_aers(circuit):
     assert abs(np.vdot(ours, theirs)) == pytest.approx(1, abs=1e-9)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(gates, min_size=1, max_size=12), st.data())
 def test_programs_that_differ_only_in_literals_have_one_skeleton(circuit, data):
     other = [(name, [data.draw(spellings) for _ in angles], *rest) for name, angles, *rest in circuit]
@@ -317,7 +317,7 @@ PIECES = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from([NEW, OLD]), st.data())
 def test_whatever_is_written_the_scan_changes_no_meaning(seed, data):
     text = seed

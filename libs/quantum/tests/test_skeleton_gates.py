@@ -58,7 +58,7 @@ def answer(parse, source, inputs):
     return [(step.name, step.qubits) for step in operations], np.array(values)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(bodies, st.lists(calls, min_size=1, max_size=4), st.sampled_from([[0.37, 0.61], [2.0, 3.0], [0.0, -1.0]]))
 def test_a_program_means_what_its_text_means(body, lines, inputs):
     source = (

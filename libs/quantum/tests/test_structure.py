@@ -57,7 +57,7 @@ def test_a_changed_text_is_refused_or_is_another_structure(structure, data):
         assert again != structure
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(operations(names=GATES), min_size=1, max_size=6))
 def test_qiskit_reads_the_text_as_the_same_unitary(steps):
     modest = tuple(

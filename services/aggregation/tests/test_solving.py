@@ -123,7 +123,7 @@ def test_the_best_of_all_assignments_is_the_optimum_in_the_problems_terms(name):
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_any_samples_are_scored_as_their_problem_says(name, data):
     rows = data.draw(

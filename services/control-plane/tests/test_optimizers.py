@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 import pytest
 from cmaes import CMA
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
@@ -144,7 +144,6 @@ def test_a_round_has_at_least_as_many_sets_as_the_intake_counts_on(optimizer: Op
     assert len(run.ask()) >= fewest_sets(optimizer, len(FIRST))
 
 
-@settings(deadline=None)  # the first draw of each shape is slower than the next
 @given(
     optimizer=st.sampled_from([Spsa(rounds=6), CmaEs(rounds=6), CmaEs(rounds=6, sigma=1.5, population=5)]),
     seed=st.integers(0, 2**53 - 1),

@@ -101,7 +101,7 @@ def _gates(qubits):
     return st.lists(st.one_of(gates[0], *gates), max_size=14).map(tuple)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(_gates(5))
 def test_no_cut_has_a_higher_rank_than_the_bound(operations):
     structure = Structure(5, 0, 0, tuple(Operation("h", (qubit,)) for qubit in range(5)) + operations)

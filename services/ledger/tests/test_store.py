@@ -52,7 +52,7 @@ async def test_what_is_stored_twice_is_stored_once(engine):
     assert len(once["events"]) == len(LOG)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shuffled=st.permutations(LOG), cut=st.integers(1, len(LOG) - 1), again=st.integers(0, len(LOG) - 1))
 async def test_rows_are_a_function_of_the_set_of_events_whatever_their_order(tmp_path_factory, shuffled, cut, again):
     folder = tmp_path_factory.mktemp("ledger")

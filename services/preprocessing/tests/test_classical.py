@@ -79,7 +79,7 @@ def test_tree_decomposition_finds_what_enumeration_finds(name, seed):
     assert case.energy.of(found.assignment) == pytest.approx(case.energy.of(enumeration(case).assignment), rel=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(MAKERS)), st.integers(0, 2**32))
 def test_no_bound_is_on_the_wrong_side_of_the_optimum(name, seed):
     case = cases(seed, names=(name,))[name]

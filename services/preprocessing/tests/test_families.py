@@ -51,7 +51,7 @@ def karate():
 
 
 @given(energies(most=40), st.integers(4, 12), st.integers(0, 3))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_each_variable_is_in_one_part_none_too_wide_and_no_two_could_be_one(energy, width, seed):
     parts = split(energy, width, seed)
     assert sorted(itertools.chain(*parts)) == list(range(energy.variables))
@@ -86,7 +86,6 @@ def test_a_part_of_a_constrained_problem_is_the_problem_with_all_other_variables
 
 
 @given(energies().flatmap(lambda energy: st.tuples(st.just(energy), bits(energy.variables), st.integers(4, 6))))
-@settings(deadline=None)
 def test_the_merge_changes_the_energy_as_turning_the_parts_over_does(case):
     energy, assignment, width = case
     parts = split(energy, width, 0)
@@ -99,7 +98,6 @@ def test_the_merge_changes_the_energy_as_turning_the_parts_over_does(case):
 
 
 @given(energies().flatmap(lambda energy: st.tuples(st.just(energy), bits(energy.variables))))
-@settings(deadline=None)
 def test_polishing_never_makes_worse_and_ends_where_no_two_flips_help(case):
     energy, assignment = case
     final, moves = polished(energy, assignment, 10_000)

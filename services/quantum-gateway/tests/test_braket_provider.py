@@ -59,7 +59,7 @@ def test_every_gate_means_the_same_as_its_matrix():
         np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9, err_msg=name)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=3, unique=True))
 def test_parsing_once_gives_what_parsing_every_time_gives(qubits):
     """The bound circuit against Braket's own way with the same program and inputs."""

@@ -184,4 +184,4 @@ class FleetMachine(RuleBasedStateMachine):
 
 
 TestFleetMachine = FleetMachine.TestCase
-TestFleetMachine.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+TestFleetMachine.settings = settings(max_examples=60, stateful_step_count=40)
