@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from quire.answer import JobView
 
 RULES = '[[rule]]\nname = "all"\ntargets = ["ibm:ibm_manila"]\n'
-DEADLINE, QUEUE = 8.0, 11.0
+DEADLINE, QUEUE = 10.0, 14.0
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]
 
 @pytest.fixture(scope="module")
 def remote_house(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
-    """A house whose only target is of that cloud."""
+    """A house whose only target is of that cloud, and is open: what it takes to open it is no part of any queue."""
     folder = tmp_path_factory.mktemp("house")
     (folder / "rules.toml").write_text(RULES)
     with pytest.MonkeyPatch.context() as patch:
@@ -49,6 +49,8 @@ def remote_house(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactor
         }.items():
             patch.setenv(name, value)
         with Embedded(data_dir=folder / "quire") as quire:
+            with Client(quire.http) as client:
+                assert client.submit(optimisation(0)).wait(90).state == "completed"
             yield quire
 
 
@@ -89,6 +91,7 @@ async def test_a_deadline_before_the_providers_queue_ends_with_the_classical_ans
     await eventually(lambda: standing(job) == "provisional", within=DEADLINE)
     asked = await ask(remote_house.nats, job, 0.5)
     assert (asked["standing"], asked["source"], asked["result"]["best"]["value"]) == ("provisional", "classical", 4.0)
+    await eventually(lambda: applied(cloud)[before:], within=DEADLINE)  # what is not there at the end is not sent
 
     view = job.wait(60)
     assert view.result is not None
