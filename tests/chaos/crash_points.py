@@ -50,8 +50,19 @@ QUICK = {
     "SEARCH_SECONDS": "0.2",
     "POLL_SECONDS": "0.1",
     "POLL_MOST_SECONDS": "0.3",
+    "BREAKER_OPEN_SECONDS": "1",
+    "BREAKER_LONGEST_SECONDS": "2",
 }
-"""So that a quarantine of 8 s is longer than the longest call and the search lag together, as the protocol asks."""
+"""So that a quarantine of 8 s is longer than the longest call and the search lag together, as the protocol asks; and
+that a breaker, which doubts open, soon lets the next submission through."""
+
+
+class _Fault(msgspec.Struct):
+    kind: str
+
+
+class _Answer(msgspec.Struct):
+    fault: _Fault | None = None
 
 
 @dataclass
@@ -183,7 +194,8 @@ async def _at(
     dead = await how_many(broker.url, ["quire.dead.>"], stream="QUIRE_DEAD")
     trial.report.row(
         identity=mode, point=point, crashes=crashes, batches=len(batches), provider_jobs=bill.applied, doubled=more,
-        retrieved=states["retrieved"], parked=states["parked"], open=len(batches) - len(ended),
+        retrieved=states["retrieved"], parked=states["parked"],
+        refused=list(ended.values()).count("offline"), open=len(batches) - len(ended),
         illegal=len(bill.illegal), dead=dead, seconds=round(time.monotonic() - began),
     )  # fmt: skip
     tell(f"crash-points: {mode} {point}: {crashes} crashes, {more} doubled, {states['parked']} parked")
@@ -193,8 +205,11 @@ async def _at(
     trial.holds(f"{mode} {point}: without an end", len(batches) - len(ended), 0)
     trial.holds(f"{mode} {point}: illegal steps", len(bill.illegal), 0)
     if mode != "none":
+        # Where half of the calls are cut, a breaker opens, and what it refuses is answered without a call.
+        refused = list(ended.values()).count("offline") if doubt else 0
         trial.holds(f"{mode} {point}: parked although there is an identity", states["parked"], 0)
-        trial.holds(f"{mode} {point}: not retrieved", len(batches) - states["retrieved"], 0)
+        trial.holds(f"{mode} {point}: not retrieved", len(batches) - refused - states["retrieved"], 0)
+        trial.holds(f"{mode} {point}: provider jobs not retrieved", bill.applied - states["retrieved"], 0)
 
 
 async def _crash(trial: Trial, mode: str, point: str, url: str, crew: Crew, order: random.Random) -> list[str]:
@@ -239,14 +254,17 @@ async def _say(client, name: str, mode: str, number: int, *, twice: bool) -> Non
         await client.jetstream().publish(f"quire.cmd.shared.batch.execute.v1.{name}", body, headers=headers)
 
 
-async def _all_ended(url: str, after: int, batches: list[str]) -> set[str]:
-    """The batches that were answered, once all were or patience is over."""
-    until, ended = time.monotonic() + PATIENCE_SECONDS, set[str]()
+async def _all_ended(url: str, after: int, batches: list[str]) -> dict[str, str]:
+    """The batches that were answered, once all were or patience is over, and the kind of their fault, if any."""
+    until, ended, wanted = time.monotonic() + PATIENCE_SECONDS, dict[str, str](), set(batches)
     while True:
         async for message in stored(url, ANSWERS, after=after):
-            ended.add(message.subject.rpartition(".")[2])
-        if ended >= set(batches) or time.monotonic() > until:
-            return ended & set(batches)
+            batch = message.subject.rpartition(".")[2]
+            if batch in wanted:
+                fault = msgspec.json.decode(message.data, type=_Answer).fault
+                ended[batch] = fault.kind if fault else ""
+        if ended.keys() >= wanted or time.monotonic() > until:
+            return ended
         await asyncio.sleep(0.5)
 
 
