@@ -51,6 +51,7 @@ def provisional(record: JobRecord) -> OptimizeResult | MinimizeResult | None:
         quality=Quality(),
         parameters=record.checkpoint.best_parameters if record.checkpoint else (),
         baseline_seconds=record.baseline_seconds,
+        method_seconds=record.method_seconds,
         sense=sense,
         unit=unit,
     )

@@ -1,4 +1,4 @@
-"""The ways a job ends: with its answer, with a lesser answer, with a reason. Each is said exactly once."""
+"""The ways a job ends: with its answer, a lesser answer, or a reason; each is said in the commit that ends it."""
 
 from __future__ import annotations
 
@@ -7,15 +7,14 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected
-from quire_contracts.minimum import classical_minimum
 from quire_contracts.record import evolve
-from quire_contracts.result import Best, MinimizeResult, OptimizeResult, Quality
-from quire_contracts.so_far import baseline_of, objective_of
+from quire_contracts.result import MinimizeResult, OptimizeResult
+from quire_contracts.so_far import baseline_of, classical_answer, objective_of
 from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
 from quire_control_plane.verdict import Judged, judge_classical
 
 if TYPE_CHECKING:
-    from quire_contracts.preparation import Baseline, PreparationFailed
+    from quire_contracts.preparation import PreparationFailed
     from quire_contracts.record import JobRecord
     from quire_contracts.result import JobResult
     from quire_contracts.value import BlobRef, Fault
@@ -78,33 +77,15 @@ def complete_with_baseline(record: JobRecord, moment: Moment, reason: str, rejec
     Raises:
         ValueError: if the job was never prepared and so has no baseline to speak of.
     """
-    baseline = baseline_of(record)
-    if baseline is None:
+    baseline, answer = baseline_of(record), classical_answer(record)
+    if baseline is None or answer is None:
         raise ValueError(f"job {record.job_id} has no baseline to fall back to")
-    if record.kind == "minimize":
-        return complete(record, moment, result=classical_minimum(record), reason=f"{reason}; {_INSTEAD}")
-    sense, unit = objective_of(record)
-    judged = rejected or judge_classical(record, baseline, reason, sense or "min")
-    result = OptimizeResult(
-        best=Best(
-            value=baseline.value,
-            assignment=baseline.assignment,
-            feasible=baseline.feasible,
-            violations=baseline.violations,
-            answer=baseline.answer,
-        ),
-        history=record.checkpoint.history if record.checkpoint else (),
-        baseline=baseline,
-        baseline_seconds=record.baseline_seconds,
-        method_seconds=record.method_seconds,
-        quality=_baseline_quality(baseline),
-        source="classical",
-        sense=sense,
-        unit=unit,
-        verdict=judged.verdict,
-    )
-    review = "; ".join(judged.why) if judged.outcome == "person" else ""
-    return complete(record, moment, result=result, reason=f"{reason}; {_INSTEAD}", needs_review=review)
+    review = ""
+    if isinstance(answer, OptimizeResult):
+        judged = rejected or judge_classical(record, baseline, reason, objective_of(record)[0] or "min")
+        answer = msgspec.structs.replace(answer, verdict=judged.verdict)
+        review = "; ".join(judged.why) if judged.outcome == "person" else ""
+    return complete(record, moment, result=answer, reason=f"{reason}; {_INSTEAD}", needs_review=review)
 
 
 def fail(record: JobRecord, moment: Moment, fault: Fault) -> Change:
@@ -138,9 +119,3 @@ def reject(record: JobRecord, moment: Moment, failed: PreparationFailed) -> Chan
         problems=failed.problems,
     )
     return Change(ended, (Say(said),))
-
-
-def _baseline_quality(baseline: Baseline) -> Quality:
-    if not baseline.feasible:
-        return Quality()
-    return Quality(approximation_ratio=None if baseline.worst is None else 1.0, gap=0.0, optimal=baseline.exact or None)
