@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 from msgspec import Meta
@@ -79,3 +80,7 @@ class Appraisal(Value, frozen=True):
 
     reason: Text = ""
     """Why there are no figures, where there are none."""
+
+    said_at: datetime | None = None
+    """When it was said, where it was not said of this very work but of equal work before, because no gateway answered
+    in time now. None of what was said now."""

@@ -52,10 +52,15 @@ PauliSum = Annotated[
 
 
 class Budget(Strict, frozen=True):
-    """What a job may spend at most. Work that would exceed it is not submitted."""
+    """What a job may spend at most. Work that would exceed it is not submitted.
+
+    How long work will run nobody knows before, so `max_seconds` (of execution, at all targets together, without queues)
+    is held against what ran: once they are spent nothing more is submitted, and a loop ends with what it has.
+    """
 
     max_usd: Annotated[float, Meta(ge=0)] | None = None
     max_shots: Annotated[int, Meta(ge=1)] | None = None
+    max_seconds: Annotated[float, Meta(gt=0)] | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReadoutSetting(Readout, frozen=True, forbid_unknown_fields=True):

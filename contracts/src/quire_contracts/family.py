@@ -9,12 +9,14 @@ import msgspec
 from msgspec import Meta
 
 from quire_contracts.preparation import Baseline, MethodSeconds
+from quire_contracts.ran import Ran
 from quire_contracts.result import EstimateResult, JobResult, MinimizeResult, OptimizeResult
 from quire_contracts.value import BlobRef, Fault, Key, Name, Seconds, Tenant, Text, Timing, Value
 
 Role = Literal["variant", "part", "merge"]
 """What a child is for: one point of a sweep, one part of a problem, or the problem of how the parts fit together."""
 
+Need = Annotated[float, Meta(gt=0)]
 ChildState = Literal["planned", "running", "completed", "failed", "cancelled", "rejected"]
 
 
@@ -29,6 +31,7 @@ class ChildPlan(Value, frozen=True, kw_only=True):
     """A child before it is a job. `document` is its whole job document; None: it has nothing to decide, and is no job.
 
     `label` and `x` are what a table of results calls it; `variables` are the parent's that a part's are, in its order.
+    `need` is what it takes beside its siblings: budgets are shared out by it.
     """
 
     name: Key
@@ -37,6 +40,7 @@ class ChildPlan(Value, frozen=True, kw_only=True):
     label: Name = ""
     x: float | None = None
     variables: tuple[int, ...] = ()
+    need: Need = 1.0
 
 
 class Child(ChildPlan, frozen=True, kw_only=True):
@@ -46,7 +50,8 @@ class Child(ChildPlan, frozen=True, kw_only=True):
     state: ChildState = "planned"
     max_shots: int | None = None
     max_usd: float | None = None
-    """Its share of what was left of the budget when it was planned."""
+    max_seconds: float | None = None
+    """Its share of what was left of the budget when it was begun; None before, and without a budget."""
 
     degraded: bool = False
     reason: Text = ""
@@ -56,25 +61,32 @@ class Child(ChildPlan, frozen=True, kw_only=True):
     shots: int = 0
     cost_usd: float = 0.0
     ended_at: datetime | None = None
+    """None of one that its parent gave up, until its own end is told."""
+
     result: BlobRef | None = None
+    needs_review: Text = ""
 
 
 class Family(Value, frozen=True, kw_only=True):
     """A parent's children, in the order in which they were planned, and how far their gathering is.
 
     `step` counts the plans, from 0; `gathering` says that the children of all of them have ended and preprocessing has
-    their answers. `to_come` is how many children later plans will have, for sharing out the budget. `baseline`, `sense`
-    and `unit` are those of an optimisation.
+    their answers; `closed` says why no more of them are waited for, where that is so. `to_come` is how many children
+    later plans will have, and `need_to_come` what they take, for sharing out the budget. `baseline`, `sense` and `unit`
+    are those of an optimisation. `ran` is what ran for the children that have ended.
     """
 
     children: tuple[Child, ...]
     step: int = 0
     to_come: int = 0
+    need_to_come: Annotated[float, Meta(ge=0)] = 0.0
     gathering: bool = False
+    closed: Text = ""
     allow_partial: bool = False
     baseline: Baseline | None = None
     sense: Literal["min", "max"] | None = None
     unit: Text = ""
+    ran: Ran | None = None
 
 
 class FamilyPlanned(Value, frozen=True, kw_only=True):
@@ -85,6 +97,9 @@ class FamilyPlanned(Value, frozen=True, kw_only=True):
     children: tuple[ChildPlan, ...]
     step: int = 0
     to_come: int = 0
+    need_to_come: Annotated[float, Meta(ge=0)] | None = None
+    """None: as many children as are `to_come` take as much as those of one `need` each."""
+
     allow_partial: bool = False
     baseline: Baseline | None = None
     baseline_seconds: Seconds = 0.0
@@ -111,10 +126,15 @@ class ChildEnded(Value, frozen=True, kw_only=True):
     cost_usd: float = 0.0
     timings: tuple[Timing, ...] = ()
     result: BlobRef | None = None
+    needs_review: Text = ""
+    ran: Ran | None = None
 
 
 class GatherFamily(Value, frozen=True, kw_only=True):
-    """Make one answer of the children's, or plan those that follow. `document` is the parent's."""
+    """Make one answer of the children's, or plan those that follow. `document` is the parent's.
+
+    With `closing` there is no time for others: what there is becomes the answer. `ran` is what ran for the children.
+    """
 
     job_id: Key
     tenant: Tenant
@@ -125,6 +145,8 @@ class GatherFamily(Value, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     baseline_seconds: Seconds = 0.0
     method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
+    closing: bool = False
+    ran: Ran | None = None
 
 
 class FamilyGathered(Value, frozen=True, kw_only=True):
@@ -140,6 +162,8 @@ class FamilyGathered(Value, frozen=True, kw_only=True):
     result_ref: BlobRef | None = None
     reason: Text = ""
     timings: tuple[Timing, ...] = ()
+    closing: bool = False
+    """Whether it is of what there was, because no more children were waited for."""
 
 
 def headline(result: JobResult | None) -> tuple[float | None, float | None]:

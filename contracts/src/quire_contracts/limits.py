@@ -36,6 +36,13 @@ POLISH_MOVES: Final = 10_000
 VARIANTS: Final = 100
 """Of a sweep."""
 
+CHILD_REASON: Final = 240
+"""Characters of why a child ended as it did, in its parent's record; its own record has all of it."""
+
+TARGETS_TOLD_APART: Final = 32
+FAULTS_TOLD_APART: Final = 16
+"""In the account of what ran for a job and its children."""
+
 SWEEP_BYTES: Final = 8 * 1024 * 1024
 """Of the documents of a sweep's variants, all together; each is looked at before the sweep is taken."""
 

@@ -188,6 +188,9 @@ class JobRecord(Value, frozen=True):
     deadline_at: datetime | None = None
     max_shots: int | None = None
     max_usd: float | None = None
+    max_seconds: float | None = None
+    """Of execution, at all targets together."""
+
     min_shots: int | None = None
     """Shots of each circuit that will do where backends are overloaded."""
 

@@ -10,6 +10,7 @@ from msgspec import Meta
 from quire_contracts.answers import Answer
 from quire_contracts.partitioned import Partitioned
 from quire_contracts.preparation import Baseline, MethodSeconds
+from quire_contracts.ran import Count, Ran
 from quire_contracts.value import CountsTable, Key, Seconds, Target, Text, Value
 from quire_contracts.verdict import Spread, Verdict
 
@@ -191,6 +192,23 @@ class Point(Value, frozen=True, kw_only=True):
     result: Answered | None = None
 
 
+class SweepSummary(Value, frozen=True, kw_only=True):
+    """A sweep's points in numbers; each point's own answer has its verdict.
+
+    `states` counts how the variants' jobs ended, `degraded` those that completed with a lesser answer. Of the points
+    that have a verdict `calls` counts what it calls, and `outcomes` what became of the answer (`verdict.Outcome`).
+    `shots`, `cost_usd` and `ran` are of all variants together.
+    """
+
+    states: dict[str, Count]
+    degraded: Count = 0
+    calls: dict[str, Count] = msgspec.field(default_factory=dict)
+    outcomes: dict[str, Count] = msgspec.field(default_factory=dict)
+    shots: Count = 0
+    cost_usd: Annotated[float, Meta(ge=0)] = 0.0
+    ran: Ran | None = None
+
+
 class SweepResult(Value, frozen=True, tag_field="kind", tag="sweep"):
     """One point for each variant, in the order of the document; `x` says what the points' `x` is."""
 
@@ -198,6 +216,9 @@ class SweepResult(Value, frozen=True, tag_field="kind", tag="sweep"):
     x: Text = ""
     spread: Spread | None = None
     """Of the points' quantum values, where the variants differ in nothing but their seeds."""
+
+    summary: SweepSummary | None = None
+    """None of an answer given before there were summaries."""
 
 
 JobResult = Answered | KernelResult | SweepResult

@@ -49,6 +49,9 @@ class Confidence(Value, frozen=True):
     find as good an answer. `health`: the share of runs on targets that are up, under their latest calibration.
     `errors`: the share of runs that were answered and not faulty. `baseline`: how near the answer is to the classical
     one.
+
+    Of a job with children, `health` and `errors` are shares of all runs of its tree, whichever job they were for, and
+    `samples` is the chance that the last sampling of each of them finds as good an answer of its own again.
     """
 
     score: Share | None

@@ -15,6 +15,7 @@ from quire_contracts.job import JobCompleted, JobFailed
 from quire_contracts.record import evolve
 from quire_contracts.result import OptimizeResult
 from quire_contracts.task import ReviewTask, RunTask
+from quire_contracts.value import Timing
 from quire_control_plane.change import Change, Moment
 from quire_control_plane.decide import decide
 from quire_policy import default_rules, route
@@ -186,6 +187,26 @@ def test_a_loop_ends_with_the_best_so_far_before_the_round_that_its_money_does_n
     assert (said.degraded, said.result.source, said.result.best.value) == (True, "quantum", 3.5)
     assert "the budget of 3 USD" in said.reason
     assert [task.parameters.rows for task in tasks] == [11, 3]
+
+
+def test_a_loop_ends_with_the_best_so_far_once_its_seconds_of_execution_are_spent() -> None:
+    change, _ = submitted(body(LOOP, budget={"max_seconds": 2.0}, targets=["qiskit:aer"]))
+    tasks = []
+    for seconds in range(1, 9):
+        assert change.record is not None
+        if change.record.is_over:
+            break
+        task = run_task(change)
+        tasks.append(task)
+        scored = answer(task, [-1.0] * task.parameters.rows, best=3.5)
+        ran = Timing(stage="execute", resource="qpu", started_at=NOON, seconds=0.8)
+        change, _ = decided(change.record, msgspec.structs.replace(scored, timings=(ran,)), moment(seconds))
+    assert change.record is not None
+    assert [task.phase for task in tasks] == ["round"] * 3, "2.4 s are spent after the third, 1.6 s after the second"
+    assert change.record.degraded
+    assert change.record.reason.startswith("the budget of 2 seconds")
+    assert isinstance(change.record.result, OptimizeResult)
+    assert change.record.result.source == "quantum"
 
 
 def test_while_no_gateway_says_a_price_nothing_is_sent_and_it_is_asked_again() -> None:

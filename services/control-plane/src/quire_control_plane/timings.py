@@ -9,6 +9,8 @@ from quire_contracts.value import Timing
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from quire_contracts.record import JobRecord
+
 
 def summed(timings: tuple[Timing, ...], more: Sequence[Timing]) -> tuple[Timing, ...]:
     """Timings by stage and resource: seconds added up, the earliest start kept, in order of first appearance."""
@@ -23,3 +25,8 @@ def summed(timings: tuple[Timing, ...], more: Sequence[Timing]) -> tuple[Timing,
             seconds=(known.seconds if known else 0.0) + timing.seconds,
         )
     return tuple(totals.values())
+
+
+def quantum_seconds(record: JobRecord) -> float:
+    """Seconds that the job's work ran, its children's included, without queues."""
+    return sum((timing.seconds for timing in record.timings if timing.stage == "execute"), 0.0)

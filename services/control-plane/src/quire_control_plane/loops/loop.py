@@ -23,6 +23,7 @@ from quire_control_plane.loops.continuing import mismatch
 from quire_control_plane.loops.optimizers.start import Start
 from quire_control_plane.patience.speculating import declined, prospect, watched
 from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots, preparation_of
+from quire_control_plane.timings import quantum_seconds
 
 if TYPE_CHECKING:
     from quire_contracts.continuation import Continuation
@@ -206,6 +207,8 @@ def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mom
         return finish(record, moment, None, reason=f"the budget of {record.max_shots} shots ends the loop")
     if record.max_usd is not None and record.cost_usd > record.max_usd:
         return finish(record, moment, None, reason=f"the budget of {record.max_usd} USD ends the loop")
+    if record.max_seconds is not None and quantum_seconds(record) >= record.max_seconds:
+        return finish(record, moment, None, reason=f"the budget of {record.max_seconds:g} seconds ends the loop")
     found = prospect(record, phase, parameters.rows, moment)
     if not found.choice.waits:
         return finish(declined(record, moment, found), moment, None, reason=found.choice.reason)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -14,6 +13,7 @@ from quire_contracts.verdict import Verdict
 from quire_contracts.vqe import CHEMICAL_ACCURACY
 from quire_control_plane.endings.ending import complete, complete_with_baseline
 from quire_control_plane.tasks import numbers
+from quire_control_plane.timings import quantum_seconds
 from quire_control_plane.verdict.comparing import RULE, Side, compare
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def verdict_of(record: JobRecord, result: MinimizeResult) -> Verdict:
         bound=bound,
         bound_method="" if baseline is None else baseline.bound_method,
         gap=None if bound is None else abs(result.energy - bound) / max(1.0, abs(bound)),
-        quantum_seconds=math.fsum(execution.execute_seconds for execution in record.executions),
+        quantum_seconds=quantum_seconds(record),
         classical_seconds=record.baseline_seconds,
         shots=record.shots,
         cost_usd=record.cost_usd,

@@ -193,6 +193,7 @@ def record_of(submission: Submission, origin: Origin, moment: Moment) -> JobReco
         deadline_at=deadline,
         max_shots=job.budget.max_shots,
         max_usd=job.budget.max_usd,
+        max_seconds=job.budget.max_seconds or None,
         min_shots=fewest_shots(job),
         rules=answer_rules(job),
         checkpoint=_first_checkpoint(job) if isinstance(job, OptimizeJob | MinimizeJob) else None,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from quire_contracts.verdict import Confidence, Verdict
+from quire_control_plane.timings import quantum_seconds
 from quire_control_plane.verdict import trust
 from quire_control_plane.verdict.comparing import RULE, Compared, Sense, Side
 from quire_control_plane.verdict.repeating import found_again
 from quire_control_plane.verdict.sampled import (
     Sampling,
     last_sampling,
-    quantum_seconds,
     remembered,
     success_of,
     time_to_solution,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quire_control_plane.timings import quantum_seconds
 from quire_control_plane.verdict.repeating import tts99_shots
 
 if TYPE_CHECKING:
@@ -55,8 +56,3 @@ def time_to_solution(
 def remembered(record: JobRecord) -> bool:
     """Whether any of the job's work is an earlier run's."""
     return any(execution.provider_metadata.get("cached") is True for execution in record.executions)
-
-
-def quantum_seconds(record: JobRecord) -> float:
-    """Seconds that the job's work ran, without queues."""
-    return sum((timing.seconds for timing in record.timings if timing.stage == "execute"), 0.0)
