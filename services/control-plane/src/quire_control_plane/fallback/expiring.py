@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from quire_contracts.so_far import baseline_of
 from quire_contracts.value import Fault
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.endings import ending
+from quire_control_plane.families import closing
 from quire_control_plane.loops import loop
 from quire_control_plane.patience.deadlines import word
 from quire_control_plane.patience.speculating import Prospect, declined, has_lesser, is_worn_out, outlook
@@ -32,8 +32,8 @@ def expire(record: JobRecord, message: ExpireJob, moment: Moment) -> Change:
     """End with the best there is; a job that has nothing to end with is told again at its deadline, and fails then."""
     if has_lesser(record):
         return _with_the_best(record, moment, DEADLINE_EXCEEDED.reason)
-    if baseline_of(record) is not None:  # that of a family, whose members have the preparations
-        return ending.complete_with_baseline(record, moment, DEADLINE_EXCEEDED.reason)
+    if record.family is not None:
+        return closing.expire(record, record.family, message, moment, DEADLINE_EXCEEDED)
     if message.reserve_seconds > 0 and record.deadline_at is not None:
         return Change(says=(word(record, 0.0),))
     return ending.fail(record, moment, DEADLINE_EXCEEDED)

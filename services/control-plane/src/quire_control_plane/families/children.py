@@ -18,9 +18,11 @@ from quire_contracts.record import Replay, evolve
 from quire_contracts.result import OptimizeResult
 from quire_control_plane.change import Change, Say
 from quire_control_plane.submission.admission import Origin, Submission, begun, record_of
+from quire_control_plane.submission.replaying import repeated
+from quire_control_plane.verdict.ran import ran_by
 
 if TYPE_CHECKING:
-    from quire_contracts.family import Child, ChildState
+    from quire_contracts.family import Child, ChildState, Family
     from quire_contracts.record import JobRecord, JobState
     from quire_contracts.value import BlobRef
     from quire_control_plane.change import Moment
@@ -54,17 +56,25 @@ def submission_of(parent: JobRecord, child: Child, body: bytes) -> Submission:
     return Submission(parent.tenant, child.job_id, child.job_id, document, canonical, digest)
 
 
-def born(parent: JobRecord, child: Child, submission: Submission, document: BlobRef, moment: Moment) -> Change:
+def born(
+    parent: JobRecord,
+    child: Child,
+    submission: Submission,
+    document: BlobRef,
+    moment: Moment,
+    *,
+    first: JobRecord | None = None,
+) -> Change:
     """The child as a job on its way to be prepared.
 
     Its trace is its parent's, its deadline a little before, its budget its share. A document without a seed has one
-    that follows from the parent's and the child's name. The child of a replay repeats the first one's child.
+    that follows from the parent's and the child's name. The child of a replay repeats the first one's child, which is
+    `first` where there was one: where that ran, with as many shots, unless the replay names another target.
     """
     record = record_of(submission, Origin(document, parent.traceparent, _seed(parent, child.name)), moment)
-    replay, targets = None, record.targets
     if parent.replay is not None:
-        replay = Replay(of=child_id(parent, child.name, parent.replay.of), target=parent.replay.target)
-        targets = (parent.replay.target,) if parent.replay.target is not None else targets
+        of = child_id(parent, child.name, parent.replay.of)
+        record = repeated(record, Replay(of=of, target=parent.replay.target), first)
     deadline = None
     if parent.deadline_at is not None:
         left = max(0.0, (parent.deadline_at - moment.now).total_seconds())
@@ -73,11 +83,10 @@ def born(parent: JobRecord, child: Child, submission: Submission, document: Blob
         record,
         parent=Parent(parent.job_id, child.name),
         seeded=record.seeded or parent.seeded,
-        targets=targets,
-        replay=replay,
         deadline_at=deadline,
         max_shots=min((n for n in (record.max_shots, child.max_shots) if n is not None), default=None),
         max_usd=min((n for n in (record.max_usd, child.max_usd) if n is not None), default=None),
+        max_seconds=min((n for n in (record.max_seconds, child.max_seconds) if n is not None), default=None),
     )
     return begun(record, submission)
 
@@ -100,6 +109,8 @@ def told(record: JobRecord, parent: Parent, result: BlobRef | None) -> ChildEnde
         cost_usd=record.cost_usd,
         timings=record.timings,
         result=result,
+        needs_review=record.needs_review,
+        ran=ran_by(record),
     )
 
 
@@ -108,21 +119,31 @@ def left_behind(change: Change) -> Change:
     record = change.record
     if record is None or not record.is_over or record.family is None:
         return change
-    alive = [child for child in record.family.children if child.state in {"planned", "running"}]
-    if not alive:
-        return change
     reason = f"job {record.job_id}, of which it is a part, is over: {record.state}"
-    words = tuple(
-        Say(CancelJob(job_id=child.job_id, tenant=record.tenant, reason=reason))
-        for child in alive
-        if child.state == "running"
-    )
-    children = tuple(
-        msgspec.structs.replace(child, state="cancelled", reason=reason) if child in alive else child
-        for child in record.family.children
-    )
-    ended = evolve(record, family=msgspec.structs.replace(record.family, children=children))
-    return replace(change, record=ended, says=(*change.says, *words))
+    family, words = given_up(record.family, record, reason)
+    if family == record.family:
+        return change
+    return replace(change, record=evolve(record, family=family), says=(*change.says, *words))
+
+
+def given_up(
+    family: Family, record: JobRecord, reason: str, moment: Moment | None = None
+) -> tuple[Family, tuple[Say, ...]]:
+    """The family when nobody is waited for any more, and the words that stop those who are under way.
+
+    moment: when that is, of a job that goes on; who has not begun ends then, who has when it says so.
+    """
+    words, children = [], []
+    for child in family.children:
+        given = msgspec.structs.replace(child, state="cancelled", reason=reason)
+        if child.state == "planned":
+            children.append(given if moment is None else msgspec.structs.replace(given, ended_at=moment.now))
+        elif child.state == "running":
+            children.append(given)
+            words.append(Say(CancelJob(job_id=child.job_id, tenant=record.tenant, reason=reason)))
+        else:
+            children.append(child)
+    return msgspec.structs.replace(family, children=tuple(children)), tuple(words)
 
 
 def _seed(parent: JobRecord, name: str) -> int:

@@ -20,7 +20,8 @@ def timer(record: JobRecord) -> tuple[Say, ...]:
     """The word that ends a new job; none where it has no deadline."""
     if record.deadline_at is None:
         return ()
-    return (word(record, reserve(record) if record.checkpoint is not None else 0.0),)
+    has_lesser = record.checkpoint is not None or record.kind == "sweep"
+    return (word(record, reserve(record) if has_lesser else 0.0),)
 
 
 def word(record: JobRecord, reserve_seconds: float) -> Say:

@@ -52,16 +52,26 @@ def replay(
         reason = f"this release does not accept the job's document any more: {error}"[:2_000]
         raise Permanent("invalid-document", reason, next_step="Submit it anew, as this release wants it.") from error
     submission = Submission(command.tenant, command.job_id, command.job_id, job, document, first.content_sha256)
+    record = record_of(submission, Origin(first.document, traceparent, first.seed, beginning), moment)
+    return begun(repeated(record, Replay(of=command.replay_of, target=command.target), first), submission)
+
+
+def repeated(record: JobRecord, replay: Replay, first: JobRecord | None) -> JobRecord:
+    """A new job's record as that of one which repeats `first`: its seed, its shots, and the places where it ran.
+
+    Of a first job that is not known any more only the named target can be repeated.
+    """
+    if first is None:
+        return evolve(record, replay=replay, targets=record.targets if replay.target is None else (replay.target,))
     lowered = next((each.shots for each in reversed(first.decisions) if each.shots is not None), None)
-    record = evolve(
-        record_of(submission, Origin(first.document, traceparent, first.seed, beginning), moment),
+    return evolve(
+        record,
         seed=first.seed,
         seeded=first.seeded,
-        targets=places_of(command, first),
+        targets=places_of(replay.target, first),
         min_shots=None,
-        replay=Replay(of=command.replay_of, target=command.target, shots=lowered),
+        replay=msgspec.structs.replace(replay, shots=lowered),
     )
-    return begun(record, submission)
 
 
 def refused(command: ReplayJob, first: JobRecord | None) -> Change:
@@ -77,9 +87,9 @@ def refused(command: ReplayJob, first: JobRecord | None) -> Change:
     return Change(None, (Say(said),))
 
 
-def places_of(command: ReplayJob, first: JobRecord) -> tuple[str, ...]:
+def places_of(target: str | None, first: JobRecord) -> tuple[str, ...]:
     """Where the job runs: at the named target; else where the first one ran, in its order; else where it might have."""
-    if command.target is not None:
-        return (command.target,)
+    if target is not None:
+        return (target,)
     ran = dict.fromkeys(execution.target for execution in first.executions)
     return tuple(ran) or first.targets

@@ -11,11 +11,11 @@ from quire_contracts.verdict import Confidence, Verdict
 from quire_control_plane.timings import quantum_seconds
 from quire_control_plane.verdict import trust
 from quire_control_plane.verdict.comparing import RULE, Compared, Sense, Side
+from quire_control_plane.verdict.ran import ran_by
 from quire_control_plane.verdict.repeating import found_again
 from quire_control_plane.verdict.sampled import (
     Sampling,
     last_sampling,
-    remembered,
     success_of,
     time_to_solution,
 )
@@ -59,10 +59,12 @@ def judge(record: JobRecord, result: OptimizeResult, moment: Moment) -> Judged:
     found = _NO_QUANTUM if quantum is None else compared(quantum, baseline, sense)
     ahead = ahead_of(best.value, baseline, sense)
     behind = baseline is not None and baseline.feasible and (not best.feasible or (ahead is not None and ahead < 0))
+    ran = ran_by(record)
+    own = trust.samples(repeats, *((sampling.hits, sampling.shots) if sampling else (0, 0)))
     parts = (
-        trust.samples(repeats, *((sampling.hits, sampling.shots) if sampling else (0, 0))),
-        trust.health(record.executions, lambda target: moment.down(target, record.tenant)),
-        trust.errors(record.executions, record.decisions),
+        trust.samples_of_all(ran) if record.family is not None else own,
+        trust.health(ran, lambda target: moment.down(target, record.tenant)),
+        trust.errors(ran),
         trust.baseline(
             ahead=ahead, ratio=result.quality.approximation_ratio, gap=result.quality.gap, feasible=best.feasible
         ),
@@ -182,9 +184,10 @@ def _remarks(
     record: JobRecord, baseline: Baseline | None, sampling: Sampling | None, *, behind: bool
 ) -> tuple[str, ...]:
     said = []
-    if any(execution.simulator for execution in record.executions):
+    ran = ran_by(record)
+    if any(each.simulator for each in ran.at):
         said.append("quantum work ran on a simulator: its seconds are those of the simulation")
-    if remembered(record):
+    if ran.remembered:
         said.append("work was answered from memory: what it took when it ran is not in these seconds")
     spent, budget = quantum_seconds(record), baseline.budget_seconds if baseline is not None else 0.0
     if budget and spent > budget:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quire_control_plane.timings import quantum_seconds
+from quire_control_plane.verdict.ran import remembered
 from quire_control_plane.verdict.repeating import tts99_shots
 
 if TYPE_CHECKING:
@@ -47,12 +48,7 @@ def time_to_solution(
     What was answered from memory took no seconds now, and says nothing of how long it takes.
     """
     needed = tts99_shots(success) if success is not None else None
-    if needed is None or sampling is None or remembered(record):
+    if needed is None or sampling is None or any(map(remembered, record.executions)):
         return needed, None
     loop = max(0.0, quantum_seconds(record) - sampling.seconds)
     return needed, loop + needed * sampling.seconds / sampling.shots
-
-
-def remembered(record: JobRecord) -> bool:
-    """Whether any of the job's work is an earlier run's."""
-    return any(execution.provider_metadata.get("cached") is True for execution in record.executions)

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from quire_contracts.verdict import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
-    from quire_contracts.record import Decision
-    from quire_contracts.value import Execution
+    from quire_contracts.ran import Ran
 
 
 def score_of(parts: Iterable[Part]) -> float | None:
@@ -27,34 +26,44 @@ def samples(repeats: float | None, hits: int, shots: int) -> Part:
     return Part("samples", repeats, f"{hits} of {shots} shots of the last sampling had the best value found")
 
 
-def health(executions: Sequence[Execution], down: Callable[[str], str | None]) -> Part:
+def samples_of_all(ran: Ran) -> Part:
+    """That the last sampling of each of a job's children would find as good an answer of its own again."""
+    if not ran.samplings:
+        return Part("samples", None, "there was no last sampling")
+    return Part("samples", ran.repeats, f"each of {ran.samplings} last samplings finds its best value again")
+
+
+def health(ran: Ran, down: Callable[[str], str | None]) -> Part:
     """The share of runs on targets that take work now, under the calibration that their target had last.
 
     A run elsewhere counts half: it passed its checks, and what made its target stop may have been there before.
 
-    executions: in the order in which they were answered.   down: why a target takes no work; None if it does.
+    ran: for the job and all its children.   down: why a target takes no work; None if it does.
     """
-    if not executions:
+    runs = sum(each.runs + each.earlier for each in ran.at)
+    if not runs:
         return Part("health", None, "nothing ran")
-    latest = {execution.target: execution.calibration_id for execution in executions}
-    sick = {target: why for target in latest if (why := down(target)) is not None}
-    old = sum(each.target not in sick and each.calibration_id != latest[each.target] for each in executions)
-    doubtful = old + sum(each.target in sick for each in executions)
+    sick = {each.target: why for each in ran.at if (why := down(each.target)) is not None}
+    old = sum(each.earlier for each in ran.at if each.target not in sick)
+    doubtful = old + sum(each.runs + each.earlier for each in ran.at if each.target in sick)
     whys = [f"{target} takes no work now: {why}" for target, why in sick.items()]
     if old:
-        whys.append(f"{old} of {len(executions)} runs were under an earlier calibration")
-    text = "; ".join(whys) or f"{' and '.join(latest)}: up, one calibration each"
-    return Part("health", 1.0 - 0.5 * doubtful / len(executions), text[:2_000])
+        whys.append(f"{old} of {runs} runs were under an earlier calibration")
+    text = "; ".join(whys) or f"{' and '.join(each.target for each in ran.at)}: up, one calibration each"
+    return Part("health", 1.0 - 0.5 * doubtful / runs, f"{text}{_of_jobs(ran)}"[:2_000])
 
 
-def errors(executions: Sequence[Execution], decisions: Sequence[Decision]) -> Part:
-    """The share of the job's runs that were answered and passed their checks."""
-    codes = [decision.fault_code for decision in decisions if decision.fault_code]
-    runs = len(executions) + len(codes)
+def errors(ran: Ran) -> Part:
+    """The share of runs, for the job and all its children, that were answered and passed their checks."""
+    runs = ran.runs + ran.failed
     if not runs:
         return Part("errors", None, "nothing ran")
-    text = f"{len(codes)} of {runs} runs failed" + (f": {', '.join(dict.fromkeys(codes))}" if codes else "")
-    return Part("errors", len(executions) / runs, text[:2_000])
+    codes = f": {', '.join(ran.fault_codes)}" if ran.fault_codes else ""
+    return Part("errors", ran.runs / runs, f"{ran.failed} of {runs} runs failed{_of_jobs(ran)}{codes}"[:2_000])
+
+
+def _of_jobs(ran: Ran) -> str:
+    return f" (in {ran.jobs} jobs)" if ran.jobs > 1 else ""
 
 
 def baseline(*, ahead: float | None, ratio: float | None, gap: float | None, feasible: bool) -> Part:
