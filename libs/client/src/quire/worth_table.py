@@ -18,7 +18,7 @@ def worth_table(appraisals: Sequence[Appraisal]) -> Table:
     """One row for each device, or target that may cost money, that the job's work might have gone to.
 
     The price is that of a task with so many parameter sets. The pairs are two-qubit gates: after compilation, or `>=`
-    so many before it, where the provider compiles.
+    so many before it, where the provider compiles. What no gateway said now has the time when it was said before.
     """
     table = Table(title="expected before it was sent", title_justify="left")
     table.add_column("target")
@@ -28,7 +28,7 @@ def worth_table(appraisals: Sequence[Appraisal]) -> Table:
         least = "" if each.compiled else ">= "
         gain = f"{each.expected_gain:.2%}" if each.expected_gain is not None else _at_most(each.possible_gain)
         table.add_row(
-            each.target,
+            each.target if each.said_at is None else f"{each.target} (said {each.said_at:%H:%M:%S})",
             str(each.parameter_sets),
             str(each.qubits),
             _known(each.two_qubit_gates, f"{least}{{}}"),

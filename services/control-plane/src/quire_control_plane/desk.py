@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -20,8 +22,7 @@ from quire_control_plane.dispatch.unwanted import answered_by, stopping
 from quire_control_plane.dispatch.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
 from quire_control_plane.families.children import born, left_behind, submission_of, told
 from quire_control_plane.patience.prospects import Prospects
-from quire_control_plane.patience.remembering import KIND as PROSPECTS
-from quire_control_plane.patience.remembering import Gains, remember
+from quire_control_plane.patience.remembering import Remembering
 from quire_control_plane.recall import Recall
 from quire_control_plane.routing import Routes, load_routes
 from quire_service.loads import loads_of
@@ -57,9 +58,9 @@ class Desk:
     clock: Clock
     steps: Counter
     prospects: Prospects
-    gains: Records[Gains]
     evidence: Records[EvidenceKept]
     appraisers: Appraisers
+    remembering: Remembering
 
     def down(self, target: str, tenant: str) -> str | None:
         """Why a target takes no work of a tenant now; None if it does."""
@@ -148,10 +149,6 @@ class Desk:
         """Have everybody looked at whose target is back, until told to stop."""
         await self.waking.run(self.down, stopping)
 
-    async def remember(self, stopping: asyncio.Event) -> None:
-        """Keep what is learned of gains for the next life, until told to stop."""
-        await remember(self.prospects, self.gains, self.clock, stopping)
-
 
 async def open_desk(deps: Deps[Settings]) -> Desk:
     """The desk of a control plane; it listens as long as the service lives.
@@ -162,6 +159,9 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
     loads = await deps.lifetime.enter_async_context(loads_of(deps.bus, deps.clock))
     held = deps.bus.records(KIND, Waiting)
     waking = Waking(held, deps.bus.publisher, deps.clock)
+    prospects = Prospects(deps.clock, loads.current, count(secrets.randbits(52)))
+    appraisers = Appraisers(deps.bus, loads.current, deps.clock, deps.settings.appraisal_seconds)
+    deps.lifetime.push_async_callback(appraisers.close)
     return Desk(
         jobs=deps.bus.records("job", JobRecord),
         held=held,
@@ -176,10 +176,10 @@ async def open_desk(deps: Deps[Settings]) -> Desk:
             unit="{step}",
             description="Steps of fallback chains, by what was done and after which fault.",
         ),
-        prospects=Prospects(deps.clock, loads.current),
-        gains=deps.bus.records(PROSPECTS, Gains),
+        prospects=prospects,
         evidence=deps.bus.records(EVIDENCE, EvidenceKept),
-        appraisers=Appraisers(deps.bus, loads.current),
+        appraisers=appraisers,
+        remembering=Remembering(prospects, deps.bus, deps.clock),
     )
 
 

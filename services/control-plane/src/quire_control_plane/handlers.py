@@ -143,7 +143,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         members = sorted({(member.tenant, member.job_id) for member in event.members})
         await asyncio.gather(*(note_started(jobs, *member, event, desk.moment(delivery.meta)) for member in members))
 
-    return Parts(routers=(router,), background={"waking": desk.wake, "remembering": desk.remember})
+    return Parts(routers=(router,), background={"waking": desk.wake, "remembering": desk.remembering.run})
 
 
 async def decided(record: JobRecord, message: JobMessage, moment: Moment, appraisers: Appraisers) -> Change:

@@ -17,3 +17,9 @@ class Settings(ServiceSettings):
     ahead: int = Field(
         default=1_024, ge=0, le=4_096, description="Of them, those that wait here for that, so that tenants take turns."
     )
+    appraisal_seconds: float = Field(
+        default=2.0,
+        gt=0,
+        le=30,
+        description="How long a decision waits for what gateways say of its work; silent ones it does not wait for.",
+    )

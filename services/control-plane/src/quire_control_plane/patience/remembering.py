@@ -1,63 +1,104 @@
-"""What was learned of gains, kept beyond the life of a replica: read when it starts, written now and then."""
+"""What replicas saw, told to each other and kept beyond their lives: a small entry of a bucket for each subject.
+
+Beside all work: what was seen is written every few seconds, what others write is heard at once, and all of it is read
+at the start and now and then. A hint: what cannot be read or written now is left for the next time.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
-from msgspec import Meta
+import msgspec
 
-from quire_contracts.intake import SHARED_TENANT
-from quire_contracts.value import Key, Text, Value
+from quire_bus.errors import Conflict, DecodeError
+from quire_control_plane.patience.memory import Memory, key_of
+from quire_control_plane.patience.prospects import SUBJECTS
 from quire_resilience.errors import QuireError
 
 if TYPE_CHECKING:
-    from quire_bus.records import Records
+    from quire_bus.buckets import Bucket
+    from quire_bus.bus import Bus
+    from quire_control_plane.patience.memory import Subject
     from quire_control_plane.patience.prospects import Prospects
     from quire_resilience.clock import Clock
 
-KIND: Final = "prospects"
-ID: Final = "gains"
-EVERY_SECONDS: Final = 30.0
-KEPT_SECONDS: Final = 30 * 24 * 3_600
+BUCKET: Final = "prospects"
+EVERY_SECONDS: Final = 5.0
+ROUNDS: Final = 12
+"""All is read again after writing so often, for what was said while the broker was away."""
+
+_TRIES: Final = 3
+_AT_ONCE: Final = 64
+_decoder: Final = msgspec.json.Decoder(Memory)
 
 
-class Gain(Value, frozen=True):
-    """By which shares the latest quantum answers of a tenant's jobs of one kind were better than the classical ones."""
+@dataclass(frozen=True, slots=True)
+class Remembering:
+    """One replica's share of the memory; of several that write one subject nothing is lost (`memory.merged`)."""
 
-    tenant: Key
-    kind: Key
-    unit: Text
-    shares: Annotated[tuple[float, ...], Meta(max_length=1_000)]
+    prospects: Prospects
+    bus: Bus
+    clock: Clock
 
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Read, listen and write until told to stop, and then write once more."""
+        async with self.bus.overhear(f"$KV.{BUCKET}.>", self.heard):
+            rounds = 0
+            while not stopping.is_set():
+                if rounds % ROUNDS == 0:
+                    await self.read()
+                rounds += 1
+                await _pause(self.clock, stopping)
+                await self.write()
 
-class Gains(Value, frozen=True):
-    """All that one replica knew; of several that write, the last one counts."""
+    def heard(self, _subject: str, body: bytes) -> None:
+        """Take what somebody writes; what is none is left."""
+        with suppress(msgspec.MsgspecError, UnicodeDecodeError):
+            self.prospects.recall(_decoder.decode(body))
 
-    gains: tuple[Gain, ...] = ()
-
-
-async def remember(prospects: Prospects, records: Records[Gains], clock: Clock, stopping: asyncio.Event) -> None:
-    """Read what was kept, then write what is learned, until told to stop, and then once more.
-
-    A hint: what cannot be read or written now is left for the next time.
-    """
-    with suppress(QuireError):
-        stored = await records.get(SHARED_TENANT, ID)
-        if stored is not None:
-            prospects.recall({(each.tenant, each.kind, each.unit): each.shares for each in stored.value.gains})
-    written = prospects.gains
-    over = False
-    while not over:
-        await _pause(clock, stopping)
-        over, known = stopping.is_set(), prospects.gains
-        if known == written:
-            continue
-        kept = tuple(Gain(*group, shares) for group, shares in known.items())
+    async def read(self) -> None:
+        """Take what was written, as far as it can be read now."""
         with suppress(QuireError):
-            await records.put(records.write(SHARED_TENANT, ID, Gains(kept), None, KEPT_SECONDS))
-            written = known
+            keys = (await self._bucket.keys())[:SUBJECTS]
+            for first in range(0, len(keys), _AT_ONCE):
+                for memory, _ in await asyncio.gather(*map(self._entry, keys[first : first + _AT_ONCE])):
+                    if memory is not None:
+                        self.prospects.recall(memory)
+
+    async def write(self) -> None:
+        """Tell what was seen here, as far as it can be written now."""
+        for subject in self.prospects.news():
+            with suppress(QuireError):
+                await self._tell(subject)
+
+    async def _tell(self, subject: Subject) -> None:
+        """Merge what is known here into a subject's entry, by compare-and-swap."""
+        key = key_of(subject)
+        for _ in range(_TRIES):
+            theirs, revision = await self._entry(key)
+            if theirs is not None and theirs.subject == subject:
+                self.prospects.recall(theirs)
+            mine = Memory(subject, self.prospects.known(subject))
+            with suppress(Conflict):
+                if mine != theirs:
+                    await self._bucket.put(key, mine, revision)
+                self.prospects.told(mine)
+                return
+
+    async def _entry(self, key: str) -> tuple[Memory | None, int | None]:
+        """An entry and its revision; one that cannot be understood is written anew whatever it is."""
+        try:
+            stored = await self._bucket.get(key)
+        except DecodeError:
+            return None, None
+        return (None, 0) if stored is None else (stored.value, stored.revision)
+
+    @property
+    def _bucket(self) -> Bucket[Memory]:
+        return self.bus.bucket(BUCKET, Memory)
 
 
 async def _pause(clock: Clock, stopping: asyncio.Event) -> None:
