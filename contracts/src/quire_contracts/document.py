@@ -82,6 +82,17 @@ class MitigationSetting(Strict, frozen=True):
     zne: ZneSetting | None = None
 
 
+class QaoaCircuit(Strict, frozen=True):
+    """A circuit of QAOA: its layers, and whether the gates of a layer share their angles.
+
+    `shared` gives each layer one gamma and one beta; `multi` gives every term of the cost operator and every qubit an
+    angle of its own (ma-QAOA; Herrman et al., Scientific Reports 12, 6781, 2022), which start where shared ones would.
+    """
+
+    layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2
+    angles: Literal["shared", "multi"] = "shared"
+
+
 class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     """The quantum approximate optimisation algorithm (Farhi et al., 2014).
 
@@ -92,6 +103,12 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     cannot do that.
     A gamma is in units of the problem's weights: it multiplies the cost operator divided by the root mean square of its
     terms, which is 1 for an unweighted MaxCut. A beta turns the mixer `rx(-2 beta)`.
+    `angles` are those of `QaoaCircuit`. With `candidates` in place of `layers` and `angles` the pre-screen chooses:
+    each circuit has its start points, and the one goes on whose best energy, as the target's fidelity leaves it, is
+    least; a smaller one that is as good within 1 % comes first. The best `starts` points go on, each with an optimiser
+    run of its own, side by side in one task a round.
+    `interpolated` climbs: the loop optimises one layer, stretches its angles to two (INTERP; Zhou et al., Phys. Rev. X
+    10, 021067, 2020) and goes on from there, up to `layers`; each step has rounds in proportion to its layers.
     """
 
     layers: Annotated[int, Meta(ge=1, le=limits.LAYERS)] = 2
@@ -99,6 +116,12 @@ class Qaoa(Strict, frozen=True, tag_field="name", tag="qaoa"):
     sweep: Annotated[int, Meta(ge=1, le=1_024)] = 64
     initial: Annotated[tuple[float, ...], Meta(max_length=2 * limits.LAYERS)] = ()
     cvar: Annotated[float, Meta(gt=0, le=1)] | msgspec.UnsetType = msgspec.UNSET
+    angles: Literal["shared", "multi"] | msgspec.UnsetType = msgspec.UNSET
+    candidates: (
+        Annotated[tuple[QaoaCircuit, ...], Meta(min_length=2, max_length=limits.CANDIDATES)] | msgspec.UnsetType
+    ) = msgspec.UNSET
+    starts: Annotated[int, Meta(ge=1, le=limits.STARTS)] | msgspec.UnsetType = msgspec.UNSET
+    initialisation: Literal["linear-ramp", "interpolated"] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Job(Strict, frozen=True):

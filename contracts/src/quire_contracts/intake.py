@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from quire_contracts import limits
+from quire_contracts.choice_rules import choice_rules
 from quire_contracts.continuation import From
 from quire_contracts.continuation_rules import continuation_rules
 from quire_contracts.document import (
@@ -177,6 +178,7 @@ def _rules(document: JobDocument) -> list[Problem]:
             problems += _problem_rules(document)
         case MinimizeJob():
             problems += vqe_rules(document.hamiltonian, document.constant, document.algorithm)
+            problems += choice_rules(document.algorithm, document.start)
             if isinstance(document.start, From):
                 algorithm = document.algorithm
                 problems += continuation_rules(document.start, algorithm.initial, algorithm.optimizer.rounds)
@@ -262,4 +264,4 @@ def _problem_rules(document: OptimizeJob) -> list[Problem]:
         problems += continuation_rules(document.start, initial, document.algorithm.optimizer.rounds)
     if isinstance(document.rules, AnswerRules):
         problems += contradictions(document.rules)
-    return problems + qaoa_rules(document.algorithm)
+    return problems + choice_rules(document.algorithm, document.start) + qaoa_rules(document.algorithm)

@@ -70,6 +70,15 @@ KERNEL_ENTRIES: Final = 20_000
 """Of a kernel that differ, each one a circuit: 200 points among each other."""
 
 LAYERS: Final = 32
+CANDIDATES: Final = 8
+"""Circuits that a pre-screen chooses between."""
+
+CANDIDATE_NUMBERS: Final = 1_024
+"""Parameters of them, all together: until one is chosen, what is known of each stands in the job's record."""
+
+STARTS: Final = 16
+"""Start points that go on, each with an optimiser run of its own."""
+
 ROUNDS: Final = 1_000
 REPLAYED_ROUNDS: Final = 200
 """Of an optimiser whose state is its evaluations: what it costs to replay them grows with their square."""

@@ -18,7 +18,7 @@ _ROOM: Final = 165_000
 """Of the bytes of a record, what is left for history and optimiser beside matrices, executions and decisions."""
 
 
-def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str) -> list[Problem]:
+def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str, runs: int = 1) -> list[Problem]:
     """A round's parameter sets are one task, which has a size; COBYLA's steps go from the first down to the last.
 
     Args:
@@ -26,6 +26,7 @@ def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str) 
         parameters: how many it has.
         numbers: of the structure, for each parameter set; as many or more.
         cure: what to do where there are too many, besides another optimiser or a smaller population.
+        runs: of the optimiser, side by side.
     """
     if isinstance(optimizer, Scipy) and optimizer.method == "cobyla" and optimizer.tolerance > optimizer.step:
         return [
@@ -36,9 +37,9 @@ def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str) 
                 hint="lower the tolerance or raise the step",
             )
         ]
-    sets, most = fewest_sets(optimizer, parameters), limits.LOOP_NUMBERS // max(1, numbers)
+    sets, most = runs * fewest_sets(optimizer, parameters), limits.LOOP_NUMBERS // max(1, numbers)
     if sets <= most:
-        return record_rules(optimizer, parameters)
+        return record_rules(optimizer, parameters, runs)
     population = isinstance(optimizer, CmaEs) and most > 0
     return [
         Problem(
@@ -50,9 +51,9 @@ def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str) 
     ]
 
 
-def record_rules(optimizer: Optimizer, parameters: int) -> list[Problem]:
-    """The history of all rounds and the optimiser's state are in the job's record, which travels as one message."""
-    each, once = _state_bytes(optimizer, parameters)
+def record_rules(optimizer: Optimizer, parameters: int, runs: int = 1) -> list[Problem]:
+    """The history of all rounds and the state of every optimiser run are in the job's record, which is one message."""
+    each, once = _state_bytes(optimizer, parameters, runs)
     most = max(1, (_ROOM - once) // each)
     if optimizer.rounds <= most:
         return []
@@ -66,7 +67,7 @@ def record_rules(optimizer: Optimizer, parameters: int) -> list[Problem]:
     ]
 
 
-def _state_bytes(optimizer: Optimizer, parameters: int) -> tuple[int, int]:
+def _state_bytes(optimizer: Optimizer, parameters: int, runs: int) -> tuple[int, int]:
     """Of each round, and once for all: the optimiser's numbers, and the best parameters."""
     match optimizer:
         case CmaEs():
@@ -78,4 +79,4 @@ def _state_bytes(optimizer: Optimizer, parameters: int) -> tuple[int, int]:
         case _:
             numbers = 3 * parameters
     replayed = 3 + parameters * (optimizer.method == "l-bfgs-b") if isinstance(optimizer, Scipy) else 0
-    return _ROUND_BYTES + _NUMBER * replayed, _NUMBER * (numbers + parameters)
+    return _ROUND_BYTES + _NUMBER * replayed * runs, _NUMBER * (numbers * runs + parameters)

@@ -36,6 +36,7 @@ def measured_minimum(record: JobRecord, energy: float, std_error: float) -> Mini
         baseline_seconds=record.baseline_seconds,
         stopped=checkpoint.stopped if checkpoint is not None else "",
         unit=unit,
+        screened=checkpoint.screened if checkpoint is not None else (),
     )
 
 

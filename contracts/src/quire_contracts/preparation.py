@@ -110,6 +110,17 @@ class Columns(Value, frozen=True):
     offsets: tuple[float, ...]
 
 
+class LoopCircuit(Value, frozen=True):
+    """One of several circuits that a loop may vary: what `Preparation` and `Loop` say of the one in use."""
+
+    name: Text
+    structure: BlobRef
+    estimate: Estimate
+    start_points: Matrix
+    spectra: tuple[Spectrum | None, ...] = ()
+    columns: Columns | None = None
+
+
 class Loop(Value, frozen=True):
     """Where a variational loop starts.
 
@@ -133,6 +144,20 @@ class Loop(Value, frozen=True):
 
     cvar: Annotated[float, Meta(gt=0, le=1)] | None = None
     """The share of the shots, the best ones, whose mean energy is minimised; None for all."""
+
+    circuits: tuple[LoopCircuit, ...] = ()
+    """Those that the pre-screen chooses between, or that the loop `climbs` through in order, the first one in use; none
+    where there is one."""
+
+    climbs: bool = False
+    """Whether the circuits are those of QAOA with one layer, two and so on, each beginning at the interpolated angles
+    of the one before it."""
+
+    starts: int = 1
+    """How many of the best start points go on, each with an optimiser run of its own."""
+
+    mixed: float | None = None
+    """The energy of the maximally mixed state, which noise draws energies to; None where nothing is chosen by it."""
 
 
 class Preparation(Value, frozen=True):

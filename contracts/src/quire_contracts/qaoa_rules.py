@@ -6,6 +6,7 @@ import msgspec
 
 from quire_contracts import limits
 from quire_contracts.document import Qaoa
+from quire_contracts.loop_circuits import circuits_of, starts_of
 from quire_contracts.loop_rules import record_rules
 from quire_contracts.optimizers import CmaEs, Nft, Optimizer, ParameterShift, Scipy, fewest_sets
 from quire_contracts.value import Problem
@@ -13,7 +14,8 @@ from quire_contracts.value import Problem
 
 def qaoa_rules(algorithm: Qaoa) -> list[Problem]:
     """A round's parameter sets are one task, which has a size; COBYLA's steps go from the first down to the last."""
-    optimizer, angles = algorithm.optimizer, 2 * algorithm.layers
+    optimizer, runs = algorithm.optimizer, starts_of(algorithm)
+    angles = 2 * max(circuit.layers for circuit in circuits_of(algorithm))
     if isinstance(optimizer, Scipy) and optimizer.method == "cobyla" and optimizer.tolerance > optimizer.step:
         return [
             Problem(
@@ -31,9 +33,9 @@ def qaoa_rules(algorithm: Qaoa) -> list[Problem]:
                 hint="leave out `cvar`, or use spsa, cma-es, or scipy's cobyla, nelder-mead or powell",
             )
         ]
-    sets, most = fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
+    sets, most = runs * fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
     if sets <= most:
-        return record_rules(optimizer, angles)
+        return record_rules(optimizer, angles, runs)
     population = isinstance(optimizer, CmaEs)
     return [
         Problem(

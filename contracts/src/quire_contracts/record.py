@@ -13,7 +13,7 @@ from quire_contracts.continuation import Continuation
 from quire_contracts.document import JobKind
 from quire_contracts.family import Family, Parent
 from quire_contracts.preparation import MethodSeconds, Preparation
-from quire_contracts.result import Best, JobResult, Round
+from quire_contracts.result import Best, JobResult, Round, Screened
 from quire_contracts.task import Task
 from quire_contracts.value import (
     BlobRef,
@@ -111,6 +111,17 @@ class Checkpoint(Value, frozen=True):
     stopped: Text = ""
     best_std_error: float | None = None
     """Of the best objective, where it was estimated from shots."""
+
+    circuit: int = 0
+    """Of the loop's circuits, where it has several: the one in use, which the job's preparation is of. The best
+    parameters are those of `best_circuit`."""
+
+    best_circuit: int = 0
+    screened: Annotated[tuple[Screened, ...], Meta(max_length=8)] = ()
+    """What the pre-screen has found of each circuit so far, where it chooses between several."""
+
+    settings: dict[str, object] = msgspec.field(default_factory=dict)
+    """The optimiser's, as the document has them, where a later step of the loop begins a run of its own."""
 
 
 class Hold(Value, frozen=True):

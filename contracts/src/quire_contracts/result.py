@@ -36,7 +36,7 @@ class Best(Value, frozen=True):
     answer: Answer | None = None
 
 
-class Round(Value, frozen=True):
+class Round(Value, frozen=True, omit_defaults=True):
     """One round of a loop: its objective, the best objective so far, and where it ran.
 
     The objective is an expectation of the encoded problem: in the problem's units where every assignment is feasible,
@@ -48,6 +48,33 @@ class Round(Value, frozen=True):
     best: float
     std_error: float | None
     target: Target
+    layers: int | None = None
+    """Of the circuit it varied, where a loop climbs from one layer to more."""
+
+
+class Screened(Value, frozen=True):
+    """A circuit that a pre-screen chose or did not choose, and why.
+
+    Of its `start_points` those at `rows` had the least energy, the best one first, with this `objective`. What is
+    `expected` of it at the `target` of the rounds lies between the objective of the maximally mixed state and that, as
+    far as the `fidelity` there leaves; None is a fidelity that nobody says, and counts as 1. Gates and depth are those
+    of the circuit compiled for the target, where a gateway compiled it; else lower bounds, any two qubits taken to be
+    neighbours.
+    """
+
+    name: Text
+    parameters: int
+    two_qubit_gates: int
+    depth: int
+    start_points: int
+    rows: tuple[int, ...]
+    objective: float
+    std_error: float | None
+    target: Target
+    fidelity: float | None
+    expected: float
+    chosen: bool = False
+    reason: Text = ""
 
 
 class Quality(Value, frozen=True):
@@ -114,6 +141,9 @@ class OptimizeResult(Value, frozen=True, tag_field="kind", tag="optimize"):
     verdict: Verdict | None = None
     """The quantum answer held against the classical one; None of an answer given before there were verdicts."""
 
+    screened: tuple[Screened, ...] = ()
+    """The circuits that the pre-screen chose between, in the order of the document."""
+
 
 class Accuracy(Value, frozen=True):
     """How near an energy is to the classical reference.
@@ -154,6 +184,9 @@ class MinimizeResult(Value, frozen=True, tag_field="kind", tag="minimize"):
     unit: Text = ""
     verdict: Verdict | None = None
     """None where the answer is the reference's."""
+
+    screened: tuple[Screened, ...] = ()
+    """The circuits that the pre-screen chose between, in the order of the document."""
 
 
 class KernelResult(Value, frozen=True, tag_field="kind", tag="kernel"):

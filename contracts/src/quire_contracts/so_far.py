@@ -50,6 +50,7 @@ def provisional(record: JobRecord) -> OptimizeResult | MinimizeResult | None:
         baseline=baseline,
         quality=Quality(),
         parameters=record.checkpoint.best_parameters if record.checkpoint else (),
+        screened=record.checkpoint.screened if record.checkpoint else (),
         baseline_seconds=record.baseline_seconds,
         method_seconds=record.method_seconds,
         sense=sense,

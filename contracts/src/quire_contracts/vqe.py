@@ -59,6 +59,9 @@ class Vqe(Strict, frozen=True, tag_field="name", tag="vqe"):
     all angles 0, the others drawn evenly from within `spread` radians of it, by the job's seed. `initial`, one number
     for each parameter, replaces them. The default optimiser, `nft`, bears the noise of shots; for exact values and few
     parameters the gradients of `l-bfgs-b` need fewer rounds.
+    With `candidates` in place of `ansatz` the pre-screen chooses: each circuit has its start points, and the one goes
+    on whose best energy, as the target's fidelity leaves it, is least; a smaller one that is as good within 1 % comes
+    first. The best `starts` points go on, each with an optimiser run of its own, side by side in one task a round.
     """
 
     ansatz: Ansatz = msgspec.field(default_factory=HardwareEfficient)
@@ -66,3 +69,7 @@ class Vqe(Strict, frozen=True, tag_field="name", tag="vqe"):
     sweep: Annotated[int, Meta(ge=1, le=1_024)] = 16
     spread: Annotated[float, Meta(ge=0, le=10)] = 3.141592653589793
     initial: Annotated[tuple[float, ...], Meta(max_length=limits.LOOP_NUMBERS)] = ()
+    candidates: Annotated[tuple[Ansatz, ...], Meta(min_length=2, max_length=limits.CANDIDATES)] | msgspec.UnsetType = (
+        msgspec.UNSET
+    )
+    starts: Annotated[int, Meta(ge=1, le=limits.STARTS)] | msgspec.UnsetType = msgspec.UNSET

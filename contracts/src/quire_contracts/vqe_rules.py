@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
+from quire_contracts.loop_circuits import ansaetze_of, starts_of
 from quire_contracts.loop_rules import round_rules
 from quire_contracts.value import Problem
 from quire_contracts.vqe import HardwareEfficient
@@ -30,8 +33,11 @@ def vqe_rules(hamiltonian: Mapping[str, float], constant: float, algorithm: Vqe)
             )
         ]
     problems = _sizes(hamiltonian, constant)
-    if isinstance(algorithm.ansatz, HardwareEfficient):
-        problems += _ansatz_rules(algorithm.ansatz, algorithm, next(iter(widths)))
+    several = not isinstance(algorithm.candidates, msgspec.UnsetType)
+    for place, ansatz in enumerate(ansaetze_of(algorithm)):
+        where = f"/algorithm/candidates/{place}" if several else "/algorithm/ansatz"
+        if isinstance(ansatz, HardwareEfficient):
+            problems += _ansatz_rules(ansatz, algorithm, next(iter(widths)), where)
     return problems
 
 
@@ -59,12 +65,12 @@ def _sizes(hamiltonian: Mapping[str, float], constant: float) -> list[Problem]:
     ]
 
 
-def _ansatz_rules(ansatz: HardwareEfficient, algorithm: Vqe, qubits: int) -> list[Problem]:
+def _ansatz_rules(ansatz: HardwareEfficient, algorithm: Vqe, qubits: int, where: str) -> list[Problem]:
     problems = []
     if ansatz.state and len(ansatz.state) != qubits:
         problems.append(
             Problem(
-                pointer="/algorithm/ansatz/state",
+                pointer=f"{where}/state",
                 reason=f"{len(ansatz.state)} bits for the {qubits} qubits of the Hamiltonian",
                 limit=f"exactly {qubits}",
                 hint="give one 0 or 1 for each qubit, the right-most for qubit 0",
@@ -73,7 +79,8 @@ def _ansatz_rules(ansatz: HardwareEfficient, algorithm: Vqe, qubits: int) -> lis
     angles = ansatz.angles(qubits)
     if algorithm.initial and len(algorithm.initial) != angles:
         problems.append(initial_problem(len(algorithm.initial), angles))
-    return problems + round_rules(algorithm.optimizer, angles, angles, "use fewer layers or rotations")
+    cure, runs = "use fewer layers or rotations", starts_of(algorithm)
+    return problems + round_rules(algorithm.optimizer, angles, angles, cure, runs)
 
 
 def initial_problem(given: int, wanted: int) -> Problem:
