@@ -69,27 +69,33 @@ def read_conditions(
 
 def holds(conditions: Conditions, facts: Facts) -> bool:
     """Whether every condition on the work's facts does; conditions on loads are left out."""
-    return all(_fact_holds(name, wanted, facts) for name, wanted in conditions.items() if name in _FACTS)
+    return not conditions or all(
+        _fact_holds(name, wanted, facts) for name, wanted in conditions.items() if name in _FACTS
+    )
 
 
 def concerns(conditions: Conditions, target: str) -> bool:
     """Whether the conditions are about this target: without any named they are about all."""
-    wanted = conditions.get("target", ("*",))
-    return isinstance(wanted, tuple) and any(fnmatchcase(target, pattern) for pattern in wanted)
+    wanted = conditions.get("target")
+    return wanted is None or (isinstance(wanted, tuple) and any(fnmatchcase(target, pattern) for pattern in wanted))
 
 
 def is_loaded(conditions: Conditions, target: str, loads: Mapping[str, Load]) -> bool:
     """Whether every condition on the load of a target holds; one that nobody reports on has no load."""
-    named, load = [name for name in conditions if name in LOADS], loads.get(target)
-    if load is None:
-        return not named
-    return all(getattr(load, name.removeprefix("min_")) >= conditions[name] for name in named)
+    load = loads.get(target)
+    for name, wanted in conditions.items():
+        if name in LOADS and (load is None or getattr(load, name.removeprefix("min_")) < wanted):
+            return False
+    return True
 
 
 def is_appraised(conditions: Conditions, target: str, appraised: Mapping[str, Appraised]) -> bool:
     """Whether every condition on what is said of the work at a target holds."""
-    named, known = [name for name in conditions if name in APPRAISALS], appraised.get(target)
-    return all(_appraisal_holds(name, conditions[name], known) for name in named)
+    known = appraised.get(target)
+    for name, wanted in conditions.items():
+        if name in APPRAISALS and not _appraisal_holds(name, wanted, known):
+            return False
+    return True
 
 
 def described(conditions: Conditions) -> str:

@@ -32,7 +32,7 @@ def route(rules: Rules, facts: Facts, loads: Mapping[str, Load] = NO_LOAD) -> Ro
     if busy not in loads and busy not in facts.appraised:
         return decided
     for relief in rules.reliefs:
-        if concerns(relief.when, busy) and holds(relief.when, facts) and _concerned(relief, busy, facts, loads):
+        if _concerned(relief, busy, facts, loads) and concerns(relief.when, busy) and holds(relief.when, facts):
             relieved = _relieved(relief, decided, facts, loads)
             if relieved is not None:
                 return relieved

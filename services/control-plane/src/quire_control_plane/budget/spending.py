@@ -78,11 +78,13 @@ def price_of(record: JobRecord, target: Target, rows: int, moment: Moment) -> Pr
 def within_budget(record: JobRecord, route: Route, rows: int, moment: Moment) -> tuple[Route, tuple[Target, ...]]:
     """The route without the targets that the budget does not allow; and those of it that wait for a price.
 
-    Where only targets without a known price are left, all of the route waits. `worth.appraised` has asked before.
+    Where only targets without a known price are left, all of the route waits. `worth.way_of` has asked before.
 
     Raises:
         TooDear: nothing is left of the route.
     """
+    if record.max_usd is None:
+        return route, ()
     prices = {target: price_of(record, target, rows, moment) for target in route.targets}
     allowed = tuple(target for target, price in prices.items() if price.fits)
     unpriced = tuple(target for target, price in prices.items() if not price.known)

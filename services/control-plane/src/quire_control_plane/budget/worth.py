@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
@@ -15,10 +15,23 @@ from quire_control_plane.tasks import facts_of, preparation_of
 if TYPE_CHECKING:
     from quire_contracts.value import Phase, Target
     from quire_control_plane.change import Moment
+    from quire_policy import Facts, Route
 
 
-def appraised(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> tuple[JobRecord, tuple[AppraiseWork, ...]]:
-    """The record with what is known of the targets that the next work may go to, and what must be asked before.
+class Way(NamedTuple):
+    """Where work goes by what is known of it: the job's record with that, the facts and the route that follow from it.
+
+    missing: what must be asked before; until then the route is none to go.
+    """
+
+    record: JobRecord
+    facts: Facts
+    route: Route
+    missing: tuple[AppraiseWork, ...] = ()
+
+
+def way_of(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> Way:
+    """The way of a job's next work, with what is known of the targets that it may go to.
 
     Of a target that is neither a device nor paid for nothing is asked. Of the others the first one is appraised once
     for a job; with a budget of money all of them are, for each task. The rules may look at the answers, so these may
@@ -31,16 +44,17 @@ def appraised(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> tup
         moment: now, with the answers so far.
     """
     while True:
-        route = in_time(facts_of(record, phase, rows, moment.now), moment)
+        facts = facts_of(record, phase, rows, moment.now)
+        route = in_time(facts, moment)
         wanted = route.targets if record.max_usd is not None else route.targets[:1]
         asked = [question(record, each, rows) for each in wanted if not _is_known(record, each, rows, moment)]
         missing = tuple(each for each in asked if each not in moment.appraised)
         if missing:
-            return record, missing
+            return Way(record, facts, route, missing)
         found = [answer for each in asked if (answer := moment.appraised[each]) is not None]
         news = [each for each in found if (each.device or each.paid) and each not in _answers(record)]
         if not news:
-            return record, ()
+            return Way(record, facts, route)
         for each in news:
             record = _kept(record, judged(record, each, moment))
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 from quire_contracts.record import Decision, JobRecord, Pending, evolve
 from quire_contracts.task import Expected, RunTask, Scoring, Task
 from quire_control_plane.budget.spending import away, within_budget
-from quire_control_plane.budget.worth import appraised
 from quire_control_plane.budget.worth import figures_of as worth_of
+from quire_control_plane.budget.worth import way_of
 from quire_control_plane.change import Change, Moment, Say, reach, seconds_later
 from quire_control_plane.dispatch import steps
-from quire_control_plane.patience.speculating import in_time, outlook
-from quire_control_plane.tasks import facts_of, noted, preparation_of
+from quire_control_plane.patience.speculating import outlook
+from quire_control_plane.tasks import noted, preparation_of
 from quire_policy.patience import figures_of
 
 if TYPE_CHECKING:
@@ -34,11 +34,10 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         TooDear: no target takes it for what is left of the job's budget.
     """
     prepared = preparation_of(record)
-    record, missing = appraised(record, phase, parameters.rows, moment)
+    record, facts, route, missing = way_of(record, phase, parameters.rows, moment)
     if missing:
         return Change(appraise=missing)
-    facts = facts_of(record, phase, parameters.rows, moment.now)
-    route, unpriced = within_budget(record, in_time(facts, moment), parameters.rows, moment)
+    route, unpriced = within_budget(record, route, parameters.rows, moment)
     task = Task(
         task_id=str(uuid.uuid5(_NAMESPACE, f"{record.tenant}|{record.job_id}|{phase}|{round_}")),
         job_id=record.job_id,

@@ -62,8 +62,10 @@ def in_time(facts: Facts, moment: Moment) -> Route:
     stays. So does work that asks to be repeatable.
     """
     route = moment.routing(facts)
+    if facts.seconds_left is None or facts.seeded:
+        return route
     first = _of(route.targets[0], facts, moment)
-    if facts.seeded or not comes_too_late(first):
+    if not comes_too_late(first):
         return route
     soon = next((each for each in route.targets[1:] if not comes_too_late(_of(each, facts, moment))), None)
     if soon is None:
