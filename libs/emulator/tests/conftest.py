@@ -11,79 +11,25 @@ from braket.aws import AwsSession
 from quire_emulator.configuration import GARNET
 from quire_emulator.process import EmulatorProcess
 from quire_testing import eventually
+from quire_testing.clouds import AMAZON, IBM
 
 BUCKET = "amazon-braket-emulated"
-CLOUD = f"""
+FEW = "arn:aws:braket:eu-north-1::device/qpu/iqm/Few"
+CLOUD = f"""{AMAZON}{IBM}
 [[devices]]
-name = "Garnet"
-arn = "{GARNET}"
-provider = "IQM"
-layout = "grid"
-qubits = 20
-max_shots = 20000
-task_price = 0.3
-shot_price = 0.00145
-
-[[devices]]
-name = "Forte-1"
-arn = "arn:aws:braket:us-east-1::device/qpu/ionq/Forte-1"
-provider = "IonQ"
-qubits = 36
-counts_only = true
-
-[[devices]]
-name = "SV1"
-arn = "arn:aws:braket:::device/quantum-simulator/amazon/sv1"
-provider = "Amazon Braket"
-simulator = true
-qubits = 34
-
-[[devices]]
-name = "Slow"
-arn = "arn:aws:braket:eu-north-1::device/qpu/iqm/Slow"
+name = "Few"
+arn = "{FEW}"
 provider = "IQM"
 qubits = 4
 wait = [3600.0, 3600.0]
 max_unfinished = 3
-
-[[devices]]
-name = "Dear"
-arn = "arn:aws:braket:eu-north-1::device/qpu/iqm/Dear"
-provider = "IQM"
-qubits = 4
-task_price = 100.0
-
-[[devices]]
-name = "Away"
-arn = "arn:aws:braket:eu-north-1::device/qpu/iqm/Away"
-provider = "IQM"
-qubits = 4
-maintenance = [{{ after = 0.0, lasts = 1e9 }}]
-
-[[devices]]
-name = "ibm_manila"
-api = "jobs"
-model = "manila"
-qubits = 5
-
-[[devices]]
-name = "ibm_slow"
-api = "jobs"
-model = "manila"
-qubits = 5
-wait = [3600.0, 3600.0]
-
-[[spending_limits]]
-device = "arn:aws:braket:eu-north-1::device/qpu/iqm/Dear"
-amount = 150.0
 """
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    file = tmp_path_factory.mktemp("cloud") / "cloud.toml"
-    file.write_text(CLOUD, "utf-8")
-    return file
+@pytest.fixture(scope="session")
+def config():
+    """The text of a configuration."""
+    return CLOUD
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,10 @@ from braket.circuits import Circuit, FreeParameter, Observable
 from braket.program_sets import CircuitBinding, ProgramSet
 
 from quire_emulator.configuration import FORTE, GARNET, SV1
+from quire_testing.clouds import ARNS
 
-SLOW, DEAR, AWAY = (f"arn:aws:braket:eu-north-1::device/qpu/iqm/{name}" for name in ("Slow", "Dear", "Away"))
+SLOW, DEAR, AWAY = ARNS["slow"], ARNS["dear"], ARNS["away"]
+FEW = "arn:aws:braket:eu-north-1::device/qpu/iqm/Few"
 # Tests that wait for a result are coroutines: only inside a running loop does the SDK close the loop it makes.
 PLACE = ("amazon-braket-emulated", "pre/fix")
 
@@ -32,7 +34,7 @@ def test_the_sdk_reads_a_device_and_its_capabilities(session, arn, edges):
 
 def test_the_sdk_finds_devices_by_their_status(session):
     names = {device.name for device in AwsDevice.get_devices(statuses=["ONLINE"], aws_session=session)}
-    assert names == {"Garnet", "Forte-1", "SV1", "Slow", "Dear"}
+    assert names == {"Garnet", "Forte-1", "SV1", "Slow", "Dear", "Few"}
 
 
 @pytest.mark.parametrize("arn", [GARNET, FORTE, SV1])
@@ -153,9 +155,9 @@ def test_a_device_in_maintenance_says_so(braket):
 
 
 def test_only_so_many_tasks_may_wait(braket, order):
-    arns = [braket.create_quantum_task(**order(f"many-{n}", SLOW))["quantumTaskArn"] for n in range(3)]
+    arns = [braket.create_quantum_task(**order(f"many-{n}", FEW))["quantumTaskArn"] for n in range(3)]
     with pytest.raises(ClientError) as refused:
-        braket.create_quantum_task(**order("many-3", SLOW))
+        braket.create_quantum_task(**order("many-3", FEW))
     assert _code(refused) == ("ServiceQuotaExceededException", 402)
     for arn in arns:
         braket.cancel_quantum_task(quantumTaskArn=arn)

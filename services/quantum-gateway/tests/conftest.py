@@ -19,6 +19,7 @@ from quire_resilience.clock import SystemClock
 from quire_service import Deps
 from quire_service.background import Watched
 from quire_testing.batches import make_batch, make_slice
+from quire_testing.clouds import NOBODY
 
 sys.path.append(str(Path(__file__).parent))  # --import-mode=importlib finds no neighbours: `gateway_house` is one
 
@@ -91,9 +92,6 @@ def token():
 def account():
     """Credentials that are none, and nothing of this machine's."""
     with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        environment.setenv("AWS_CONFIG_FILE", "/nowhere")
-        environment.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+        for name, value in NOBODY.items():
+            environment.setenv(name, value)
         yield

@@ -1,39 +1,21 @@
-"""An emulated IBM for the adapter: its backends, how it is opened, and what is asked of it.
+"""An emulated IBM for the adapter: its backends, how it is opened, and what it was asked.
 
 Not covered, for it needs IBM's cloud: the search for the account's instances, and what only hardware refuses.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
-import numpy as np
 import pytest
 
 from quire_emulator.entries import Applied
 from quire_plane.compile_cache import CompileCache
-from quire_quantum.executor import Member, Work
 from quire_quantum_gateway.providers.ibm_account import Door, open_account
 from quire_quantum_gateway.providers.ibm_backends import IbmSettings
 from quire_quantum_gateway.providers.ibm_provider import IbmProvider
 from quire_resilience.clock import SystemClock
-from quire_testing import eventually
-from quire_testing.executor_suite import BELL, TURN_MEASURED
+from quire_testing.clouds import IBM
 
-CLOUD = """
-[[devices]]
-name = "ibm_manila"
-api = "jobs"
-model = "manila"
-qubits = 5
-
-[[devices]]
-name = "ibm_slow"
-api = "jobs"
-model = "manila"
-qubits = 5
-wait = [3600.0, 3600.0]
-
+CLOUD = f"""{IBM}
 [[devices]]
 name = "ibm_restless"
 api = "jobs"
@@ -55,27 +37,7 @@ def opened(url, seconds=10.0, **settings):
     return IbmProvider(given, lambda: open_account(door, SystemClock()), SystemClock(), CompileCache(64))
 
 
-def since():
-    return datetime.now(UTC) - timedelta(minutes=1)
-
-
-def angles(*values):
-    return Member(np.array(values, dtype=float).reshape(-1, 1))
-
-
-TURNS = Work(TURN_MEASURED, (angles(0.0, np.pi), angles(np.pi)), 50)
-
-
-ONE = Work(BELL, (Member(np.zeros((1, 0))),), 20)
-
-
 BY_CLIENT = pytest.mark.parametrize("client", ["provider", "library"])
-
-
-async def run(provider, backend, work, token):
-    job = provider.submit(backend, work, token)
-    await eventually(lambda: provider.status(job) not in ("queued", "running"))
-    return provider.retrieve(backend, work, job)
 
 
 def created(emulator, token):

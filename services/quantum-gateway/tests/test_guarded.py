@@ -9,7 +9,6 @@ import pytest
 
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_contracts.breaker import TargetState, target_key
-from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
 from quire_quantum_gateway.__main__ import SERVICE
@@ -71,7 +70,7 @@ async def test_a_device_that_is_away_costs_one_probe_at_a_time_and_no_delivery(c
         await log.wait(BatchExecuted, 6, within=60)
         await eventually(lambda: is_said("up"), within=20)
     assert log.of(BatchFailed) == []
-    assert len([entry for entry in cloud.entries() if isinstance(entry, Applied)]) == 6
+    assert cloud.report().applied == 6
     said = kinds(log)
     assert (said[0], said[-1]) == ("opened", "closed")
     allowed = {("opened", "half-opened"), ("half-opened", "opened"), ("half-opened", "closed"), ("closed", "opened")}

@@ -9,7 +9,6 @@ import pytest
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
 from quire_contracts.calibration import CalibrationChanged
 from quire_contracts.mitigation import Mitigation, Readout, Zne
-from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_quantum_gateway.__main__ import SERVICE
 from quire_quantum_gateway.settings import Settings
@@ -39,9 +38,7 @@ SHOTS = 20_000
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    (folder / "cloud.toml").write_text(CLOUD, "utf-8")
-    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=3) as emulator:
+    with EmulatorProcess(tmp_path_factory.mktemp("cloud"), config=CLOUD, seed=3) as emulator:
         yield emulator
 
 
@@ -69,7 +66,7 @@ async def test_mitigated_batches_share_one_measurement_of_reading_and_come_near_
     cloud, settings, bus, probe, make
 ):
     log = await probe("quire.evt.>")
-    before = len([entry for entry in cloud.entries() if isinstance(entry, Applied)])
+    before = cloud.report().applied
     asked = {
         "plain": None,
         "readout": Mitigation(readout=Readout(shots=SHOTS)),
@@ -97,7 +94,7 @@ async def test_mitigated_batches_share_one_measurement_of_reading_and_come_near_
     assert executed["both"].execution.mitigation["readout"] == "mthree"
     assert executed["both"].execution.transpiler["compiled_for"] == executed["both"].execution.calibration_id
     # Three batches, and one that measured how the qubits are read.
-    assert len([entry for entry in cloud.entries() if isinstance(entry, Applied)]) == before + 4
+    assert cloud.report().applied == before + 4
 
 
 async def test_what_waits_for_a_device_that_drifts_comes_back_and_everybody_is_told(settings, bus, probe, make):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from quire_contracts.batch import BatchExecuted, BatchFailed, ExecuteBatch
-from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
 from quire_quantum.counts import PackedCounts, unpack
@@ -64,7 +63,7 @@ async def test_a_batch_whose_answer_is_lost_is_paid_for_once(
     cloud, settings, bus, probe, make, deliver_again, identity, target
 ):
     log = await probe("quire.cmd.>", "quire.evt.>")
-    before = len([entry for entry in cloud.entries() if isinstance(entry, Applied)])
+    before = cloud.report().applied
     cloud.arm(Rule(kind="timeout-applied", answer="cut", count=1))
     slices = [make.slice("a", [[0.0], [3.141592653589793]]), make.slice("b", [[3.141592653589793]])]
     batch = make.batch(TURN_MEASURED, slices, target=target, shots=20, batch_id=f"lost-{identity}")
@@ -84,4 +83,4 @@ async def test_a_batch_whose_answer_is_lost_is_paid_for_once(
         await deliver_again(next(each for each in log.recorded if isinstance(each.message, ExecuteBatch)))
         await log.wait(BatchFailed if identity == "none" else BatchExecuted, 1)
     cloud.disarm()
-    assert len([entry for entry in cloud.entries() if isinstance(entry, Applied)]) == before + 1
+    assert cloud.report().applied == before + 1

@@ -19,22 +19,30 @@ if TYPE_CHECKING:
     from quire_emulator.entries import Entry
 
 _PATIENCE = 30.0
+_CONFIG = "cloud.toml"
 
 
 class EmulatorProcess:
     """A cloud that lives as long as the block, or until it is killed.
 
     folder: its data; a second life there goes on with the first one's ledger, on the same port.
-    config, script: TOML files as the command takes them. port: 0 takes any that is free.
+    config: a TOML file as the command takes it, or the text of one, which is kept with the data. script: such a file.
+    port: 0 takes any that is free.
     """
 
     def __init__(
-        self, folder: Path, *, config: Path | None = None, script: Path | None = None, seed: int = 0, port: int = 0
+        self,
+        folder: Path,
+        *,
+        config: Path | str | None = None,
+        script: Path | None = None,
+        seed: int = 0,
+        port: int = 0,
     ) -> None:
         self.folder = folder
         self._port = port
+        self._config = config
         self._arguments = ["--data-dir", str(folder), "--seed", str(seed), "--with-parent"]
-        self._arguments += ["--config", str(config)] if config else []
         self._arguments += ["--script", str(script)] if script else []
         self._child: subprocess.Popen[bytes] | None = None
 
@@ -55,11 +63,19 @@ class EmulatorProcess:
             RuntimeError: it ended instead.
         """
         command = [sys.executable, "-m", "quire_emulator", "--port", str(self._port), *self._arguments]
+        command += ["--config", str(self._file_of(self._config))] if self._config else []
         self._child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603 - our own
         line = self._child.stdout.readline() if self._child.stdout else b""
         if not line:
             raise RuntimeError(f"the emulator did not come up (exit code {self._child.wait(_PATIENCE)})")
         self._port = int(msgspec.json.decode(line)["url"].rpartition(":")[2])
+
+    def _file_of(self, config: Path | str) -> Path:
+        if isinstance(config, str):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            (self.folder / _CONFIG).write_text(config, "utf-8")
+            return self.folder / _CONFIG
+        return config
 
     def kill(self) -> None:
         """Kill it as a crash would (SIGKILL)."""

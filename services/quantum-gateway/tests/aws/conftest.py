@@ -5,16 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from aws_cloud import CLOUD, opened
+from aws_cloud import opened
 
 from quire_emulator.process import EmulatorProcess
+from quire_testing.clouds import AMAZON
 
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    (folder / "cloud.toml").write_text(CLOUD, "utf-8")
-    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=7) as emulator:
+    with EmulatorProcess(tmp_path_factory.mktemp("cloud"), config=AMAZON, seed=7) as emulator:
         yield emulator
 
 

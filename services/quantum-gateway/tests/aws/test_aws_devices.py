@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from aws_cloud import DEVICES, ONE, TURNS, angles, created, since
+from aws_cloud import created
+from cloud_work import ONE, TURNS, angles, since
 
 from quire_contracts.mitigation import Mitigation, Readout
 from quire_quantum.executor import Member, Work
@@ -19,6 +20,7 @@ from quire_quantum_gateway.settings import Settings
 from quire_quantum_gateway.sites import Site
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
+from quire_testing.clouds import ARNS
 from quire_testing.executor_suite import BELL, TURN_MEASURED
 
 
@@ -78,7 +80,7 @@ def test_a_device_that_is_not_named_is_not_there(provider):
 
 
 def test_without_a_bucket_the_accounts_usual_one_is_meant(make):
-    assert make(bucket="", account="123456789012")._service._bucket(DEVICES["garnet"]) == (
+    assert make(bucket="", account="123456789012")._service._bucket(ARNS["garnet"]) == (
         "amazon-braket-eu-north-1-123456789012"
     )
     with pytest.raises(Permanent, match="provider-misconfigured"):
@@ -87,7 +89,7 @@ def test_without_a_bucket_the_accounts_usual_one_is_meant(make):
 
 def test_devices_are_off_until_they_are_named():
     assert "aws" not in open_catalog(Settings(), SystemClock())
-    named = Settings(aws_devices={"garnet": DEVICES["garnet"], "forte": DEVICES["forte"]}, targets=("aws:gar*",))
+    named = Settings(aws_devices={"garnet": ARNS["garnet"], "forte": ARNS["forte"]}, targets=("aws:gar*",))
     catalog = open_catalog(named, SystemClock())
     assert list(catalog) == ["aws"]
     provider, backend = find(catalog, "aws:garnet")

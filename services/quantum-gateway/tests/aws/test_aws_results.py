@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from aws_cloud import DEVICES, ONE, TURNS, created, run
+from aws_cloud import created
+from cloud_work import ONE, TURNS, run
 
 from quire_emulator.rules import Rule
 from quire_quantum.counts import unpack
@@ -16,6 +17,7 @@ from quire_quantum.structure import Operation, Structure
 from quire_quantum_gateway.providers.port import Unfetched
 from quire_resilience.errors import Permanent, Transient
 from quire_testing import eventually
+from quire_testing.clouds import ARNS
 from quire_testing.executor_suite import CROSSED
 
 
@@ -25,7 +27,7 @@ async def test_rows_of_all_members_come_back_in_their_places(provider, backend, 
     assert [unpack(member.counts) for member in outcome.members] == [[{"0": 50}, {"1": 50}], [{"1": 50}]]
     ran = outcome.execution
     assert (ran.target, ran.shots, ran.parameter_sets, ran.simulator) == (f"aws:{backend}", 50, 3, backend == "sv1")
-    assert ran.provider_metadata["device"] == DEVICES[backend]
+    assert ran.provider_metadata["device"] == ARNS[backend]
     assert (ran.provider_metadata["tasks"], ran.provider_metadata["executables"]) == (1, 3)
     assert ran.started_at.utcoffset() == timedelta(0)
 

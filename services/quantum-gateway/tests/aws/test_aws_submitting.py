@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from aws_cloud import ONE, TURNS, created, since
+from aws_cloud import created
+from cloud_work import ONE, TURNS, since
 
 from quire_emulator.rules import Rule
 from quire_quantum_gateway.providers.faults import Ambiguous, classified_of

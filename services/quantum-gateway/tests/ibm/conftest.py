@@ -16,9 +16,7 @@ from quire_resilience.clock import SystemClock
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cloud")
-    (folder / "cloud.toml").write_text(CLOUD, "utf-8")
-    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=7) as emulator:
+    with EmulatorProcess(tmp_path_factory.mktemp("cloud"), config=CLOUD, seed=7) as emulator:
         yield emulator
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ibm_cloud import BY_CLIENT, CRN, ONE, TURNS, angles, since
+from cloud_work import ONE, TURNS, angles, since
+from ibm_cloud import BY_CLIENT, CRN
 
 from quire_emulator.rules import Rule
 from quire_plane.compile_cache import CompileCache

@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from ibm_cloud import BY_CLIENT, ONE, TURNS, run
+from cloud_work import ONE, TURNS, run
+from ibm_cloud import BY_CLIENT
 
 from quire_contracts.mitigation import Mitigation, Readout, Zne
 from quire_emulator.rules import Rule

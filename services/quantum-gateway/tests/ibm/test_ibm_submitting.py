@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from ibm_cloud import BY_CLIENT, ONE, created, since
+from cloud_work import ONE, since
+from ibm_cloud import BY_CLIENT, created
 
 from quire_emulator.rules import Rule
 from quire_quantum_gateway.providers.faults import Ambiguous, classified_of
