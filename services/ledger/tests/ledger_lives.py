@@ -8,6 +8,7 @@ import msgspec
 
 from quire_contracts.batch import BatchStarted, Member
 from quire_contracts.control import LoopAdvanced
+from quire_contracts.evidence import EvidenceKept
 from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected, SubmissionRefused
 from quire_contracts.preparation import Baseline, Estimate, JobPrepared, Preparation
 from quire_contracts.registry import entry_of
@@ -134,6 +135,28 @@ def refused(job: str, tenant: str = "acme") -> SubmissionRefused:
     )
 
 
+def late(job: str, task: str = "round-3", *, value: float = 8.0, tenant: str = "acme") -> EvidenceKept:
+    """The answer of a task that was out when its job ended, eight seconds too late."""
+    return EvidenceKept(
+        job_id=job,
+        tenant=tenant,
+        task_id=task,
+        attempt=1,
+        phase="round",
+        round=3,
+        target="aws:garnet",
+        ended_at=START,
+        arrived_at=START + timedelta(seconds=8),
+        best=Best(value=value, assignment=(1, 1, 0)),
+        figures=Quality(approximation_ratio=1.1, gap=0.2),
+        better=value > 7.0,
+        compared=f"{value:g} against 7",
+        shots=300,
+        cost_usd=0.4,
+        executions=(execution(task),),
+    )
+
+
 def life(job: str, tenant: str = "acme") -> list:
     """A whole optimisation, from acceptance to its answer."""
     return [
@@ -146,6 +169,7 @@ def life(job: str, tenant: str = "acme") -> list:
         advanced(job, 2, tenant),
         scored(job, task="final", phase="final", tenant=tenant),
         completed(job, tenant),
+        late(job, tenant=tenant),
     ]
 
 

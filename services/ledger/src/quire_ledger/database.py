@@ -6,14 +6,17 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from sqlalchemy import event, insert, make_url, select
+from sqlalchemy import event, insert, inspect, make_url, select
 from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.schema import CreateColumn
 
-from quire_ledger.tables import MARKS, METADATA, SHAPE
+from quire_ledger import sheet
+from quire_ledger.tables import MARKS, METADATA, READING, SHAPE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
+    from sqlalchemy import Connection
     from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -48,7 +51,7 @@ def open_engine(url: str) -> AsyncEngine:
 
 
 async def create(engine: AsyncEngine) -> None:
-    """Make the tables that are missing. Doing it again, or in two replicas at once, changes nothing.
+    """Make the tables and columns that are missing, and the view. Doing it again, or in two replicas, changes nothing.
 
     Raises:
         ShapeError: if the database holds tables of another shape.
@@ -64,10 +67,24 @@ async def _create(engine: AsyncEngine) -> None:
         await connection.run_sync(METADATA.create_all)
         found = await mark(connection, "shape")
         if found is None:
-            await connection.execute(insert(MARKS).values(name="shape", value=SHAPE))
+            marks = {"shape": SHAPE, "reading": READING}
+            await connection.execute(insert(MARKS), [{"name": name, "value": value} for name, value in marks.items()])
         elif found != SHAPE:
             detail = f"the ledger's tables are of shape {found}, this release needs {SHAPE}"
             raise ShapeError(f"{detail}: run python -m quire_ledger.rebuild")
+        await connection.run_sync(_add_columns)
+        await connection.run_sync(sheet.make)
+
+
+def _add_columns(connection: Connection) -> None:
+    """Those of this release that the tables of an earlier one lack, empty."""
+    there, names = inspect(connection), connection.dialect.identifier_preparer
+    for table in METADATA.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                added = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {names.format_table(table)} ADD COLUMN {added}")
 
 
 async def finished(work: Coroutine[Any, Any, T]) -> T:

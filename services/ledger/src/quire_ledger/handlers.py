@@ -19,7 +19,7 @@ from quire_contracts.registry import entry_named
 from quire_ledger.database import create, mark, open_engine
 from quire_ledger.event import from_log
 from quire_ledger.questions import find_events, find_jobs
-from quire_ledger.rebuild import copy_log
+from quire_ledger.rebuild import copy_log, read_again
 from quire_ledger.settings import Settings
 from quire_ledger.writing import store
 from quire_resilience.errors import Transient
@@ -71,6 +71,9 @@ async def build(deps: Deps[Settings]) -> Parts:
             count = await _patiently(deps, lambda: _catch_up(deps, engine))
             complete.set()
             deps.log.info("caught up with the log", events=count)
+            again = await _patiently(deps, lambda: read_again(engine, batch=settings.batch))
+            if again:
+                deps.log.info("read the stored events again", events=again)
 
         await _unless(stopping, read())
         await stopping.wait()

@@ -7,21 +7,19 @@ a higher rank that the row already has: the later word on a job that goes on, th
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
-from sqlalchemy import Table
 
 from quire_contracts.batch import BatchStarted
 from quire_contracts.control import LoopAdvanced
+from quire_contracts.evidence import EvidenceKept
 from quire_contracts.family import ChildEnded, FamilyPlanned
 from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected
 from quire_contracts.preparation import JobPrepared
 from quire_contracts.registry import entry_of
-from quire_contracts.result import MinimizeResult, OptimizeResult
 from quire_contracts.task import TaskFailed, TaskScored
-from quire_ledger.tables import EXECUTIONS, JOBS, PARENTS, QUALITY, REPLAYS, ROUNDS, TASKS, VERDICTS
+from quire_ledger import answers
+from quire_ledger.change import Change, job_key, json_of
+from quire_ledger.tables import EXECUTIONS, JOBS, PARENTS, QUALITY, REPLAYS, ROUNDS, TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,22 +46,10 @@ PROJECTED: Final = frozenset(
         JobFailed,
         JobCancelled,
         JobRejected,
+        EvidenceKept,
     )
 )
 """The types of the events that change a row; the bodies of others (answers of batches, mostly) are not even read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Make the row `key` of `table` have these `values`; without a row, make one.
-
-    rank: None always writes; otherwise the row's own rank must be lower, and becomes this one.
-    """
-
-    table: Table
-    key: Mapping[str, Any]
-    values: Mapping[str, Any] = field(default_factory=dict)
-    rank: int | None = None
 
 
 def changes_of(event: Event) -> tuple[Change, ...]:
@@ -88,24 +74,16 @@ def changes_of(event: Event) -> tuple[Change, ...]:
             changes = _advanced(event, message)
         case JobCompleted():
             changes = _completed(event, message)
-        case JobFailed(fault=fault):
-            how = {"reason": fault.reason, "fault_kind": fault.kind, "fault_code": fault.code}
-            changes = (_ended(event, message.tenant, message.job_id, "failed", how),)
-        case JobCancelled():
-            changes = (_ended(event, message.tenant, message.job_id, "cancelled", {"reason": message.reason}),)
-        case JobRejected():
-            how = {"reason": message.reason, "fault_kind": "invalid", "fault_code": message.code}
-            changes = (_ended(event, message.tenant, message.job_id, "rejected", how),)
+        case EvidenceKept():
+            changes = (answers.kept(message),)
+        case JobFailed() | JobCancelled() | JobRejected():
+            changes = (_unanswered(event, message),)
     return changes
-
-
-def _job(tenant: str, job_id: str) -> dict[str, Any]:
-    return {"tenant": tenant, "job_id": job_id}
 
 
 def _reached(event: Event, tenant: str, job_id: str, state: JobState) -> Change:
     values = {"state": state, "updated_at": event.time}
-    return Change(JOBS, _job(tenant, job_id), values, rank=event.sequence)
+    return Change(JOBS, job_key(tenant, job_id), values, rank=event.sequence)
 
 
 def _ended(event: Event, tenant: str, job_id: str, state: JobState, how: Mapping[str, Any]) -> Change:
@@ -121,7 +99,18 @@ def _ended(event: Event, tenant: str, job_id: str, state: JobState, how: Mapping
         "shots": None,
         "cost_usd": None,
     }
-    return Change(JOBS, _job(tenant, job_id), {**values, **how}, rank=_ENDED - event.sequence)
+    return Change(JOBS, job_key(tenant, job_id), {**values, **how}, rank=_ENDED - event.sequence)
+
+
+def _unanswered(event: Event, message: JobFailed | JobCancelled | JobRejected) -> Change:
+    if isinstance(message, JobCancelled):
+        return _ended(event, message.tenant, message.job_id, "cancelled", {"reason": message.reason})
+    if isinstance(message, JobRejected):
+        how = {"reason": message.reason, "fault_kind": "invalid", "fault_code": message.code}
+        return _ended(event, message.tenant, message.job_id, "rejected", how)
+    fault = message.fault
+    how = {"reason": fault.reason, "fault_kind": fault.kind, "fault_code": fault.code}
+    return _ended(event, message.tenant, message.job_id, "failed", how)
 
 
 def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
@@ -133,12 +122,12 @@ def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
         "project": message.project,
         "priority": message.priority,
         "content_sha256": message.content_sha256,
-        "targets": _json(message.targets),
-        "tags": _json(message.tags),
+        "targets": json_of(message.targets),
+        "tags": json_of(message.tags),
         "accepted_at": message.accepted_at,
         "deadline_at": message.deadline_at,
     }
-    job = _job(message.tenant, message.job_id)
+    job = job_key(message.tenant, message.job_id)
     replays = () if message.replay_of is None else (Change(REPLAYS, job, {"replay_of": message.replay_of}),)
     parents = () if message.parent is None else (Change(PARENTS, job, {"parent": message.parent}),)
     return Change(JOBS, job, values), *replays, *parents, _reached(event, message.tenant, message.job_id, "queued")
@@ -156,12 +145,12 @@ def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:
         "baseline_worst": baseline.worst,
         "baseline_seconds": message.baseline_seconds,
     }
-    return reached, Change(QUALITY, _job(message.tenant, message.job_id), values)
+    return reached, Change(QUALITY, job_key(message.tenant, message.job_id), values)
 
 
 def _scored(event: Event, message: TaskScored) -> tuple[Change, ...]:
     state: JobState = "scored" if message.phase in ("main", "final") else "running"
-    task = {**_job(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
+    task = {**job_key(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
     values = {
         "phase": message.phase,
         "round": message.round,
@@ -184,13 +173,13 @@ def _executions(task: Mapping[str, Any], phase: str, executions: Iterable[Execut
     for number, execution in enumerate(executions):
         stated = {name: getattr(execution, name) for name in execution.__struct_fields__ if name in EXECUTIONS.c}
         for name in ("transpiler", "mitigation", "provider_metadata"):
-            stated[name] = _json(stated[name])
+            stated[name] = json_of(stated[name])
         values = {**stated, "phase": phase}
         yield Change(EXECUTIONS, {**task, "number": number}, {k: v for k, v in values.items() if k not in task})
 
 
 def _failed_task(event: Event, message: TaskFailed) -> Change:
-    task = {**_job(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
+    task = {**job_key(message.tenant, message.job_id), "task_id": message.task_id, "attempt": message.attempt}
     values = {
         "phase": None,
         "round": None,
@@ -214,7 +203,7 @@ def _advanced(event: Event, message: LoopAdvanced) -> tuple[Change, ...]:
         "std_error": step.std_error,
         "target": step.target,
     }
-    row = Change(ROUNDS, {**_job(message.tenant, message.job_id), "round": step.round}, values)
+    row = Change(ROUNDS, {**job_key(message.tenant, message.job_id), "round": step.round}, values)
     return _reached(event, message.tenant, message.job_id, "running"), row
 
 
@@ -225,47 +214,4 @@ def _completed(event: Event, message: JobCompleted) -> tuple[Change, ...]:
         "shots": message.shots,
         "cost_usd": message.cost_usd,
     }
-    ended = (_ended(event, message.tenant, message.job_id, "completed", how), *_judged(message))
-    if isinstance(message.result, MinimizeResult):
-        return *ended, Change(QUALITY, _job(message.tenant, message.job_id), _energy(message.result))
-    if not isinstance(message.result, OptimizeResult):
-        return ended
-    figures = msgspec.structs.asdict(message.result.quality)
-    values = {
-        **{name: figure for name, figure in figures.items() if name in QUALITY.c},
-        "value": message.result.best.value,
-        "source": message.result.source,
-    }
-    return *ended, Change(QUALITY, _job(message.tenant, message.job_id), values)
-
-
-def _judged(message: JobCompleted) -> tuple[Change, ...]:
-    """The verdict on an answer, and why a person is to look at it; nothing of an answer that has neither."""
-    verdict = getattr(message.result, "verdict", None)
-    if verdict is None and not message.needs_review:
-        return ()
-    values: dict[str, Any] = {"needs_review": message.needs_review or None}
-    if verdict is not None:
-        confidence = verdict.confidence
-        values |= {
-            "verdict": verdict.call,
-            "certainty": verdict.certainty,
-            "classical": verdict.classical,
-            "bound": verdict.bound,
-            "bound_gap": verdict.gap,
-            "tts99_seconds": verdict.tts99_seconds,
-            "confidence": confidence.score if confidence is not None else None,
-            "outcome": confidence.outcome if confidence is not None else None,
-        }
-    return (Change(VERDICTS, _job(message.tenant, message.job_id), values),)
-
-
-def _energy(result: MinimizeResult) -> dict[str, object]:
-    """A minimisation's figures; its gap is that of any job, |value - reference| / max(1, |reference|)."""
-    baseline = result.baseline
-    gap = None if baseline is None else abs(result.energy - baseline.value) / max(1.0, abs(baseline.value))
-    return {"value": result.energy, "gap": gap, "source": result.source}
-
-
-def _json(value: object) -> str:
-    return msgspec.json.encode(value, order="deterministic").decode()
+    return _ended(event, message.tenant, message.job_id, "completed", how), *answers.answered(message)

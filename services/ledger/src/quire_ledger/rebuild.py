@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, inspect, select
 
 from quire_bus.bus import Bus, BusSettings
-from quire_ledger.database import create, open_engine
+from quire_ledger import sheet
+from quire_ledger.database import create, finished, mark, open_engine
 from quire_ledger.event import from_log, from_row
+from quire_ledger.projection import PROJECTED
 from quire_ledger.settings import Settings
-from quire_ledger.tables import EVENTS, MARKS, METADATA, PROJECTIONS
-from quire_ledger.writing import project, store
+from quire_ledger.tables import EVENTS, MARKS, METADATA, PROJECTIONS, READING
+from quire_ledger.writing import project, raise_mark, store
 from quire_resilience.errors import Transient
 from quire_service import Exit, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from sqlalchemy import Connection
+    from sqlalchemy import ColumnElement, Connection, Select
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from quire_bus.delivery import Logged
@@ -56,24 +58,50 @@ async def rebuild(engine: AsyncEngine, bus: Bus, *, batch: int = 256) -> int:
     await create(engine)
     async with engine.begin() as connection:
         await connection.execute(delete(EVENTS).where(EVENTS.c.sequence >= first))
-    kept = await _project_kept(engine, first, batch)
+    kept = await _project_kept(engine, EVENTS.c.sequence < first, batch)
     return kept + await copy_log(engine, bus.read_log(), batch=batch)
 
 
-async def _project_kept(engine: AsyncEngine, before: int, batch: int) -> int:
+async def read_again(engine: AsyncEngine, *, batch: int) -> int:
+    """Read off the stored events what an earlier release did not; how many there were, 0 where nothing is to be read.
+
+    What was read before changes nothing, and what is stored meanwhile is read as it comes: begun anew as often as it is
+    cut short, it comes to what a rebuild would.
+    """
+    async with engine.connect() as connection:
+        read = await mark(connection, "reading") or 1
+    if read >= READING:
+        return 0
+    count = await _project_kept(engine, EVENTS.c.type.in_(PROJECTED), batch)
+    await finished(_read(engine))
+    return count
+
+
+async def _project_kept(engine: AsyncEngine, which: ColumnElement[bool], batch: int) -> int:
     count, position = 0, -1
-    query = select(EVENTS).where(EVENTS.c.sequence < before).order_by(EVENTS.c.sequence).limit(batch)
+    query = select(EVENTS).where(which).order_by(EVENTS.c.sequence).limit(batch)
     while True:
-        async with engine.begin() as connection:
-            found = await connection.execute(query.where(EVENTS.c.sequence > position))
-            events = [from_row(row) for row in found.mappings()]
-            if not events:
-                return count
-            await project(connection, events)
+        events = await finished(_project_some(engine, query.where(EVENTS.c.sequence > position)))
+        if not events:
+            return count
         count, position = count + len(events), events[-1].sequence
 
 
+async def _project_some(engine: AsyncEngine, query: Select[Any]) -> list[Event]:
+    async with engine.begin() as connection:
+        found = await connection.execute(query)
+        events = [from_row(row) for row in found.mappings()]
+        await project(connection, events)
+    return events
+
+
+async def _read(engine: AsyncEngine) -> None:
+    async with engine.begin() as connection:
+        await raise_mark(connection, "reading", READING)
+
+
 def _drop_projections(connection: Connection) -> None:
+    sheet.drop(connection)
     there = inspect(connection).get_table_names()
     METADATA.drop_all(connection, tables=[table for table in (*PROJECTIONS, MARKS) if table.name in there])
 

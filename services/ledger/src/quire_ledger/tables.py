@@ -24,7 +24,14 @@ if TYPE_CHECKING:
     from sqlalchemy import Dialect
 
 SHAPE: Final = 1
-"""Version of these tables. A ledger of another shape is not touched but rebuilt: `python -m quire_ledger.rebuild`."""
+"""Version of these tables. A ledger of another shape is not touched but rebuilt: `python -m quire_ledger.rebuild`.
+
+What is only added needs no other shape: missing tables and columns are made (every column outside of a key may be
+null), and `READING` has the events read again that were stored before.
+"""
+
+READING: Final = 2
+"""Which reading of the events the rows are of: raised when more is read off events than before."""
 
 
 class Moment(TypeDecorator[datetime]):
@@ -111,7 +118,7 @@ REPLAYS: Final = Table(
     *_job_key(),
     _required("replay_of"),
 )
-"""The jobs that repeat another one of their tenant. A table of its own: what is missing is made, unlike a column."""
+"""The jobs that repeat another one of their tenant."""
 
 PARENTS: Final = Table(
     "parents",
@@ -120,7 +127,7 @@ PARENTS: Final = Table(
     _required("parent"),
     Index("children_of_a_job", "tenant", "parent"),
 )
-"""The jobs that are children of another one of their tenant; a table of its own, as `REPLAYS`."""
+"""The jobs that are children of another one of their tenant."""
 
 TASKS: Final = Table(
     "tasks",
@@ -215,10 +222,48 @@ VERDICTS: Final = Table(
     Column("confidence", Float),
     _text("outcome"),
     _text("needs_review"),
+    _text("why"),
+    Column("value", Float),
+    Column("feasible", Boolean),
+    Column("proven", Boolean),
+    _text("bound_method"),
+    _text("baseline_method"),
+    Column("approximation_ratio", Float),
+    Column("success_probability", Float),
+    Column("tts99_shots", BigInteger),
+    Column("quantum_seconds", Float),
+    Column("classical_seconds", Float),
+    Column("budget_seconds", Float),
+    _text("answer"),
 )
-"""How answers compare with the classical ones, and which a person is to look at; a table of its own, as `REPLAYS`."""
+"""How answers compare with the classical ones, and which a person is to look at."""
 
-PROJECTIONS: Final = (JOBS, REPLAYS, PARENTS, TASKS, EXECUTIONS, ROUNDS, QUALITY, VERDICTS)
+EVIDENCE: Final = Table(
+    "evidence",
+    METADATA,
+    *_job_key(),
+    _text("task_id", primary_key=True),
+    Column("attempt", Integer, primary_key=True, autoincrement=False),
+    _text("phase"),
+    Column("round", Integer),
+    _text("target"),
+    Column("job_ended_at", Moment),
+    Column("arrived_at", Moment),
+    Column("late_seconds", Float),
+    Column("value", Float),
+    Column("feasible", Boolean),
+    Column("better", Boolean),
+    _text("compared"),
+    Column("approximation_ratio", Float),
+    Column("gap", Float),
+    Column("success_probability", Float),
+    Column("mean_objective", Float),
+    Column("shots", BigInteger),
+    Column("cost_usd", Float),
+)
+"""Answers that came after their job had ended: `better` than what it answered with, or not, or null: nobody can say."""
+
+PROJECTIONS: Final = (JOBS, REPLAYS, PARENTS, TASKS, EXECUTIONS, ROUNDS, QUALITY, VERDICTS, EVIDENCE)
 """What is read off the events; every row of them can be made again."""
 
 MARKS: Final = Table(
@@ -227,4 +272,4 @@ MARKS: Final = Table(
     _text("name", primary_key=True),
     Column("value", BigInteger, nullable=False),
 )
-"""`position`: the highest sequence applied; `shape`: the version of these tables."""
+"""`position`: the highest sequence applied; `shape`: the version of these tables; `reading`: see `READING`."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func
 from sqlalchemy.dialects import postgresql, sqlite
 
+from quire_ledger.change import Change
 from quire_ledger.database import finished
-from quire_ledger.projection import Change, changes_of
+from quire_ledger.projection import changes_of
 from quire_ledger.tables import EVENTS, MARKS
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ async def _store(engine: AsyncEngine, events: Sequence[Event], position: int | N
         await connection.execute(_upsert(connection.dialect.name, EVENTS).on_conflict_do_nothing(), rows)
         await project(connection, events)
         if position is not None:
-            raised = Change(MARKS, {"name": "position"}, {"value": position})
-            await _write(connection, MARKS, ranked="value", changes=[raised])
+            await raise_mark(connection, "position", position)
+
+
+async def raise_mark(connection: AsyncConnection, name: str, value: int) -> None:
+    """Let a mark be at least that, inside the caller's transaction."""
+    await _write(connection, MARKS, ranked="value", changes=[Change(MARKS, {"name": name}, {"value": value})])
 
 
 async def project(connection: AsyncConnection, events: Iterable[Event]) -> None:
