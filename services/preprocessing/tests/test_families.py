@@ -6,6 +6,7 @@ import itertools
 import json
 from pathlib import Path
 
+import msgspec
 import networkx as nx
 import pytest
 from hypothesis import given, settings
@@ -16,8 +17,10 @@ from quire_contracts.family import Child, GatherFamily
 from quire_contracts.intake import parse_document
 from quire_contracts.partitioned import Partition
 from quire_contracts.problems import IndependentSet, Ising, MaxCut
-from quire_contracts.result import Best, EstimateResult, OptimizeResult, Quality
+from quire_contracts.ran import Ran
+from quire_contracts.result import Best, EstimateResult, OptimizeResult, Quality, SweepSummary
 from quire_contracts.value import inline_blob
+from quire_contracts.verdict import Confidence, Verdict
 from quire_preprocessing.families import gathering, merging, planning
 from quire_preprocessing.families.polishing import polished
 from quire_preprocessing.families.splitting import split, weight_within
@@ -224,16 +227,45 @@ def test_a_sweeps_table_has_each_variant_with_its_figure_or_why_it_has_none():
         "variants": [{"label": "weak", "x": 0.1}, {"label": "strong", "x": 2.0, "patch": {"precision": 0.1}}],
     }
     sweep = parse_document(json.dumps(document).encode())
-    members = planning.variants(sweep)
+    members = planning.variants(sweep, 24)
     assert [parse_document(member.body).precision for member in members] == [0.0, 0.1]
     assert [parse_document(member.body).name for member in members] == ["sweep: weak", "sweep: strong"]
     children = [
         Child(name=m.name, role="variant", job_id=m.name, label=m.label, x=m.x, state=state, reason=reason)
         for m, state, reason in zip(members, ("completed", "failed"), ("", "it rained"), strict=True)
     ]
-    found = gathering.table(sweep, children, {"variant-0": EstimateResult(values=((0.5,),), std_errors=((0.25,),))})
+    results = {"variant-0": EstimateResult(values=((0.5,),), std_errors=((0.25,),))}
+    found = gathering.table(sweep, command(tuple(children), 0), results)
     assert found.x == "field"
     assert [(p.label, p.x, p.value, p.std_error, p.reason) for p in found.points] == [
         ("weak", 0.1, 0.5, 0.25, ""),
         ("strong", 2.0, None, None, "it rained"),
     ]
+
+
+def test_a_sweeps_summary_counts_ends_verdicts_and_what_was_used():
+    base = {name: value for name, value in KARATE.items() if name not in ("name", "seed")}
+    sweep = parse_document(json.dumps({"kind": "sweep", "base": base, "variants": [{}, {}, {}]}).encode())
+    children = tuple(
+        Child(
+            name=f"variant-{k}", role="variant", job_id=f"v{k}", state=state, shots=100, cost_usd=0.5, degraded=k == 1
+        )
+        for k, state in enumerate(("completed", "completed", "failed"))
+    )
+    confidence = Confidence(0.5, (), "person")
+    said = Verdict(call="tie", reason="", confidence=confidence), Verdict(call="classical better", reason="")
+    results = {
+        f"variant-{k}": msgspec.structs.replace(solution(0, 1), verdict=verdict) for k, verdict in enumerate(said)
+    }
+    ran = Ran(jobs=3, runs=7)
+    asked = msgspec.structs.replace(command(children, 0), ran=ran)
+    summary = gathering.table(sweep, asked, results).summary
+    assert summary == SweepSummary(
+        states={"completed": 2, "failed": 1},
+        degraded=1,
+        calls={"tie": 1, "classical better": 1},
+        outcomes={"person": 1},
+        shots=300,
+        cost_usd=1.5,
+        ran=ran,
+    )

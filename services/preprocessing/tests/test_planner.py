@@ -108,3 +108,18 @@ async def test_a_table_that_is_too_large_for_a_message_goes_by_reference(make_pr
     assert outcome.result is None
     whole = msgspec.json.decode(await preparer.store.get(outcome.result_ref), type=SweepResult)
     assert [point.result for point in whole.points] == [large] * 3
+
+
+async def test_where_no_time_is_left_what_there_is_becomes_the_answer_without_a_merge(make_preparer, command_for):
+    preparer = make_preparer()
+    store, (command, body) = preparer.store, command_for(DOCUMENT | {"budget": {"max_shots": 9_000}})
+    planned = await preparer.prepare(command, body)
+    assert planned.need_to_come == planned.children[0].need > 1, "a merge of three takes as many shots as a part"
+    first, *others = planned.children
+    there = await answered(store, first, solution(msgspec.json.decode(await store.get(first.document))))
+    late = [Child(**msgspec.structs.asdict(plan), job_id=plan.name, state="cancelled") for plan in others]
+    outcome = await preparer.planner.gather(gather(command, [there, *late], closing=True))
+    assert isinstance(outcome, FamilyGathered)
+    assert outcome.closing
+    assert [part.source for part in outcome.result.partition.parts] == ["quantum", *["none"] * len(others)]
+    assert outcome.result.partition.merge_source == "none"

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from quire_contracts.family import Child, GatherFamily, headline
 from quire_contracts.partitioned import Partition, Partitioned, PartReport, Polish, Stage
-from quire_contracts.result import Best, JobResult, KernelResult, OptimizeResult, Point, Quality, SweepResult
+from quire_contracts.result import (
+    Best,
+    JobResult,
+    KernelResult,
+    OptimizeResult,
+    Point,
+    Quality,
+    SweepResult,
+    SweepSummary,
+)
 from quire_preprocessing.families import merging
 from quire_preprocessing.families.polishing import polished
 from quire_preprocessing.families.splitting import METHOD, weight_within
@@ -36,10 +47,10 @@ class Puzzle:
     partition: Partition
 
 
-def table(sweep: SweepJob, children: Sequence[Child], results: Results) -> SweepResult:
-    """One point for each variant, in the order of the document."""
+def table(sweep: SweepJob, command: GatherFamily, results: Results) -> SweepResult:
+    """One point for each variant, in the order of the document, and all of them in numbers."""
     points = []
-    for child in children:
+    for child in command.children:
         result = results.get(child.name)
         if isinstance(result, KernelResult | SweepResult):
             raise TypeError(f"{child.name} is of a kind that cannot be swept")
@@ -57,7 +68,9 @@ def table(sweep: SweepJob, children: Sequence[Child], results: Results) -> Sweep
                 result=result,
             )
         )
-    return SweepResult(points=tuple(points), x=sweep.x, spread=spread_of(sweep, points))
+    return SweepResult(
+        points=tuple(points), x=sweep.x, spread=spread_of(sweep, points), summary=_summary(command, points)
+    )
 
 
 def side_by_side(energy: Energy, children: Sequence[Child], results: Results) -> Assignment:
@@ -126,6 +139,20 @@ def quality_of(kind: Kind, best: Best, baseline: Baseline | None) -> Quality:
         approximation_ratio=ratio,
         gap=abs(best.value - baseline.value) / max(1.0, abs(baseline.value)),
         optimal=abs(best.value - baseline.value) <= tolerance(kind) if baseline.exact else None,
+    )
+
+
+def _summary(command: GatherFamily, points: Sequence[Point]) -> SweepSummary:
+    verdicts = [verdict for point in points if (verdict := getattr(point.result, "verdict", None)) is not None]
+    outcomes = [verdict.confidence.outcome for verdict in verdicts if verdict.confidence is not None]
+    return SweepSummary(
+        states=dict(Counter(point.state for point in points)),
+        degraded=sum(point.degraded and point.state == "completed" for point in points),
+        calls=dict(Counter(verdict.call for verdict in verdicts)),
+        outcomes=dict(Counter(outcomes)),
+        shots=sum(child.shots for child in command.children),
+        cost_usd=math.fsum(child.cost_usd for child in command.children),
+        ran=command.ran,
     )
 
 

@@ -16,6 +16,7 @@ from quire_contracts.intake import parse_document
 from quire_contracts.partitioned import Partition
 from quire_contracts.result import JobResult, SampleResult, decode_result, encode_result
 from quire_preprocessing.families import gathering, planning
+from quire_preprocessing.families.needing import need_of_parts
 from quire_preprocessing.families.splitting import split
 from quire_preprocessing.optimize.ising import energy_of
 from quire_preprocessing.optimize.optimisation import infeasible
@@ -68,7 +69,7 @@ class Planner:
     async def sweep(self, command: PrepareJob, document: SweepJob, stages: Stages) -> FamilyPlanned:
         """One member for each variant."""
         with stages.stage("encode"):
-            children = await self._put_away(planning.variants(document))
+            children = await self._put_away(planning.variants(document, self.bounds.max_variables))
         return FamilyPlanned(
             job_id=command.job_id,
             tenant=command.tenant,
@@ -101,6 +102,7 @@ class Planner:
             tenant=command.tenant,
             children=children,
             to_come=1,
+            need_to_come=need_of_parts(document, len(found), partition.max_variables),
             allow_partial=partition.allow_partial,
             baseline=baseline,
             baseline_seconds=stages.baseline_seconds,
@@ -125,7 +127,7 @@ class Planner:
                 if isinstance(outcome, FamilyPlanned):
                     return outcome
             elif isinstance(document, SweepJob):
-                outcome = gathering.table(document, command.children, results)
+                outcome = gathering.table(document, command, results)
             else:
                 raise TypeError(f"job {command.job_id} has no family: {type(document).__name__}")
             content = encode_result(outcome)
@@ -138,6 +140,7 @@ class Planner:
             result=None if large else outcome,
             result_ref=ref,
             timings=stages.timings,
+            closing=command.closing,
         )
 
     async def _put_together(
@@ -147,7 +150,7 @@ class Planner:
         widest = self.bounds.max_variables
         partition = planning.partition_of(document, kind.variables, widest) or Partition(max_variables=widest)
         energy = await self.run(partial(energy_of, document.problem))
-        if command.step == 0:
+        if command.step == 0 and not command.closing:
             problem = gathering.merge_of(energy, command.children, results)
             if problem is not None:
                 children = await self._put_away([planning.merge(document, problem, partition)])
@@ -171,6 +174,7 @@ class Planner:
                 label=member.label,
                 x=member.x,
                 variables=member.variables,
+                need=member.need,
             )
             for member in members
         ]

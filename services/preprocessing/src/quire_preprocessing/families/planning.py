@@ -8,10 +8,11 @@ import msgspec
 
 from quire_contracts import limits
 from quire_contracts.document import Budget, OptimizeJob
-from quire_contracts.intake import encode_document
+from quire_contracts.intake import encode_document, parse_document
 from quire_contracts.partitioned import Partition
 from quire_contracts.sweeps import variant_bodies
 from quire_preprocessing.families.merging import decides_nothing, part_problem
+from quire_preprocessing.families.needing import need_of, need_of_loop, need_of_parts
 from quire_preprocessing.refusal import refuse
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ class Member(NamedTuple):
     label: str = ""
     x: float | None = None
     variables: tuple[int, ...] = ()
+    need: float = 1.0
 
 
 def partition_of(document: OptimizeJob, variables: int, widest: int) -> Partition | None:
@@ -72,11 +74,22 @@ def partition_of(document: OptimizeJob, variables: int, widest: int) -> Partitio
     return msgspec.structs.replace(asked, max_variables=width)
 
 
-def variants(sweep: SweepJob) -> list[Member]:
-    """One member for each variant, in order."""
+def variants(sweep: SweepJob, widest: int) -> list[Member]:
+    """One member for each variant, in order; what each needs is looked at where there is a budget to be shared out.
+
+    widest: the widest problem that is run whole.
+    """
+    shared = sweep.budget != Budget()
     points = zip(sweep.variants, variant_bodies(sweep), strict=True)
     return [
-        Member(f"variant-{number}", "variant", body, variant.label or str(number), variant.x)
+        Member(
+            f"variant-{number}",
+            "variant",
+            body,
+            variant.label or str(number),
+            variant.x,
+            need=need_of(parse_document(body), widest) if shared else 1.0,
+        )
         for number, (variant, body) in enumerate(points)
     ]
 
@@ -88,7 +101,8 @@ def parts(document: OptimizeJob, energy: Energy, found: Sequence[Part]) -> list[
         problem = part_problem(energy, part)
         title = f"part {number + 1} of {len(found)}"
         body = None if decides_nothing(problem) else encode_document(_like(document, problem, title))
-        members.append(Member(f"part-{number}", "part", body, f"{number + 1} of {len(found)}", variables=part))
+        label, need = f"{number + 1} of {len(found)}", need_of_loop(document, len(part))
+        members.append(Member(f"part-{number}", "part", body, label, variables=part, need=need))
     return members
 
 
@@ -97,7 +111,8 @@ def merge(document: OptimizeJob, problem: Ising, partition: Partition) -> Member
     job = _like(document, problem, "merge")
     if problem.n > partition.max_variables:
         job = msgspec.structs.replace(job, partition=msgspec.structs.replace(partition, polish_moves=0))
-    return Member("merge", "merge", encode_document(job), f"of {problem.n} parts")
+    need = need_of_parts(document, problem.n, partition.max_variables)
+    return Member("merge", "merge", encode_document(job), f"of {problem.n} parts", need=need)
 
 
 def _like(document: OptimizeJob, problem: Ising, title: str) -> OptimizeJob:
