@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from control_plane_cases import NOON, admitted, at, fault
+from control_plane_cases import NOON, admitted, at, execution, fault, prepared, run_task
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -265,3 +265,25 @@ def test_in_whatever_order_and_however_often_ends_are_told_each_child_is_born_an
             messages = [end(record, k) for k in (*known, *running[:3], *known)]
     assert len(born_once) == len(set(born_once)) == count
     assert (gathers, record.shots, record.family.gathering) == (1, 100 * count, True)
+
+
+def test_a_replays_children_run_where_the_first_ones_ran_with_as_many_shots():
+    record = evolve(sweep(), replay=Replay(of="first"))
+    child = decide(record, plan(record), at(1)).births[0]
+    submission = submission_of(record, child, CHILD)
+    document = inline_blob(submission.canonical, "application/json")
+    fresh = born(record, child, submission, document, at()).record
+    assert (fresh.targets, fresh.replay.shots) == ((), None), "nobody knows the first one any more"
+    first = evolve(begun_at(fresh, "qiskit:aer", shots=10), seed=4711)
+    made = born(record, child, submission, document, at(), first=first).record
+    assert (made.targets, made.seed, made.replay.shots) == (("qiskit:aer",), 4711, 10)
+    elsewhere = evolve(record, replay=Replay(of="first", target="simulation"))
+    assert born(elsewhere, child, submission, document, at(), first=first).record.targets == ("simulation",)
+
+
+def begun_at(record: JobRecord, target: str, *, shots: int) -> JobRecord:
+    """The record of a job that ran at a target, with fewer shots than were asked for."""
+    change = decide(record, prepared(record), at(1))
+    ran = msgspec.structs.replace(execution(run_task(change)), target=target)
+    decision = msgspec.structs.replace(change.record.decisions[0], shots=shots, target=target)
+    return evolve(record, executions=(ran,), decisions=(decision,))

@@ -20,7 +20,7 @@ from quire_control_plane.budget.appraisers import Appraisers
 from quire_control_plane.change import Change, Moment, Say
 from quire_control_plane.dispatch.unwanted import answered_by, stopping
 from quire_control_plane.dispatch.waiting import KEPT_SECONDS, KIND, Waiting, Waking, entry
-from quire_control_plane.families.children import born, left_behind, submission_of, told
+from quire_control_plane.families.children import born, child_id, left_behind, submission_of, told
 from quire_control_plane.patience.prospects import Prospects
 from quire_control_plane.patience.remembering import Remembering
 from quire_control_plane.recall import Recall
@@ -128,12 +128,14 @@ class Desk:
             self.prospects.learn_late(record, evidence)
 
     async def _born(self, parent: JobRecord, child: Child, meta: Meta) -> Change:
-        """A child as a job, its document put where a job's document is."""
+        """A child as a job, its document put where a job's document is; a replay's child knows whom it repeats."""
         if child.document is None:
             raise ValueError(f"{child.name} of job {parent.job_id} has nothing to do")
         submission = submission_of(parent, child, await self.blobs.get(child.document))
         document = await self.blobs.put(submission.canonical, "application/json")
-        return born(parent, child, submission, document, self.moment(meta))
+        repeats = parent.replay and child_id(parent, child.name, parent.replay.of)
+        first = await self.jobs.get(parent.tenant, repeats) if repeats else None
+        return born(parent, child, submission, document, self.moment(meta), first=first.value if first else None)
 
     async def _told(self, before: JobRecord | None, after: JobRecord) -> Sequence[Say]:
         """What a child that ends now tells its parent; its answer is put where the parent finds it."""
