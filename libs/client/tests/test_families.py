@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import io
+from datetime import UTC, datetime
 
 from rich.console import Console
 
-from quire.families import family_tree, partition_table, sweep_table
+from quire.families import family_tree, partition_table, summary_lines, sweep_table
 from quire_contracts.family import Child
 from quire_contracts.partitioned import Partitioned, PartReport, Polish, Stage
-from quire_contracts.result import EstimateResult, Point, SampleResult, SweepResult
+from quire_contracts.ran import Ran, RanAt
+from quire_contracts.result import EstimateResult, Point, SampleResult, SweepResult, SweepSummary
 from quire_contracts.verdict import Spread
 
 
@@ -90,3 +92,21 @@ def test_a_sweep_over_seeds_shows_its_spread():
     spread = Spread(runs=2, least=60.0, mean=60.5, greatest=61.0, std_dev=0.7071)
     shown = " ".join(printed(sweep_table(SweepResult(points=points, spread=spread))).split())
     assert "over 2 seeds: 60 to 61, mean 60.5, standard deviation 0.707" in shown
+
+
+def test_a_sweep_in_numbers_says_how_many_verdicts_call_what_and_where_it_ran():
+    at = RanAt(target="qiskit:aer", runs=3, earlier=1, last_at=datetime(2026, 11, 22, tzinfo=UTC))
+    ran = Ran(jobs=3, runs=4, failed=2, fault_codes=("check-totals",), at=(at,), seconds=1.5)
+    summary = SweepSummary(
+        states={"failed": 1, "completed": 2},
+        degraded=1,
+        calls={"classical better": 1, "tie": 1},
+        outcomes={"person": 1},
+        ran=ran,
+    )
+    text = printed("\n".join(summary_lines(summary)))
+    assert "variants: 2 completed, 1 failed (1 of them degraded)" in text
+    assert "verdicts: 1 classical better, 1 tie" in text
+    assert "for a person to look at: 1 of them" in text
+    assert "4 runs in 3 jobs, 1.500 s: 4 at qiskit:aer, 2 failed (check-totals)" in text
+    assert summary_lines(SweepSummary(states={"completed": 2})) == ("variants: 2 completed",)

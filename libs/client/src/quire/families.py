@@ -10,11 +10,11 @@ from rich.table import Table
 from quire_contracts.result import EstimateResult, SampleResult
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from quire_contracts.family import Child
     from quire_contracts.partitioned import Partitioned, Stage
-    from quire_contracts.result import Point, SweepResult
+    from quire_contracts.result import Point, SweepResult, SweepSummary
 
 _COLOURS: Final = {"completed": "green", "failed": "red", "rejected": "red", "cancelled": "yellow"}
 _MOST_COUNTS: Final = 3
@@ -72,6 +72,27 @@ def sweep_table(result: SweepResult) -> Table:
         width = f"{over.least:g} to {over.greatest:g}, mean {over.mean:.6g}"
         table.caption = f"over {over.runs} seeds: {width}, standard deviation {over.std_dev:.3g}"
     return table
+
+
+def summary_lines(summary: SweepSummary) -> tuple[str, ...]:
+    """A sweep in numbers: how its variants ended, what their verdicts call, and what ran for all of them."""
+    degraded = f" ({summary.degraded} of them degraded)" if summary.degraded else ""
+    lines = [f"variants: {_counted(summary.states)}{degraded}"]
+    if summary.calls:
+        lines.append(f"verdicts: {_counted(summary.calls)}")
+    review = summary.outcomes.get("person", 0)
+    if review:
+        lines.append(f"[red]for a person to look at: {review} of them[/red]")
+    ran = summary.ran
+    if ran is not None and ran.runs + ran.failed:
+        where = ", ".join(f"{each.runs + each.earlier} at {escape(each.target)}" for each in ran.at)
+        failed = f", {ran.failed} failed ({escape(', '.join(ran.fault_codes))})" if ran.failed else ""
+        lines.append(f"ran: {ran.runs} runs in {ran.jobs} jobs, {ran.seconds:.3f} s: {where}{failed}")
+    return tuple(lines)
+
+
+def _counted(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{number} {escape(name)}" for name, number in sorted(numbers.items(), key=lambda item: -item[1]))
 
 
 def _answer(point: Point) -> str:

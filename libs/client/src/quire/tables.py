@@ -11,7 +11,7 @@ from rich.table import Column, Table
 from quire.baselines import methods_table
 from quire.console import out
 from quire.energies import energy_table
-from quire.families import family_tree, partition_table, sweep_table
+from quire.families import family_tree, partition_table, summary_lines, sweep_table
 from quire.gram_table import gram_table
 from quire.meaning import words
 from quire.standing import late_table
@@ -81,6 +81,8 @@ def _show_result(console: Console, view: JobView) -> None:
             console.print(estimate_table(values, errors))
         case SweepResult() as result:
             console.print(sweep_table(result))
+            for line in () if result.summary is None else summary_lines(result.summary):
+                console.print(line)
         case KernelResult() as result:
             console.print(gram_table(result))
         case MinimizeResult() as result:
