@@ -46,10 +46,10 @@ def sink() -> Iterator[Sink]:
 @pytest.fixture(scope="module")
 def traced_quire(tmp_path_factory: pytest.TempPathFactory, sink: Sink) -> Iterator[Embedded]:
     """A Quire that sends its spans to the sink."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", sink.http_endpoint)
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
-            yield running
+    from houses import opened
+
+    with opened(tmp_path_factory.mktemp("quire"), {"OTEL_EXPORTER_OTLP_ENDPOINT": sink.http_endpoint}) as running:
+        yield running
 
 
 @pytest.fixture

@@ -6,9 +6,9 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from houses import ibm_gateway, opened
 
 from quire.client import Client, Job
-from quire.embedded import Embedded
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
 from quire_testing import eventually
@@ -42,22 +42,13 @@ def cloud(tmp_path: Any) -> Iterator[EmulatorProcess]:
 
 
 @pytest.fixture
-def client(cloud: EmulatorProcess, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+def client(cloud: EmulatorProcess, tmp_path: Any) -> Iterator[Client]:
     """A client of a house whose only target is of that cloud."""
     (tmp_path / "rules.toml").write_text(RULES)
-    for name, value in {
-        "QUIRE_CONTROL_PLANE_RULES_FILE": str(tmp_path / "rules.toml"),
-        "QUIRE_QUANTUM_GATEWAY_IBM_BACKENDS": '["ibm_manila"]',
-        "QUIRE_QUANTUM_GATEWAY_IBM_API": "jobs",
-        "QUIRE_QUANTUM_GATEWAY_IBM_URL": f"{cloud.url}/ibm/v1",
-        "QUIRE_QUANTUM_GATEWAY_BREAKER_OPEN_SECONDS": "1",
-        "QUIRE_QUANTUM_GATEWAY_BREAKER_LONGEST_SECONDS": "1",
-        "QUIRE_QUANTUM_GATEWAY_PATIENCE_DOWN_SECONDS": "1",
-        "QUIRE_QUANTUM_GATEWAY_POLL_SECONDS": "0.1",
-        "QUIRE_QUANTUM_GATEWAY_POLL_MOST_SECONDS": "0.5",
-    }.items():
-        monkeypatch.setenv(name, value)
-    with Embedded(data_dir=tmp_path / "quire") as quire, Client(quire.http) as connected:
+    soon = {"breaker_open_seconds": 1, "breaker_longest_seconds": 1, "patience_down_seconds": 1}
+    environ = {"QUIRE_CONTROL_PLANE_RULES_FILE": str(tmp_path / "rules.toml")}
+    environ |= ibm_gateway(cloud, "ibm_manila", **soon)
+    with opened(tmp_path / "quire", environ) as quire, Client(quire.http) as connected:
         yield connected
 
 

@@ -6,28 +6,28 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
+from houses import gateway, opened
 
 from quire.client import Client
-from quire.embedded import Embedded
 from quire.errors import JobRejectedError
-from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
+from quire_testing.clouds import ARNS, NOBODY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quire.answer import JobView
 
-CONFIG = """
+CONFIG = f"""
 [[devices]]
 name = "Garnet"
-arn = "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"
+arn = "{ARNS["garnet"]}"
 provider = "IQM"
 layout = "grid"
 qubits = 20
 task_price = 0.3
 shot_price = 0.00145
-noise = { one_qubit = 0.001, two_qubit = 0.01, readout = 0.02 }
+noise = {{ one_qubit = 0.001, two_qubit = 0.01, readout = 0.02 }}
 """
 TASK_USD, SHOT_USD = 0.3, 0.00145
 RING = [[node, (node + 1) % 6, 1.0] for node in range(6)]
@@ -48,30 +48,21 @@ def loop(*, layers: int = 1, rounds: int = 8, shots: int = 512, **fields: Any) -
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
     """A cloud with one device that costs money."""
-    folder = tmp_path_factory.mktemp("cloud")
-    (folder / "cloud.toml").write_text(CONFIG)
-    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=3) as emulator:
+    with EmulatorProcess(tmp_path_factory.mktemp("cloud"), config=CONFIG, seed=3) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="module")
 def client(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of a whole Quire that reaches the cloud."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AWS_ACCESS_KEY_ID", "AKIDEMULATED")
-        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        for name, value in {
-            "AWS_DEVICES": '{"garnet": "arn:aws:braket:eu-north-1::device/qpu/iqm/Garnet"}',
-            "AWS_ENDPOINT_URL": f"{cloud.url}/braket",
-            "AWS_S3_ENDPOINT_URL": f"{cloud.url}/s3",
-            "AWS_RESULTS_BUCKET": "amazon-braket-emulated",
-            "POLL_SECONDS": "0.05",
-            "POLL_MOST_SECONDS": "0.2",
-        }.items():
-            patch.setenv(f"QUIRE_QUANTUM_GATEWAY_{name}", value)
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running, Client(running.http) as connected:
-            yield connected
+    reaching = gateway(
+        aws_devices=f'{{"garnet": "{ARNS["garnet"]}"}}',
+        aws_endpoint_url=f"{cloud.url}/braket",
+        aws_s3_endpoint_url=f"{cloud.url}/s3",
+        aws_results_bucket="amazon-braket-emulated",
+    )
+    with opened(tmp_path_factory.mktemp("quire"), NOBODY | reaching) as running, Client(running.http) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +80,7 @@ def came_to(view: JobView) -> dict[str, Any]:
 
 
 def paid(cloud: EmulatorProcess) -> int:
-    return sum(isinstance(entry, Applied) for entry in cloud.entries())
+    return cloud.report().applied
 
 
 @pytest.mark.parametrize("after", [0, 5, 8])

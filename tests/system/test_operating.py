@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from houses import ibm_gateway, opened
 
 from quire.client import Client
-from quire.embedded import Embedded
-from quire_emulator.entries import Applied
 from quire_emulator.process import EmulatorProcess
 from quire_testing import eventually
+from quire_testing.clouds import IBM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
     from quire.answer import JobView
     from quire.client import Job
 
-CONFIG = """
-[[devices]]
-name = "ibm_quick"
-api = "jobs"
-model = "manila"
-qubits = 5
-
-[[devices]]
-name = "ibm_slow"
-api = "jobs"
-model = "manila"
-qubits = 5
-wait = [600.0, 600.0]
-"""
 BELL = {
     "kind": "sample",
     "program": 'OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; h q[0]; cx q[0], q[1]; c = measure q;',
@@ -43,26 +29,16 @@ BELL = {
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
     """A cloud with a quick device and one that nobody outwaits."""
-    folder = tmp_path_factory.mktemp("cloud")
-    (folder / "cloud.toml").write_text(CONFIG)
-    with EmulatorProcess(folder / "data", config=folder / "cloud.toml", seed=3) as emulator:
+    with EmulatorProcess(tmp_path_factory.mktemp("cloud"), config=IBM, seed=3) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="module")
 def client(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A client of a whole Quire that reaches the cloud."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "IBM_BACKENDS": "ibm_quick,ibm_slow",
-            "IBM_API": "jobs",
-            "IBM_URL": f"{cloud.url}/ibm/v1",
-            "POLL_SECONDS": "0.05",
-            "POLL_MOST_SECONDS": "0.2",
-        }.items():
-            patch.setenv(f"QUIRE_QUANTUM_GATEWAY_{name}", value)
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running, Client(running.http) as connected:
-            yield connected
+    reaching = ibm_gateway(cloud, "ibm_manila", "ibm_slow")
+    with opened(tmp_path_factory.mktemp("quire"), reaching) as running, Client(running.http) as connected:
+        yield connected
 
 
 def jobs_of(cloud: EmulatorProcess, status: str) -> int:
@@ -70,7 +46,7 @@ def jobs_of(cloud: EmulatorProcess, status: str) -> int:
 
 
 def paid(cloud: EmulatorProcess) -> int:
-    return sum(isinstance(entry, Applied) for entry in cloud.entries())
+    return cloud.report().applied
 
 
 async def test_a_cancelled_job_is_cancelled_at_its_provider(cloud: EmulatorProcess, client: Client) -> None:
@@ -88,13 +64,13 @@ async def test_what_a_switch_stops_waits_and_goes_on_and_what_may_go_elsewhere_d
     client.turn("provider", "ibm", "off", reason="the bill", by="ann")
     view = await eventually(lambda: elsewhere(client), within=30)
     before = paid(cloud)
-    held = client.submit({**BELL, "targets": ["ibm:ibm_quick"]})
+    held = client.submit({**BELL, "targets": ["ibm:ibm_manila"]})
     assert view.degraded
     assert "switched off" in view.reason
     await eventually(lambda: waits(held), within=30)
     assert paid(cloud) == before
     client.turn("provider", "ibm", "on", reason="paid", by="ann")
-    assert {execution.target for execution in held.result(30).executions} == {"ibm:ibm_quick"}
+    assert {execution.target for execution in held.result(30).executions} == {"ibm:ibm_manila"}
     assert paid(cloud) == before + 1
     (switch,) = (switch for switch in client.switches() if (switch.scope, switch.name) == ("provider", "ibm"))
     assert (switch.state, switch.by) == ("on", "ann")
@@ -102,7 +78,7 @@ async def test_what_a_switch_stops_waits_and_goes_on_and_what_may_go_elsewhere_d
 
 def elsewhere(client: Client) -> JobView | None:
     """A job that may run at two places, once it ran at the second one."""
-    view = client.submit({**BELL, "targets": ["ibm:ibm_quick", "qiskit:aer"]}).result(30)
+    view = client.submit({**BELL, "targets": ["ibm:ibm_manila", "qiskit:aer"]}).result(30)
     return view if {execution.target for execution in view.executions} == {"qiskit:aer"} else None
 
 
@@ -129,7 +105,7 @@ async def test_a_tenants_switch_holds_its_work_and_nobody_elses(client: Client) 
 
 
 def test_a_replay_runs_anew_and_gives_the_same(cloud: EmulatorProcess, client: Client) -> None:
-    for targets, runs in ((["simulation"], 0), (["ibm:ibm_quick"], 1)):
+    for targets, runs in ((["simulation"], 0), (["ibm:ibm_manila"], 1)):
         first = client.submit({**BELL, "targets": targets})
         counts = first.result(30).counts
         before = paid(cloud)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import nats
 import pytest
+from houses import ibm_gateway, opened
 
 from quire.client import Client, Job
-from quire.embedded import Embedded
 from quire_emulator.entries import Applied, Moved
 from quire_emulator.process import EmulatorProcess
 from quire_emulator.rules import Rule
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from quire.answer import JobView
+    from quire.embedded import Embedded
 
 RULES = '[[rule]]\nname = "all"\ntargets = ["ibm:ibm_manila"]\n'
 DEADLINE, QUEUE = 10.0, 14.0
@@ -38,20 +39,11 @@ def remote_house(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactor
     """A house whose only target is of that cloud, and is open: what it takes to open it is no part of any queue."""
     folder = tmp_path_factory.mktemp("house")
     (folder / "rules.toml").write_text(RULES)
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {
-            "QUIRE_CONTROL_PLANE_RULES_FILE": str(folder / "rules.toml"),
-            "QUIRE_QUANTUM_GATEWAY_IBM_BACKENDS": '["ibm_manila"]',
-            "QUIRE_QUANTUM_GATEWAY_IBM_API": "jobs",
-            "QUIRE_QUANTUM_GATEWAY_IBM_URL": f"{cloud.url}/ibm/v1",
-            "QUIRE_QUANTUM_GATEWAY_POLL_SECONDS": "0.1",
-            "QUIRE_QUANTUM_GATEWAY_POLL_MOST_SECONDS": "0.5",
-        }.items():
-            patch.setenv(name, value)
-        with Embedded(data_dir=folder / "quire") as quire:
-            with Client(quire.http) as client:
-                assert client.submit(optimisation(0)).wait(90).state == "completed"
-            yield quire
+    environ = {"QUIRE_CONTROL_PLANE_RULES_FILE": str(folder / "rules.toml"), **ibm_gateway(cloud, "ibm_manila")}
+    with opened(folder / "quire", environ) as quire:
+        with Client(quire.http) as client:
+            assert client.submit(optimisation(0)).wait(90).state == "completed"
+        yield quire
 
 
 @pytest.fixture

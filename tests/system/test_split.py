@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import nats
 import pytest
+from houses import opened
 from mirror import angles_of, program
 
-from quire.embedded import Embedded
 from quire_contracts.batch import BatchExecuted
 from quire_contracts.job import JobCompleted
 from quire_testing import Probe
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from nats.aio.client import Client
 
+    from quire.embedded import Embedded
+
 JOBS, TENANTS, QUBITS, SHOTS = 50, 10, 6, 100
 HEADERS = {"ce-specversion": "1.0", "ce-source": "/test", "ce-type": "io.quire.job.submit.v1"}
 
@@ -28,10 +30,8 @@ HEADERS = {"ce-specversion": "1.0", "ce-source": "/test", "ce-type": "io.quire.j
 @pytest.fixture(scope="module")
 def quire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A Quire in one process whose windows are long enough that even a slow machine fills them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("QUIRE_BATCHING_RESEARCH_WINDOW_SECONDS", "1")
-        with Embedded(data_dir=tmp_path_factory.mktemp("quire")) as running:
-            yield running
+    with opened(tmp_path_factory.mktemp("quire"), {"QUIRE_BATCHING_RESEARCH_WINDOW_SECONDS": "1"}) as running:
+        yield running
 
 
 @pytest.fixture
