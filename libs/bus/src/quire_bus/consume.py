@@ -24,7 +24,7 @@ from nats.js.api import ConsumerConfig
 from quire_bus.pull import Puller
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from faststream.message import StreamMessage
     from nats.aio.client import Client
@@ -83,7 +83,7 @@ def mount(
     broker: SharedConnectionBroker,
     connection: Connection,
     consumer: Consumer,
-    handle: Callable[[Message], Awaitable[None]],
+    handle: Callable[[Message], Coroutine[Any, Any, None]],
     *,
     workers: int,
     ahead: int = 0,

@@ -31,7 +31,8 @@ class Follower:
 
     def __init__(self, connection: Connection, following: Following) -> None:
         self._following = following
-        self._waiting: dict[int, tuple[Message, asyncio.Event]] = {}
+        self._waiting: dict[int, tuple[Message, asyncio.Future[None]]] = {}
+        self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self.puller = Puller(connection, following.consumer, following.batch, self._take)
         self._tasks: list[asyncio.Task[None]] = []
@@ -46,7 +47,7 @@ class Follower:
         for message, settled in self._waiting.values():
             with contextlib.suppress(nats.errors.Error):
                 message.nak()
-            settled.set()
+            _done(settled)
         self._waiting.clear()
         if self._tasks:
             await asyncio.wait(self._tasks[:1], timeout=seconds)
@@ -54,12 +55,12 @@ class Follower:
             self.puller.give_up()
             await asyncio.wait(self._tasks, timeout=_LAST_SECONDS)
 
-    async def _take(self, message: Message) -> None:
+    def _take(self, message: Message) -> asyncio.Future[None]:
         """Hold a message (the puller keeps it alive) until the feed has settled it."""
-        settled = asyncio.Event()
+        settled = self._loop.create_future()
         self._waiting[message.sequence] = (message, settled)
         self._arrived.set()
-        await settled.wait()
+        return settled
 
     async def _feed(self) -> None:
         while True:
@@ -71,7 +72,7 @@ class Follower:
                 for message, settled in batch:
                     with contextlib.suppress(nats.errors.Error):
                         message.ack()
-                    settled.set()
+                    _done(settled)
 
     async def _hand_over(self, messages: list[Message]) -> None:
         """Until the reader has taken the batch: the log goes on for nobody who has not committed what came before."""
@@ -87,6 +88,11 @@ class Follower:
                 await asyncio.sleep(_BACKOFF.delay(attempt, random.random))
             else:
                 return
+
+
+def _done(settled: asyncio.Future[None]) -> None:
+    if not settled.done():  # else the puller has given it up
+        settled.set_result(None)
 
 
 def logged(message: Message) -> Logged | None:

@@ -15,7 +15,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from typing import TYPE_CHECKING, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import nats.errors
@@ -26,7 +27,7 @@ from quire_bus.turns import Turns
 from quire_resilience.backoff import Backoff
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable, Coroutine
 
     from nats.aio.subscription import Subscription
 
@@ -56,7 +57,8 @@ class Puller:
     """Pulls one durable.
 
     capacity: messages that are delivered at one time.
-    deliver: takes one message and returns when it is settled; must not raise.
+    deliver: takes one message; what it returns is done when that is settled: a coroutine, which is run as a task, or a
+        future, where nothing is to be run for each message. Neither must raise.
     ahead: messages that wait here beyond those. Their tenants take turns, each tenant's keep their order: the log is in
         order of arrival, and who was a moment late with it would else wait for all that came at once before.
 
@@ -68,7 +70,7 @@ class Puller:
         connection: Connection,
         consumer: Consumer,
         capacity: int,
-        deliver: Callable[[Message], Awaitable[object]],
+        deliver: Callable[[Message], Coroutine[Any, Any, object] | asyncio.Future[None]],
         *,
         ahead: int = 0,
     ) -> None:
@@ -80,7 +82,7 @@ class Puller:
         self._ahead = ahead
         self._deliver = deliver
         self._heartbeat = Heartbeat(consumer.ack_wait / 3)
-        self._running: dict[Message, asyncio.Task[None]] = {}
+        self._running: dict[Message, asyncio.Future[Any]] = {}
         self._waiting: Turns[Message] = Turns()
         self._bytes = 0
         self._asked = 0
@@ -132,8 +134,8 @@ class Puller:
 
     def give_up(self) -> None:
         """Cancel what is still in hand; its messages are handed back for somebody else."""
-        for task in self._running.values():
-            task.cancel()
+        for handling in self._running.values():
+            handling.cancel()
 
     async def _step(self) -> None:
         """What time brings: a pause after a refusal, and a lost request that is asked again."""
@@ -214,7 +216,10 @@ class Puller:
             self._begin(self._waiting.take())
 
     def _begin(self, message: Message) -> None:
-        self._running[message] = self._loop.create_task(self._handle(message))
+        delivered = self._deliver(message)
+        handling = delivered if isinstance(delivered, asyncio.Future) else self._loop.create_task(delivered)
+        self._running[message] = handling
+        handling.add_done_callback(partial(self._ended, message))
 
     def _let_go(self, message: Message) -> None:
         self._heartbeat.let_go(message)
@@ -245,22 +250,18 @@ class Puller:
         self._refusals += 1
         self._wake.set()
 
-    async def _handle(self, message: Message) -> None:
-        try:
-            await self._deliver(message)
-        except asyncio.CancelledError:
+    def _ended(self, message: Message, handling: asyncio.Future[Any]) -> None:
+        self._let_go(message)
+        del self._running[message]
+        if handling.cancelled():
             with contextlib.suppress(nats.errors.Error):
                 message.nak()  # somebody else shall have it now, not when its time has run out
-            raise
-        except Exception:  # noqa: BLE001 - one message's bug does not end the loop
-            _LOG.critical("a delivery raised, which it must not", exc_info=True)
-        finally:
-            self._let_go(message)
-            del self._running[message]
-            if self._ahead:
-                self._waiting.let_go(tenant_of(message.subject))
-                self._deal()
-            self._plan()
+        elif (error := handling.exception()) is not None:  # one message's bug does not end the loop
+            _LOG.critical("a delivery raised, which it must not", exc_info=error)
+        if self._ahead:
+            self._waiting.let_go(tenant_of(message.subject))
+            self._deal()
+        self._plan()
 
     def _on_reconnected(self) -> None:
         self._asked = 0
