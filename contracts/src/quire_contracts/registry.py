@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Final, Literal
 
 from quire_contracts import (
@@ -24,8 +25,11 @@ from quire_contracts.value import Value
 
 Domain = Literal["cmd", "evt"]
 
+_reader: Final = cache(operator.attrgetter)
+"""What reads a dotted path of a message."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True)
 class Entry:
     """One row: how a message class is named on the wire.
 
@@ -49,7 +53,7 @@ class Entry:
         """Noun and verb, as in `job.submit`."""
         return f"{self.noun}.{self.verb}"
 
-    @property
+    @cached_property
     def type(self) -> str:
         """The CloudEvents type, as in `io.quire.job.submit.v1`."""
         return f"io.quire.{self.noun}.{self.verb}.v{self.version}"
@@ -70,15 +74,15 @@ class Entry:
 
     def tenant_of(self, message: Value) -> str:
         """The tenant token of a message's subject."""
-        return SHARED_TENANT if self.tenant is None else str(operator.attrgetter(self.tenant)(message))
+        return SHARED_TENANT if self.tenant is None else str(_reader(self.tenant)(message))
 
     def key_of(self, message: Value) -> str:
         """The key token of a message's subject: a job's or a batch's id."""
-        return str(operator.attrgetter(self.key)(message))
+        return str(_reader(self.key)(message))
 
     def identity_of(self, message: Value) -> str:
         """What tells this message from its siblings of the same type and cause."""
-        return "|".join(str(operator.attrgetter(path)(message)) for path in self.identity)
+        return "|".join([str(_reader(path)(message)) for path in self.identity])
 
 
 REGISTRY: Final[tuple[Entry, ...]] = (
