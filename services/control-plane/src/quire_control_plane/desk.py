@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from quire_bus.delivery import Delivery
     from quire_bus.envelope import Meta
     from quire_bus.records import Records, Stored
-    from quire_contracts.family import Child
+    from quire_contracts.family import Child, Parent
     from quire_control_plane.settings import Settings
     from quire_resilience.clock import Clock
     from quire_service import Deps
@@ -101,7 +101,9 @@ class Desk:
             if change.says:
                 await delivery.commit(*outgoing_of(change))
             return
-        says = (*change.says, *await self._told(before, record))
+        words = outgoing_of(change)
+        if record.parent is not None:
+            words += outgoing_of(Change(record, await self._told(before, record, record.parent)))
         births = [await self._born(record, child, delivery.meta) for child in change.births]
         made = [each.record for each in births if each.record is not None]
         records = [self.jobs.write(record.tenant, record.job_id, record, stored.revision if stored else 0)]
@@ -109,7 +111,7 @@ class Desk:
         waits = entry(before, record)
         if waits is not None:
             records.append(self.held.write(waits.tenant, waits.job_id, waits, None, KEPT_SECONDS))
-        words = [word for each in (replace(change, says=says), *births) for word in outgoing_of(each)]
+        words += [word for each in births for word in outgoing_of(each)]
         committed = await delivery.commit(*words, records=records)
         for each, revision in zip((record, *made), committed.revisions, strict=False):
             self.recall.keep(each, revision)
@@ -137,10 +139,9 @@ class Desk:
         first = await self.jobs.get(parent.tenant, repeats) if repeats else None
         return born(parent, child, submission, document, self.moment(meta), first=first.value if first else None)
 
-    async def _told(self, before: JobRecord | None, after: JobRecord) -> Sequence[Say]:
+    async def _told(self, before: JobRecord | None, after: JobRecord, parent: Parent) -> tuple[Say, ...]:
         """What a child that ends now tells its parent; its answer is put where the parent finds it."""
-        parent = after.parent
-        if parent is None or not after.is_over or (before is not None and before.is_over):
+        if not after.is_over or (before is not None and before.is_over):
             return ()
         kept = after.result_ref
         if after.result is not None:
