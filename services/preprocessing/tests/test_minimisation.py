@@ -27,7 +27,7 @@ def loop(hamiltonian=H2, seed=1, bounds=None, program=None, **changes):
         changes["ansatz"] = GivenAnsatz(program=program)
     document = MinimizeJob(hamiltonian=hamiltonian, algorithm=Vqe(**changes), **fields)
     parsed = parse(program).program if program is not None else None
-    return minimisation_of(document, parsed, seed, bounds or Bounds())
+    return minimisation_of(document, (parsed,), seed, bounds or Bounds())
 
 
 def refused(**changes):

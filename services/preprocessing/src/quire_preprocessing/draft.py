@@ -17,6 +17,27 @@ from quire_quantum.structure import Structure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Varied:
+    """One of several circuits of a loop: what `LoopCircuit` says, with plain values in place of blobs."""
+
+    name: str
+    structure: Structure
+    start_points: NDArray[np.float64]
+    estimate: Estimate
+    spectra: tuple[Spectrum | None, ...] = ()
+    columns: Columns | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Several:
+    """The circuits that a loop chooses between or climbs through; the fields mean what those of `Loop` do."""
+
+    circuits: tuple[Varied, ...]
+    climbs: bool
+    mixed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What `Preparation` says, with plain values in place of blobs; the fields of the same name mean the same.
 
@@ -28,6 +49,7 @@ class Draft:
     spectra: how its energy depends on each parameter, where its optimiser goes by that. cvar: as `Loop` has it.
     columns: how the structure's parameters follow from the loop's, whose `start_points` then are, where they differ.
     kernel: the matrix that the parameter sets fill, where they do.
+    several: the circuits of a loop that has more than one; the draft is of the first. starts: as `Loop` has it.
     """
 
     structure: Structure
@@ -45,6 +67,8 @@ class Draft:
     mitigation: Mitigation | None = None
     kernel: Gram | None = None
     columns: Columns | None = None
+    several: Several | None = None
+    starts: int = 1
     notes: tuple[str, ...] = ()
 
 
@@ -57,3 +81,4 @@ class Bounds:
     max_sampled_terms: int = 4_000
     max_total_shots: int = 1_000_000_000
     exact_qubits: int = 16
+    screened_qubits: int = 24

@@ -102,6 +102,7 @@ def bounds_of(settings: Settings) -> Bounds:
         max_sampled_terms=settings.max_sampled_terms,
         max_total_shots=settings.max_total_shots,
         exact_qubits=settings.exact_qubits,
+        screened_qubits=settings.screened_qubits,
     )
 
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
 
+from msgspec import UnsetType
 from opentelemetry.trace import Tracer
 
 from quire_contracts.document import EstimateJob, KernelJob, MinimizeJob, OptimizeJob, SampleJob, SweepJob
 from quire_contracts.family import FamilyPlanned
 from quire_contracts.intake import DocumentError, content_sha256, parse_document
 from quire_contracts.kernel import ProgramMap
+from quire_contracts.loop_circuits import ansaetze_of
 from quire_contracts.preparation import JobPrepared, Preparation, PreparationFailed, PrepareJob
 from quire_contracts.vqe import GivenAnsatz
 from quire_preprocessing.cache.frames import Frame, Frames, key_of
@@ -22,7 +24,7 @@ from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.families.planner import Planner
 from quire_preprocessing.kernel.kernels import kernel_of
-from quire_preprocessing.minimize.given_ansatz import POINTER
+from quire_preprocessing.minimize.given_ansatz import pointer_of
 from quire_preprocessing.minimize.ground_state import reference
 from quire_preprocessing.minimize.minimisation import minimisation_of
 from quire_preprocessing.optimize.optimisation import infeasible, loop_of
@@ -46,10 +48,10 @@ class Circuit(NamedTuple):
 
 
 class Minimisation(NamedTuple):
-    """A Hamiltonian's document, and the program of its ansatz where it gives one."""
+    """A Hamiltonian's document, and the program of each ansatz, None of one that it does not give as a program."""
 
     document: MinimizeJob
-    program: Program | None
+    programs: tuple[Program | None, ...]
 
 
 class Kernel(NamedTuple):
@@ -153,13 +155,18 @@ class Preparer:
             raise Refused(rejection.code, rejection.problem("/feature_map/program")) from None
 
     async def _with_ansatz(self, document: MinimizeJob) -> Minimisation:
-        asked = document.algorithm.ansatz
-        if not isinstance(asked, GivenAnsatz):
-            return Minimisation(document, None)
-        try:
-            return Minimisation(document, await self.programs.program(asked.program))
-        except ProgramRejected as rejection:
-            raise Refused(rejection.code, rejection.problem(POINTER)) from None
+        several = not isinstance(document.algorithm.candidates, UnsetType)
+        programs: list[Program | None] = []
+        for place, asked in enumerate(ansaetze_of(document.algorithm)):
+            if not isinstance(asked, GivenAnsatz):
+                programs.append(None)
+                continue
+            try:
+                programs.append(await self.programs.program(asked.program))
+            except ProgramRejected as rejection:
+                where = pointer_of(place, several=several)
+                raise Refused(rejection.code, rejection.problem(where)) from None
+        return Minimisation(document, tuple(programs))
 
     async def _circuit(self, work: Circuit) -> Preparation:
         document, program = work
@@ -185,9 +192,9 @@ class Preparer:
             return await put_away(draft, self.store, input_sha256=content_sha256(document))
 
     async def _minimisation(self, work: Minimisation, seed: int, stages: Stages) -> Preparation:
-        document, program = work
+        document, programs = work
         with stages.stage("encode") as span:
-            draft, hamiltonian = await self.run(partial(minimisation_of, document, program, seed, self.bounds))
+            draft, hamiltonian = await self.run(partial(minimisation_of, document, programs, seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
         with stages.stage("baseline") as span:
             began = self.clock.monotonic()

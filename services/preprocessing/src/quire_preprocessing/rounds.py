@@ -28,7 +28,13 @@ class Rounds:
 
 
 def rounds_of(
-    optimizer: Optimizer, names: Sequence[str], known_up_to: Spectra, *, cure: str, numbers: int | None = None
+    optimizer: Optimizer,
+    names: Sequence[str],
+    known_up_to: Spectra,
+    *,
+    cure: str,
+    numbers: int | None = None,
+    runs: int = 1,
 ) -> Rounds:
     """The rounds of a loop.
 
@@ -38,12 +44,13 @@ def rounds_of(
         known_up_to: their spectra.
         cure: what its author may do about a parameter that has no curve, besides another optimiser.
         numbers: of the structure for each parameter set, where they are not the parameters.
+        runs: of the optimiser, side by side.
 
     Raises:
         Refused: the optimiser goes by curves, and a parameter has none that a task could hold.
     """
     parameters = len(names)
-    most = limits.LOOP_NUMBERS // (numbers or parameters)
+    most = limits.LOOP_NUMBERS // (numbers or parameters) // runs
     match optimizer:
         case Nft():
             known = tuple(known_up_to((most - 1) // 2))
@@ -59,14 +66,14 @@ def rounds_of(
                 )
             turns, rest = divmod(optimizer.rounds, parameters)
             each = [2 * spectrum.count + 1 for spectrum in curves]
-            return Rounds(turns * sum(each) + sum(each[:rest]), known)
+            return Rounds(runs * (turns * sum(each) + sum(each[:rest])), known)
         case ParameterShift() | Scipy(method="l-bfgs-b"):
             known = _affordable(tuple(known_up_to(WIDEST)), most)
             which = _without(known, names)
             said = f"derivatives by {which} are central differences over +-{optimizer.difference} radians"
-            return Rounds(optimizer.rounds * _sets(known), known, (said,) if None in known else ())
+            return Rounds(runs * optimizer.rounds * _sets(known), known, (said,) if None in known else ())
         case _:
-            return Rounds(optimizer.rounds * fewest_sets(optimizer, parameters))
+            return Rounds(runs * optimizer.rounds * fewest_sets(optimizer, parameters))
 
 
 def _sets(known: tuple[Spectrum | None, ...]) -> int:

@@ -35,6 +35,12 @@ class Settings(ServiceSettings):
     exact_qubits: int = Field(
         default=16, ge=0, le=20, description="Up to here a Hamiltonian is diagonalised, if it has few enough elements."
     )
+    screened_qubits: int = Field(
+        default=24,
+        ge=1,
+        le=200,
+        description="Widest loop that is pre-screened: QUIRE_GPU_SIMULATION_MAX_QUBITS or less.",
+    )
     max_angles: int = Field(
         default=8_000_000, ge=1, le=32_000_000, description="Angles of a job, parameter sets times parameters: 64 MB."
     )

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire_contracts.limits import INLINE_BYTES
-from quire_contracts.preparation import Baseline, Loop, Preparation
+from quire_contracts.preparation import Baseline, Loop, LoopCircuit, Preparation
 from quire_contracts.value import BlobRef, Matrix
-from quire_preprocessing.draft import Draft
+from quire_preprocessing.draft import Draft, Several
 
 STRUCTURE: Final = "application/vnd.quire.structure+qasm"
 MATRIX: Final = "application/vnd.quire.float64"
@@ -50,7 +50,10 @@ async def put_away(
             spectra=draft.spectra,
             columns=draft.columns,
             cvar=draft.cvar,
+            starts=draft.starts,
         )
+        if draft.several is not None:
+            loop = await _with_several(loop, draft.several, store)
     observables = None
     if draft.observables is not None:
         observables = await store.put(msgspec.json.encode(draft.observables), OBSERVABLES)
@@ -68,6 +71,22 @@ async def put_away(
         mitigation=draft.mitigation,
         kernel=draft.kernel,
     )
+
+
+async def _with_several(loop: Loop, several: Several, store: ContentStore) -> Loop:
+    """The loop with its circuits, their texts put apart: a record that holds several has no room for those."""
+    circuits = [
+        LoopCircuit(
+            name=each.name,
+            structure=await store.put(each.structure.to_text().encode(), STRUCTURE, inline_limit=0),
+            estimate=each.estimate,
+            start_points=await put_matrix(each.start_points, store),
+            spectra=each.spectra,
+            columns=each.columns,
+        )
+        for each in several.circuits
+    ]
+    return msgspec.structs.replace(loop, circuits=tuple(circuits), climbs=several.climbs, mixed=several.mixed)
 
 
 async def put_matrix(numbers: NDArray[np.float64], store: ContentStore) -> Matrix:

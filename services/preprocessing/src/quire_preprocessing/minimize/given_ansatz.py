@@ -17,8 +17,15 @@ if TYPE_CHECKING:
     from quire_quantum.angle_program import AngleProgram
 
 POINTER: Final = "/algorithm/ansatz/program"
+"""Where a document has its only ansatz; `pointer_of` says where it has one of several."""
+
 _PROBES: Final = 4
 _CLOSE: Final = 1e-9
+
+
+def pointer_of(place: int, *, several: bool) -> str:
+    """Where the document has the program of an ansatz."""
+    return f"/algorithm/candidates/{place}/program" if several else POINTER
 
 
 def columns_of(angles: AngleProgram) -> Columns | None:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import msgspec
 import numpy as np
 
-from quire_contracts.continuation import From
 from quire_contracts.document import OptimizeJob
+from quire_contracts.loop_circuits import climbs, starts_of
 from quire_contracts.preparation import Baseline
 from quire_preprocessing.draft import Bounds, Draft
-from quire_preprocessing.feasibility import estimate
+from quire_preprocessing.optimize.circuits import circuits_for
 from quire_preprocessing.optimize.ising import Energy, energy_of
-from quire_preprocessing.optimize.qaoa import angle_names, qaoa
-from quire_preprocessing.optimize.spectra import spectra
-from quire_preprocessing.optimize.start_points import start_points
 from quire_preprocessing.refusal import Refused, refuse
-from quire_preprocessing.rounds import rounds_of
+from quire_preprocessing.varied import check_room, largest, notes_of, runs_of, several_of, unscreened
 from quire_problems import kind_of
 
 
@@ -26,11 +21,13 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
 
     The angles of `initial`, where given, are the only start point, and a loop that goes on from an earlier job's needs
     none. The estimate counts the start points, the parameter sets of the optimiser's usual rounds and the last
-    sampling, each with the document's shots.
+    sampling, each with the document's shots. Where the loop has several circuits the draft is of the first of them; a
+    problem that is wider than what is simulated has one start point, and one candidate.
 
     Raises:
         Refused: a problem with more variables than `bounds.max_variables`, with weights that are no numbers, with
-            nothing to decide, or with angles that have no curves where the optimiser goes by them.
+            nothing to decide, with angles that have no curves where the optimiser goes by them, or with more angles
+            than a round or a record has room for.
     """
     problem, algorithm = document.problem, document.algorithm
     kind = kind_of(problem)
@@ -43,32 +40,30 @@ def loop_of(document: OptimizeJob, seed: int, bounds: Bounds) -> tuple[Draft, En
             hint="fix or merge variables, or solve the problem in parts",
         )
     energy = energy_of(problem)
-    structure = qaoa(energy, algorithm.layers)
     if not np.isfinite(algorithm.initial).all():
         raise refuse("angle-not-finite", "/algorithm/initial", "an angle is not finite", hint="correct the angle")
-    given = np.array([algorithm.initial], np.float64)
-    sweep = 1 if isinstance(document.start, From) else algorithm.sweep
-    points = given if algorithm.initial else start_points(energy, algorithm.layers, sweep, seed)
-    rounds = rounds_of(
-        algorithm.optimizer,
-        angle_names(algorithm.layers),
-        partial(spectra, energy, algorithm.layers),
-        cure="round the weights to multiples of one number",
-    )
-    runs = (len(points) if len(points) > 1 else 0) + rounds.sets + 1
+    screened = kind.variables <= bounds.screened_qubits or bool(algorithm.initial)
+    circuits = circuits_for(document, energy, seed, screened=screened)
+    check_room(circuits)
+    climbing, first = climbs(algorithm), circuits[0]
+    runs = runs_of(circuits, climbs=climbing)
+    shots = runs * document.shots
+    observable = energy.observable()
     draft = Draft(
-        structure=structure,
+        structure=first.structure,
         parameters=None,
-        observables=(energy.observable(),),
+        observables=(observable,),
         shots=document.shots,
-        estimate=estimate(structure, runs, runs * document.shots),
-        start_points=points,
+        estimate=largest(circuits, runs, shots),
+        start_points=first.points,
         scale=energy.scale,
         problem=problem,
         unit=kind.unit,
-        spectra=rounds.spectra,
+        spectra=first.rounds.spectra,
         cvar=None if isinstance(algorithm.cvar, msgspec.UnsetType) else algorithm.cvar,
-        notes=rounds.notes,
+        several=several_of(circuits, observable, climbs=climbing, runs=runs, shots=shots),
+        starts=starts_of(algorithm),
+        notes=(*notes_of(circuits), *([] if screened else [unscreened(kind.variables, bounds.screened_qubits)])),
     )
     return draft, energy
 
