@@ -10,6 +10,7 @@ import msgspec
 from quire_contracts.continuation import Continuation, From
 from quire_contracts.document import KINDS, OptimizeJob
 from quire_contracts.intake import DocumentError
+from quire_contracts.loop_circuits import starts_of
 from quire_contracts.preparation import PreparationFailed
 from quire_contracts.record import Checkpoint, JobRecord, evolve
 from quire_contracts.value import Fault, Problem
@@ -17,9 +18,11 @@ from quire_control_plane.loops.stretching import stretched
 from quire_control_plane.tasks import preparation_of
 
 if TYPE_CHECKING:
-    from quire_contracts.document import JobDocument
+    from quire_contracts.document import JobDocument, Qaoa
     from quire_contracts.optimizers import Optimizer
+    from quire_contracts.preparation import Loop
     from quire_contracts.result import Best
+    from quire_contracts.vqe import Vqe
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ def taken_over(record: JobRecord, beginning: Beginning | None) -> JobRecord:
         min_improvement=first.min_improvement,
         stopped="",
         optimizer=then.optimizer if beginning.taken.resumes else first.optimizer,
+        settings=first.optimizer if then.settings else {},
     )
     return evolve(record, checkpoint=checkpoint, best=beginning.best)
 
@@ -103,9 +107,9 @@ def taken_over(record: JobRecord, beginning: Beginning | None) -> JobRecord:
 def mismatch(record: JobRecord, taken: Continuation) -> PreparationFailed | None:
     """Why a prepared loop cannot go on from what it took over: it has other parameters, or measures something else."""
     prepared = preparation_of(record)
-    columns = prepared.loop.start_points.columns if prepared.loop is not None else 0
-    if len(taken.parameters) != columns:
-        reason = f"job {taken.job} has {len(taken.parameters)} parameters, this one has {columns}"
+    sizes = _sizes(prepared.loop)
+    if len(taken.parameters) not in sizes:
+        reason = f"job {taken.job} has {len(taken.parameters)} parameters, this one has {sizes[-1]}"
         hint = "use an ansatz of the same kind and as many layers, or `interpolate` those of fewer"
     elif taken.round is not None and not _measures_the_same(record, taken):
         reason = f"job {taken.job} measured another circuit or another energy, so its rounds are not this loop's"
@@ -161,13 +165,20 @@ def _interpolates(document: JobDocument) -> bool:
 
 def _fitted(taken: Continuation, document: JobDocument) -> tuple[float, ...]:
     """The parameters of a shallower QAOA for the document's layers."""
-    if not isinstance(document, OptimizeJob):
-        raise _refused("only angles of QAOA can be stretched", pointer="/from/interpolate", hint="leave it out")
+    if not isinstance(document, OptimizeJob) or document.algorithm.angles == "multi":
+        raise _refused("only shared angles of QAOA can be stretched", pointer="/from/interpolate", hint="leave it out")
     try:
         return stretched(taken.parameters, document.algorithm.layers)
     except ValueError as error:
         hint = "name a job of as many layers or fewer"
         raise _refused(f"job {taken.job}: {error}", pointer="/from/interpolate", hint=hint) from error
+
+
+def _sizes(loop: Loop | None) -> tuple[int, ...]:
+    """How many parameters the loop may have; as many as each of its circuits has, where it climbs."""
+    if loop is None:
+        return (0,)
+    return tuple(each.start_points.columns for each in loop.circuits if loop.climbs) or (loop.start_points.columns,)
 
 
 def _measures_the_same(record: JobRecord, taken: Continuation) -> bool:
@@ -176,13 +187,14 @@ def _measures_the_same(record: JobRecord, taken: Continuation) -> bool:
     return (prepared.structure.sha256, observables) == (taken.structure_sha256, taken.observables_sha256)
 
 
-def _settings(document: JobDocument) -> Optimizer | None:
-    """The optimiser as it is set, apart from how long it goes on."""
-    algorithm = getattr(document, "algorithm", None)
+def _settings(document: JobDocument) -> tuple[Optimizer, int] | None:
+    """The optimiser as it is set, apart from how long it goes on, and how many runs it has."""
+    algorithm: Qaoa | Vqe | None = getattr(document, "algorithm", None)
     if algorithm is None:
         return None
-    optimizer: Optimizer = algorithm.optimizer
-    return msgspec.structs.replace(optimizer, rounds=1, patience=msgspec.UNSET, min_improvement=msgspec.UNSET)
+    optimizer = algorithm.optimizer
+    alike = msgspec.structs.replace(optimizer, rounds=1, patience=msgspec.UNSET, min_improvement=msgspec.UNSET)
+    return alike, starts_of(algorithm)
 
 
 def _missing(then: JobRecord, after: int) -> str:

@@ -19,14 +19,16 @@ import msgspec
 from quire_contracts.optimizers import Optimizer
 from quire_control_plane.loops.optimizers.start import Points, Start
 
+SEVERAL: Final = "several"
 MODULES: Final = {
     "spsa": "spsa",
     "nft": "nft",
     "cma-es": "cma_es",
     "parameter-shift": "parameter_shift",
     "scipy": "replayed",
+    SEVERAL: "several",
 }
-"""The module of each optimiser, by its name in a document."""
+"""The module of each optimiser, by its name in a document, and that of several runs side by side."""
 
 POPULATIONS: Final = frozenset({"cma-es"})
 """Optimisers whose points are all candidates; the first point of all others is the one where they stand."""
@@ -78,18 +80,29 @@ class Run:
 
     def stands(self, values: tuple[float, ...]) -> int:
         """Which of a round's points stands for it: where the optimiser is, or the lowest of a population."""
+        if self.name == SEVERAL:
+            return cast("int", cast("Any", _method(SEVERAL)).stands(self.state, values))
         return min(range(len(values)), key=lambda row: (values[row], row)) if self.name in POPULATIONS else 0
+
+    @property
+    def called(self) -> str:
+        """The optimiser, by its name in documents."""
+        return str(self.state.runs[0]["name"]) if self.name == SEVERAL else self.name
 
     def dump(self) -> dict[str, object]:
         """The run as plain JSON; `resume` reads it."""
         return {"name": self.name, "state": msgspec.to_builtins(self.state)}
 
 
-def begin(settings: dict[str, object], start: Start) -> Run:
-    """A run that has been told nothing yet, with the settings of a document (as `settings_of` wrote them)."""
+def begin(settings: dict[str, object], *starts: Start) -> Run:
+    """A run that has been told nothing yet, with the settings of a document (as `settings_of` wrote them).
+
+    Where there are several starts it is a run from each of them, side by side.
+    """
     asked: Any = msgspec.convert(settings, Optimizer)
     name = str(settings["name"])
-    return Run(name, _method(name).begin(asked, start))
+    runs = tuple(Run(name, _method(name).begin(asked, start)) for start in starts)
+    return runs[0] if len(runs) == 1 else Run(SEVERAL, cast("Any", _method(SEVERAL)).beside(runs))
 
 
 def resume(dumped: dict[str, object]) -> Run:
@@ -106,6 +119,9 @@ def settings_of(optimizer: Optimizer) -> dict[str, object]:
 def takes_long(dumped: dict[str, object]) -> bool:
     """Whether the next step is too long for an event loop: it is slow, or a library is to be loaded for it."""
     name = str(dumped["name"])
+    if name == SEVERAL:
+        runs = cast("dict[str, list[dict[str, object]]]", dumped["state"])["runs"]
+        return any(map(takes_long, runs))
     return name in SLOW or not hasattr(sys.modules.get(_place(name)), "tell")  # half a module has no functions yet
 
 
