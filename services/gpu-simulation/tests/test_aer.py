@@ -14,12 +14,11 @@ from quire_gpu_simulation.slicing import Room, cuts, room
 from quire_plane.sampling import draw, read_out
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
-from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import expectation, group, normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_testing.executor_suite import PAIR, TURN_MEASURED, ExecutorSuite, measure
+from quire_testing.executor_suite import PAIR, TURN_MEASURED, ExecutorSuite, check_gate, measure
 
 NOTHING = np.zeros((1, 0))
 SHARED = AerExecutor(Limits(threads=2), SystemClock())
@@ -38,16 +37,7 @@ class TestAer(ExecutorSuite):
 
 @pytest.mark.parametrize("name", GATES)
 def test_every_gate_runs_with_each_rows_own_angles(executor, name):
-    """The state after each gate against its matrix, two rows: a binding that is left out would show."""
-    rows, shape = np.array([[0.1, 0.2, 0.3], [1.7, 0.8, -2.9]]), GATES[name]
-    angles = tuple(Angle(index, 2.0, 0.3) for index in range(shape.angles))
-    spread = [Operation("ry", (qubit,), (Angle(0, 0.5, 0.4 + qubit),)) for qubit in range(3)]
-    turned = [Operation("h", (qubit,)) for qubit in range(3)] + [Operation("t", (1,))]
-    structure = Structure(3, 0, 3, (*turned, *spread, Operation(name, tuple(range(shape.qubits)), angles), *turned))
-    observables = tuple(normalise({label: 1.0}, 3) for label in ("IIZ", "IZI", "XII", "YXI", "ZZY"))
-    work = Work(structure, (Member(rows),), None, observables)
-    ours = executor.execute(work).members[0].values
-    np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9)
+    check_gate(executor, name)
 
 
 def test_a_sweep_is_one_call_of_the_simulator(executor, monkeypatch):

@@ -7,14 +7,13 @@ from hypothesis import strategies as st
 
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
-from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import expectation, group, normalise
 from quire_quantum.structure import GATES, Angle, Operation, Structure
 from quire_quantum_gateway.providers.braket_provider import braket_provider
 from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_testing.executor_suite import TURN_MEASURED, ExecutorSuite, measure
+from quire_testing.executor_suite import TURN_MEASURED, ExecutorSuite, check_gate, measure
 
 NOTHING = np.zeros((1, 0))
 PROVIDER = braket_provider(("*",), 24, SystemClock())
@@ -46,17 +45,9 @@ def test_a_circuit_without_gates_reads_zeros():
     assert unpack(outcome.members[0].counts) == [{"00": 20}]
 
 
-def test_every_gate_means_the_same_as_its_matrix():
-    rows = np.array([[0.1, 0.2, 0.3], [1.7, 0.8, -2.9]])
-    for name, shape in GATES.items():
-        angles = tuple(Angle(index, 2.0, 0.3) for index in range(shape.angles))
-        spread = [Operation("ry", (qubit,), (Angle(0, 0.5, 0.4 + qubit),)) for qubit in range(3)]
-        turned = [Operation("h", (qubit,)) for qubit in range(3)] + [Operation("t", (1,))]
-        structure = Structure(3, 0, 3, (*turned, *spread, Operation(name, tuple(range(shape.qubits)), angles), *turned))
-        observables = tuple(normalise({label: 1.0}, 3) for label in ("IIZ", "IZI", "XII", "YXI", "ZZY"))
-        work = Work(structure, (Member(rows),), None, observables)
-        ours = ProviderExecutor(PROVIDER, "local").execute(work).members[0].values
-        np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9, err_msg=name)
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_means_the_same_as_its_matrix(name):
+    check_gate(ProviderExecutor(PROVIDER, "local"), name)
 
 
 @settings(max_examples=10)

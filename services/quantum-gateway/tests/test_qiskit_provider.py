@@ -12,7 +12,16 @@ from quire_quantum_gateway.providers.port import ProviderExecutor
 from quire_quantum_gateway.providers.qiskit_provider import MachineSettings, qiskit_provider
 from quire_resilience.clock import SystemClock
 from quire_resilience.errors import Permanent
-from quire_testing.executor_suite import BELL, CROSSED, FLIP, PAIR, TURN_MEASURED, ExecutorSuite, measure
+from quire_testing.executor_suite import (
+    BELL,
+    CROSSED,
+    FLIP,
+    PAIR,
+    TURN_MEASURED,
+    ExecutorSuite,
+    check_gate,
+    measure,
+)
 
 NOTHING = np.zeros((1, 0))
 
@@ -79,20 +88,9 @@ def test_a_generic_backend_is_a_noisy_stand_in_too(provider):
     assert outcome.execution.calibration_id == "generic-seed-2023"
 
 
-def test_every_gate_runs_with_each_rows_own_angles(provider):
-    """The state after each gate against its matrix, two rows: a binding that is left out would show."""
-    from quire_quantum.fake_executor import FakeExecutor
-
-    rows = np.array([[0.1, 0.2, 0.3], [1.7, 0.8, -2.9]])
-    for name, shape in GATES.items():
-        angles = tuple(Angle(index, 2.0, 0.3) for index in range(shape.angles))
-        spread = [Operation("ry", (qubit,), (Angle(0, 0.5, 0.4 + qubit),)) for qubit in range(3)]
-        turned = [Operation("h", (qubit,)) for qubit in range(3)] + [Operation("t", (1,))]
-        structure = Structure(3, 0, 3, (*turned, *spread, Operation(name, tuple(range(shape.qubits)), angles), *turned))
-        observables = tuple(normalise({label: 1.0}, 3) for label in ("IIZ", "IZI", "XII", "YXI", "ZZY"))
-        work = Work(structure, (Member(rows),), None, observables)
-        ours = ProviderExecutor(provider, "aer").execute(work).members[0].values
-        np.testing.assert_allclose(ours, FakeExecutor().execute(work).members[0].values, atol=1e-9, err_msg=name)
+@pytest.mark.parametrize("name", GATES)
+def test_every_gate_runs_with_each_rows_own_angles(provider, name):
+    check_gate(ProviderExecutor(provider, "aer"), name)
 
 
 def test_a_noisy_circuit_is_measured_after_routing():

@@ -19,8 +19,9 @@ import pytest
 
 from quire_quantum.counts import unpack
 from quire_quantum.executor import Member, Work
+from quire_quantum.fake_executor import FakeExecutor
 from quire_quantum.observables import expectation, group, normalise
-from quire_quantum.structure import Angle, Operation, Structure
+from quire_quantum.structure import GATES, Angle, Operation, Structure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -44,6 +45,22 @@ TURN = Structure(1, 0, 1, (Operation("ry", (0,), (Angle(0),)),))
 TURN_MEASURED = TURN.with_operations((*TURN.operations, measure(0, 0)), num_bits=1)
 PAIR = Structure(2, 0, 1, (Operation("ry", (0,), (Angle(0),)), Operation("cx", (0, 1))))
 AFFINE = Structure(1, 0, 1, (Operation("ry", (0,), (Angle(0, 2.0, 0.5),)),))
+
+
+def check_gate(executor: Executor, name: str) -> None:
+    """A canonical gate means its matrix, with each row's own angles: exact values of two rows against the fake's.
+
+    It stands between turns that make every part of its matrix visible; a binding that is left out would show.
+    """
+    shape = GATES[name]
+    gate = Operation(name, tuple(range(shape.qubits)), tuple(Angle(index, 2.0, 0.3) for index in range(shape.angles)))
+    spread = [Operation("ry", (qubit,), (Angle(0, 0.5, 0.4 + qubit),)) for qubit in range(3)]
+    turned = [Operation("h", (qubit,)) for qubit in range(3)] + [Operation("t", (1,))]
+    structure = Structure(3, 0, 3, (*turned, *spread, gate, *turned))
+    observables = tuple(normalise({label: 1.0}, 3) for label in ("IIZ", "IZI", "XII", "YXI", "ZZY"))
+    rows = np.array([[0.1, 0.2, 0.3], [1.7, 0.8, -2.9]])
+    found = _values(executor, structure, rows, observables)
+    np.testing.assert_allclose(found, _values(FakeExecutor(), structure, rows, observables), atol=1e-9, err_msg=name)
 
 
 class ExecutorSuite:
@@ -120,14 +137,14 @@ class ExecutorSuite:
             pytest.skip("this executor has no exact values")
         angles = np.linspace(-3, 3, 7)
         observables = (normalise({"Z": 1.0}, 1), normalise({"X": 2.0, "I": 0.5}, 1))
-        values = _values(executor, TURN, angles, observables)
+        values = _values(executor, TURN, _angles(*angles), observables)
         np.testing.assert_allclose(values, np.stack([np.cos(angles), 2 * np.sin(angles) + 0.5], axis=1), atol=1e-6)
 
     def test_affine_angles_are_scaled_and_shifted(self, executor: Executor) -> None:
         """ry(2 p0 + 0.5)."""
         if not executor.capabilities().exact:
             pytest.skip("this executor has no exact values")
-        values = _values(executor, AFFINE, np.array([0.1, 0.7]), (normalise({"Z": 1.0}, 1),))
+        values = _values(executor, AFFINE, _angles(0.1, 0.7), (normalise({"Z": 1.0}, 1),))
         np.testing.assert_allclose(values[:, 0], np.cos([0.7, 1.9]), atol=1e-6)
 
     def test_terms_that_do_not_commute_are_estimated_within_their_errors(self, executor: Executor) -> None:
@@ -170,8 +187,8 @@ def _counts(outcome: Outcome) -> list[dict[str, int]]:
 
 
 def _values(
-    executor: Executor, structure: Structure, angles: NDArray[np.float64], observables: tuple[Observable, ...]
+    executor: Executor, structure: Structure, rows: NDArray[np.float64], observables: tuple[Observable, ...]
 ) -> NDArray[np.float64]:
-    (outcome,) = executor.execute(Work(structure, (Member(angles[:, None]),), None, observables)).members
+    (outcome,) = executor.execute(Work(structure, (Member(rows),), None, observables)).members
     assert outcome.values is not None
     return outcome.values

@@ -9,14 +9,14 @@ import numpy as np
 
 from quire_contracts.value import Execution
 from quire_gpu_simulation.chooser import choose
+from quire_gpu_simulation.drawing import drawn
 from quire_gpu_simulation.facts import facts_of
-from quire_gpu_simulation.slicing import cuts, room
+from quire_gpu_simulation.slicing import cuts, member_rows, room
 from quire_plane import admit
 from quire_plane.compile_cache import CompileCache, CompileKey
-from quire_plane.sampling import draw, read_out
-from quire_quantum.counts import pack, pack_integers
-from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator, row_seed
-from quire_quantum.observables import final_measurements, without_final_measurements
+from quire_quantum.counts import pack
+from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_seed
+from quire_quantum.observables import without_final_measurements
 from quire_quantum.qiskit_home import settle
 
 if TYPE_CHECKING:
@@ -156,22 +156,12 @@ def _sampled(
     runs: AerRuns, compiled: list[Compiled], circuits: tuple[Structure, ...], work: Work, memory_bytes: int
 ) -> tuple[MemberOutcome, ...]:
     """Counts of circuits that measure at their end alone, each row from its probabilities by its own stream."""
-    shots, bits = work.shots or 0, circuits[0].num_bits
-    owners = [(member.seed, row) for member in work.members for row in member.places]
-    together = np.concatenate([member.parameters for member in work.members])
     fits = room(work.structure.num_qubits, memory_bytes, runs.threads, keeps_probabilities=True)
-    table: list[list[tuple[NDArray[np.uint64], NDArray[np.int64]]]] = [[] for _ in owners]
-    for index, (each, circuit) in enumerate(zip(compiled, circuits, strict=True)):
-        measured = final_measurements(circuit)
-        for cut in cuts(len(together), fits.rows):
-            rows = range(cut.start, cut.stop)
-            for row, probabilities in zip(rows, runs.probabilities(each, together[cut], fits.threads), strict=True):
-                seed, place = owners[row]
-                states, tallies = draw(probabilities, shots, row_generator(seed, place, index))
-                table[row].append((read_out(states, measured), tallies))
-    return tuple(
-        MemberOutcome(counts=pack_integers([pair for row in table[cut] for pair in row], bits=bits))
-        for cut in _member_cuts(work)
+    return drawn(
+        work,
+        circuits,
+        fits.rows,
+        lambda index, parameters: runs.probabilities(compiled[index], parameters, fits.threads),
     )
 
 
@@ -185,7 +175,7 @@ def _exact(
         for cut in cuts(len(together), fits.rows)
     ]
     values = np.array([row for part in parts for row in part]).reshape(-1, len(work.observables))
-    return tuple(MemberOutcome(values=values[cut]) for cut in _member_cuts(work))
+    return tuple(MemberOutcome(values=values[cut]) for cut in member_rows(work.members))
 
 
 def _sampled_by_aer(runs: AerRuns, compiled: list[Compiled], work: Work, method: Method) -> tuple[MemberOutcome, ...]:
@@ -204,9 +194,3 @@ def _counts_of(runs: AerRuns, compiled: list[Compiled], member: Member, work: Wo
     rows = [row for each in zip(*by_circuit, strict=True) for row in each]
     texts = [{format(int(outcome, 16), f"0{bits}b"): tally for outcome, tally in row.items()} for row in rows]
     return pack(texts, bits=bits)
-
-
-def _member_cuts(work: Work) -> list[slice]:
-    """The rows of each member in the batch's rows."""
-    ends = np.cumsum([len(member.parameters) for member in work.members]).tolist()
-    return [slice(end - len(member.parameters), end) for end, member in zip(ends, work.members, strict=True)]

@@ -1,12 +1,15 @@
-"""How many parameter sets go into one call of the simulator, and on how many threads, so that memory stays bounded."""
+"""Which rows go together: those of one call of the simulator, so that memory stays bounded, and those of a member."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from quire_quantum.executor import Member
 
 _STATE_BYTES = 16
 _PROBABILITY_BYTES = 2 * 8
@@ -41,3 +44,9 @@ def cuts(rows: int, at_once: int) -> Iterator[slice]:
     """Row ranges of at most `at_once` that cover `rows` rows in order."""
     for start in range(0, rows, at_once):
         yield slice(start, min(start + at_once, rows))
+
+
+def member_rows(members: Sequence[Member]) -> list[slice]:
+    """The rows of each member among those of all of them, one member's after the other's."""
+    lengths = [len(member.parameters) for member in members]
+    return [slice(end - length, end) for end, length in zip(accumulate(lengths), lengths, strict=True)]

@@ -16,6 +16,7 @@ from quire_gpu_simulation.engine.backend import Sweep
 from quire_gpu_simulation.engine.compiled import Layer
 from quire_gpu_simulation.engine.fusion import compile_structure
 from quire_gpu_simulation.engine.readout import all_qubits, bases, measured, strings, sums
+from quire_gpu_simulation.slicing import member_rows
 from quire_plane import admit
 from quire_plane.admission import measures_early, resets
 from quire_plane.compile_cache import CompileCache, CompileKey
@@ -214,17 +215,12 @@ def _key(seed: int | None) -> tuple[int, int]:
     return int.from_bytes(digest[:8], "little"), int.from_bytes(digest[8:], "little")
 
 
-def _cuts(members: tuple[Member, ...]) -> list[slice]:
-    """The rows of each member in the sweep."""
-    ends = np.cumsum([len(member.parameters) for member in members]).tolist()
-    return [slice(end - len(member.parameters), end) for end, member in zip(ends, members, strict=True)]
-
-
 def _shared(
     members: tuple[Member, ...], values: NDArray[np.float64], errors: NDArray[np.float64] | None
 ) -> tuple[MemberOutcome, ...]:
     return tuple(
-        MemberOutcome(values=values[cut], std_errors=None if errors is None else errors[cut]) for cut in _cuts(members)
+        MemberOutcome(values=values[cut], std_errors=None if errors is None else errors[cut])
+        for cut in member_rows(members)
     )
 
 
@@ -232,7 +228,7 @@ def _packed(members: tuple[Member, ...], tallies: Tallies, plan: Plan) -> tuple[
     """Each member's share of the entries, without a copy."""
     edges = np.concatenate(([0], np.cumsum(tallies.lengths)))
     answers = []
-    for cut in _cuts(members):
+    for cut in member_rows(members):
         offsets = edges[cut.start * plan.circuits : cut.stop * plan.circuits + 1]
         entries = slice(offsets[0], offsets[-1])
         counts = PackedCounts(

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from quire_contracts.value import Execution
+from quire_gpu_simulation.drawing import drawn, in_members
 from quire_gpu_simulation.noise import density, trajectories
 from quire_gpu_simulation.noise.channels import noisy
 from quire_gpu_simulation.slicing import cuts
 from quire_plane import admit
-from quire_plane.sampling import draw, read_out
-from quire_quantum.counts import pack_integers
+from quire_plane.sampling import read_out
 from quire_quantum.executor import Capabilities, MemberOutcome, Outcome, row_generator
 from quire_quantum.folding import gates_of, reached_by
 from quire_quantum.observables import final_measurements, group, with_measurements
@@ -23,12 +23,11 @@ if TYPE_CHECKING:
 
     from quire_contracts.value import Observable
     from quire_gpu_simulation.budget import MemoryBudget
+    from quire_gpu_simulation.drawing import Pairs
     from quire_gpu_simulation.noise.model import NoiseModel
     from quire_quantum.executor import Work
     from quire_quantum.structure import Structure
     from quire_resilience.clock import Clock
-
-    Pairs = tuple[NDArray[np.uint64], NDArray[np.int64]]
 
 WIDEST_SAMPLED_DENSITY: Final = 8
 WIDEST_DENSITY: Final = 10
@@ -79,9 +78,10 @@ class NoisyExecutor:
             at_once = max(1, memory // row_bytes) if by_density else 1
             if work.shots is None:
                 members = self._exact(work, circuits, at_once)
+            elif by_density:
+                members = drawn(work, circuits, at_once, lambda index, rows: self._probabilities(circuits[index], rows))
             else:
-                table = self._by_density(work, circuits, at_once) if by_density else self._by_trajectory(work, circuits)
-                members = _in_members(work, table, circuits[0].num_bits)
+                members = in_members(work, self._by_trajectory(work, circuits), circuits[0].num_bits)
         execution = Execution(
             target=self._target,
             provider="quire",
@@ -147,20 +147,6 @@ class NoisyExecutor:
             outcomes.append(MemberOutcome(values=values))
         return tuple(outcomes)
 
-    def _by_density(self, work: Work, circuits: tuple[Structure, ...], at_once: int) -> list[list[Pairs]]:
-        owners = [(member.seed, row) for member in work.members for row in member.places]
-        together = np.concatenate([member.parameters for member in work.members])
-        table: list[list[Pairs]] = [[] for _ in owners]
-        for index, circuit in enumerate(circuits):
-            measured = final_measurements(circuit)
-            for cut in cuts(len(together), at_once):
-                found = self._probabilities(circuit, together[cut])
-                for row, probabilities in zip(range(cut.start, cut.stop), found, strict=True):
-                    seed, place = owners[row]
-                    states, tallies = draw(probabilities, work.shots or 0, row_generator(seed, place, index))
-                    table[row].append((read_out(states, measured), tallies))
-        return table
-
     def _by_trajectory(self, work: Work, circuits: tuple[Structure, ...]) -> list[list[Pairs]]:
         made = [noisy(circuit, self._model) for circuit in circuits]
         measured = [final_measurements(circuit) for circuit in circuits]
@@ -184,12 +170,3 @@ def _signs(observable: Observable, observables: tuple[Observable, ...], qubits: 
         support = sum(1 << qubit for qubit, pauli in enumerate(reversed(label)) if pauli != "I")
         made[grouping.group_of[label]] += coefficient * (1.0 - 2.0 * (np.bitwise_count(states & support) & 1))
     return made
-
-
-def _in_members(work: Work, table: list[list[Pairs]], bits: int) -> tuple[MemberOutcome, ...]:
-    outcomes, first = [], 0
-    for member in work.members:
-        rows = table[first : first + len(member.parameters)]
-        first += len(member.parameters)
-        outcomes.append(MemberOutcome(counts=pack_integers([pair for row in rows for pair in row], bits=bits)))
-    return tuple(outcomes)
