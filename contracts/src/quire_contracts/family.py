@@ -90,7 +90,11 @@ class Family(Value, frozen=True, kw_only=True):
 
 
 class FamilyPlanned(Value, frozen=True, kw_only=True):
-    """A job is done by its children: these, of this step, together; then their answers are gathered."""
+    """A job is done by its children: these, of this step, together; then their answers are gathered.
+
+    `baseline_to_come` says that the whole problem's classical answer is being found meanwhile; `baseline` and its
+    seconds are those of a release that found it before.
+    """
 
     job_id: Key
     tenant: Tenant
@@ -107,6 +111,7 @@ class FamilyPlanned(Value, frozen=True, kw_only=True):
     sense: Literal["min", "max"] | None = None
     unit: Text = ""
     timings: tuple[Timing, ...] = ()
+    baseline_to_come: bool = False
 
 
 class ChildEnded(Value, frozen=True, kw_only=True):

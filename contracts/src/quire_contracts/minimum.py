@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from quire_contracts.record import baseline_of
 from quire_contracts.result import Accuracy, MinimizeResult
 from quire_contracts.vqe import CHEMICAL_ACCURACY
 
@@ -23,8 +24,7 @@ _ANOMALOUS: Final = 4.0
 
 def measured_minimum(record: JobRecord, energy: float, std_error: float) -> MinimizeResult:
     """The answer with this energy, measured at the loop's best parameters."""
-    checkpoint, preparation = record.checkpoint, record.preparation
-    baseline = preparation.baseline if preparation is not None else None
+    checkpoint, baseline = record.checkpoint, baseline_of(record)
     unit = _unit(record)
     return MinimizeResult(
         energy=energy,
@@ -50,7 +50,7 @@ def minimum_so_far(record: JobRecord) -> MinimizeResult | None:
 
 def classical_minimum(record: JobRecord) -> MinimizeResult | None:
     """The classical reference as the answer; None where there is none (yet)."""
-    baseline = record.preparation.baseline if record.preparation is not None else None
+    baseline = baseline_of(record)
     if baseline is None:
         return None
     unit = _unit(record)

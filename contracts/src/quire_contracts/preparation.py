@@ -165,6 +165,7 @@ class Preparation(Value, frozen=True):
 
     `structure` is canonical OpenQASM 3 text; `parameters` is [sets, structure parameters]; `observables` is the JSON
     of a list of `Observable`, or none for sampling. `shots` None asks for exact values.
+    `baseline` is that of a release that found it before the job ran; it is said in `BaselineFound` since.
     """
 
     structure: BlobRef
@@ -182,10 +183,9 @@ class Preparation(Value, frozen=True):
 
 
 class JobPrepared(Value, frozen=True):
-    """A job is ready to be routed; the baseline's wall time stands apart from the deterministic part.
+    """A job is ready to be routed. `baseline_to_come` says that its classical answer is being found meanwhile.
 
-    `baseline_seconds` and `method_seconds` (method to seconds) are what working the baseline out took, for this job or
-    for an earlier one with the same problem.
+    `baseline_seconds` and `method_seconds` are those of a release that found the baseline before the job ran.
     """
 
     job_id: Key
@@ -194,10 +194,47 @@ class JobPrepared(Value, frozen=True):
     timings: tuple[Timing, ...] = ()
     baseline_seconds: Seconds = 0.0
     method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
+    baseline_to_come: bool = False
 
 
 class PreparationFailed(Value, frozen=True):
     """A job cannot be prepared: an invalid program or problem has its `problems`, anything else only its fault."""
+
+    job_id: Key
+    tenant: Tenant
+    fault: Fault
+    problems: tuple[Problem, ...] = ()
+
+
+class FindBaseline(Value, frozen=True):
+    """Find the classical answer to a job's problem while the job runs. `document` is the job's, as it was prepared."""
+
+    job_id: Key
+    tenant: Tenant
+    document: BlobRef
+
+
+class BaselineFound(Value, frozen=True):
+    """The classical answer to a job's problem; the time that it took stands apart from what is deterministic.
+
+    Equal problems have equal baselines, whatever the jobs' seeds. `baseline_seconds` and `method_seconds` (method to
+    seconds) are what working it out took, for this job or for an earlier one with the same problem. It may come before
+    its job is known to be prepared.
+    """
+
+    job_id: Key
+    tenant: Tenant
+    baseline: Baseline
+    baseline_seconds: Seconds = 0.0
+    method_seconds: MethodSeconds = msgspec.field(default_factory=dict)
+    timings: tuple[Timing, ...] = ()
+
+
+class BaselineFailed(Value, frozen=True):
+    """A job has no classical answer, and goes on without one.
+
+    With `problems` there is no answer at all: it is proven that no assignment is feasible, and the job is rejected.
+    """
 
     job_id: Key
     tenant: Tenant

@@ -12,7 +12,7 @@ from quire_contracts.appraisal import Appraisal
 from quire_contracts.continuation import Continuation
 from quire_contracts.document import JobKind
 from quire_contracts.family import Family, Parent
-from quire_contracts.preparation import MethodSeconds, Preparation
+from quire_contracts.preparation import Baseline, MethodSeconds, Preparation
 from quire_contracts.result import Best, JobResult, Round, Screened
 from quire_contracts.task import Task
 from quire_contracts.value import (
@@ -170,6 +170,19 @@ class Left(Value, frozen=True):
     since: datetime
 
 
+class Awaiting(Value, frozen=True):
+    """What a job does as soon as its baseline is there, or is known not to come: nothing of it is out meanwhile.
+
+    `then` says what: the last sampling of its loop, the gathering of its children's answers, or its end with the best
+    there is, for `reason`. `fault` ends it where there is nothing to end with.
+    """
+
+    then: Literal["sample", "gather", "end"]
+    since: datetime
+    reason: Text = ""
+    fault: Fault | None = None
+
+
 class JobRecord(Value, frozen=True):
     """All that is known of a job.
 
@@ -235,6 +248,17 @@ class JobRecord(Value, frozen=True):
     needs_review: Text = ""
     """Why a person is to look at its answer; empty where nobody has to."""
 
+    baseline: Baseline | None = None
+    """The classical answer, from when it was found beside the quantum work; see `baseline_of`."""
+
+    baseline_to_come: bool = False
+    """Whether it is found beside the quantum work, as the job was told when it was prepared."""
+
+    baseline_fault: Fault | None = None
+    """Why there is none."""
+
+    awaiting: Awaiting | None = None
+
     @property
     def is_over(self) -> bool:
         """Whether the job has ended; an ended record changes no more."""
@@ -244,3 +268,22 @@ class JobRecord(Value, frozen=True):
 def evolve(record: JobRecord, **changes: object) -> JobRecord:
     """The record with some fields replaced."""
     return msgspec.structs.replace(record, **changes)
+
+
+def baseline_of(record: JobRecord) -> Baseline | None:
+    """The classical answer to the job's problem; None where there is none (yet), and before the job is prepared.
+
+    A release that found it before the job ran has put it where the preparation is, or the plan of a family.
+    """
+    if record.preparation is None and record.family is None:
+        return None
+    if record.baseline is not None:
+        return record.baseline
+    if record.family is not None:
+        return record.family.baseline
+    return record.preparation.baseline if record.preparation is not None else None
+
+
+def awaits_baseline(record: JobRecord) -> bool:
+    """Whether the classical answer is still being found."""
+    return record.baseline_to_come and record.baseline is None and record.baseline_fault is None

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from quire_contracts.minimum import classical_minimum, minimum_so_far
 from quire_contracts.query import BestAnswer
-from quire_contracts.record import TERMINAL
+from quire_contracts.record import TERMINAL, awaits_baseline, baseline_of
 from quire_contracts.result import Best, MinimizeResult, OptimizeResult, Quality
 
 if TYPE_CHECKING:
@@ -85,13 +85,6 @@ def classical_answer(record: JobRecord) -> OptimizeResult | MinimizeResult | Non
     )
 
 
-def baseline_of(record: JobRecord) -> Baseline | None:
-    """The classical answer to the job's problem, its own or its family's; None where there is none yet."""
-    if record.family is not None:
-        return record.family.baseline
-    return record.preparation.baseline if record.preparation is not None else None
-
-
 def objective_of(record: JobRecord) -> tuple[Literal["min", "max"] | None, str]:
     """Whether a small or a large objective is good, and what it counts; nothing of a job without a loop."""
     if record.family is not None:
@@ -125,7 +118,8 @@ def _because(record: JobRecord, result: OptimizeResult | MinimizeResult) -> str:
     what = "the classical baseline" if result.source == "classical" else "the best sample so far"
     rounds = f", after {len(result.history)} of {record.checkpoint.rounds} rounds" if record.checkpoint else ""
     out = ", ".join(dict.fromkeys(item.task.target for item in record.pending if item.held is None))
-    return f"{what}{rounds}{f'; work is at {out}' if out else ''}"
+    still = "; the classical answer is still being found" if awaits_baseline(record) else ""
+    return f"{what}{rounds}{f'; work is at {out}' if out else ''}{still}"
 
 
 def _said(record: JobRecord, standing: Standing, result: JobResult | None, reason: str) -> BestAnswer:

@@ -111,6 +111,8 @@ CONSUMERS: Final = (
     _consumer("control-plane", job.AbandonJob),
     _consumer("control-plane", preparation.JobPrepared, max_ack_pending=4_096),
     _consumer("control-plane", preparation.PreparationFailed),
+    _consumer("control-plane", preparation.BaselineFound, max_ack_pending=1_024),
+    _consumer("control-plane", preparation.BaselineFailed),
     _consumer("control-plane", family.FamilyPlanned),
     _consumer("control-plane", family.ChildEnded, max_ack_pending=1_024),
     _consumer("control-plane", family.FamilyGathered),
@@ -119,6 +121,7 @@ CONSUMERS: Final = (
     _consumer("control-plane", task.TaskFailed),
     _consumer("control-plane", task.ReviewTask),
     _consumer("preprocessing", preparation.PrepareJob, max_ack_pending=4_096),
+    _consumer("preprocessing", preparation.FindBaseline, max_ack_pending=4_096),
     _consumer("preprocessing", family.GatherFamily),
     _consumer("batching", task.RunTask, max_ack_pending=10_000),
     _consumer("batching", task.CancelTask),
@@ -137,6 +140,7 @@ BUCKETS: Final = (
     Bucket("quotas"),
     Bucket("results", max_age=7 * DAY, max_bytes=1024 * MIB),
     Bucket("structures", max_age=7 * DAY),
+    Bucket("baselines", max_age=7 * DAY, max_bytes=64 * MIB),
     Bucket("prospects", max_age=30 * DAY, max_bytes=128 * MIB),
 )
 OBJECTS: Final = ObjectStore("blobs", max_age=30 * DAY, max_bytes=8 * 1024 * MIB)

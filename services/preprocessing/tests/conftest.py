@@ -24,6 +24,7 @@ from quire_preprocessing.classical.baseline import Budget
 from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.families.planner import Planner
+from quire_preprocessing.finding import Finder, sought
 from quire_preprocessing.preparing import Preparer
 from quire_preprocessing.settings import Settings
 from quire_quantum.parse import parse
@@ -70,6 +71,21 @@ class MemoryFleet:
         self.known[sha256] = encode_program(program)
 
 
+class MemoryBaselines:
+    """What the broker would know of baselines."""
+
+    def __init__(self):
+        self.known = {}
+
+    async def get(self, key):
+        await asyncio.sleep(0)
+        return self.known.get(key)
+
+    async def put(self, key, solved):
+        await asyncio.sleep(0)
+        self.known[key] = solved
+
+
 @pytest.fixture
 def fleet():
     return MemoryFleet()
@@ -96,7 +112,6 @@ def make_preparer(spans, clock, fleet, parsed):
         def make(run=run, meter=None, fleet=fleet):
             meter = meter or no_meter()
             store, bounds, tracer = MemoryStore(), Bounds(max_variables=30), spans.tracer("preprocessing")
-            baselines = Baselines(clock, run, Budget(seconds=0.1), most_bytes=2**20, meter=meter)
             return Preparer(
                 programs=Programs(parse_here, fleet, run, most_bytes=2**24, meter=meter),
                 frames=Frames(clock, most_bytes=2**22, meter=meter),
@@ -104,13 +119,32 @@ def make_preparer(spans, clock, fleet, parsed):
                 run=run,
                 at_once=asyncio.Semaphore(2),
                 bounds=bounds,
-                baselines=baselines,
-                planner=Planner(store=store, run=run, baselines=baselines, bounds=bounds, tracer=tracer, clock=clock),
+                planner=Planner(store=store, run=run, bounds=bounds, tracer=tracer, clock=clock),
                 tracer=tracer,
                 clock=clock,
             )
 
         yield make
+
+
+@pytest.fixture
+def found(make_preparer, spans, clock):
+    """Finds what a preparer says is to come: the event that answers."""
+    with ThreadPoolExecutor(2) as threads:
+
+        def run(work):
+            return asyncio.get_running_loop().run_in_executor(threads, work)
+
+        budget = Budget(seconds=0.1)
+        kept = {"exact_qubits": 16, "most_bytes": 2**20, "meter": no_meter()}
+        baselines = Baselines(clock, run, MemoryBaselines(), budget, **kept)
+        finder = Finder(baselines=baselines, tracer=spans.tracer("preprocessing"), clock=clock)
+
+        async def find(command, body):
+            (asked,) = sought(command, await make_preparer().prepare(command, body))
+            return await finder.find(asked, body)
+
+        yield find
 
 
 @pytest.fixture

@@ -38,13 +38,15 @@ def solution(document):
     return OptimizeResult(best=Best(value=0.0, assignment=bits), history=(), baseline=None, quality=Quality())
 
 
-async def test_a_partition_is_planned_merged_and_gathered(make_preparer, command_for):
+async def test_a_partition_is_planned_merged_and_gathered(make_preparer, found, command_for):
     preparer = make_preparer()
     store, (command, body) = preparer.store, command_for(DOCUMENT)
     planned = await preparer.prepare(command, body)
     assert isinstance(planned, FamilyPlanned)
     assert planned == msgspec.structs.replace(await preparer.prepare(command, body), timings=planned.timings)
-    assert (planned.baseline.value, planned.baseline.exact, planned.sense) == (8.0, True, "max")
+    assert (planned.baseline, planned.baseline_to_come, planned.sense) == (None, True, "max")
+    baseline = (await found(command, body)).baseline
+    assert (baseline.value, baseline.exact) == (8.0, True)
     assert all(plan.document.inline is None for plan in planned.children)
     children = [
         await answered(store, plan, solution(msgspec.json.decode(await store.get(plan.document))))
@@ -59,7 +61,7 @@ async def test_a_partition_is_planned_merged_and_gathered(make_preparer, command
     best = min(itertools.product((0, 1), repeat=problem.n), key=kind_of(problem).objective)
     turned = OptimizeResult(best=Best(value=0.0, assignment=best), history=(), baseline=None, quality=Quality())
     ended = [*children, await answered(store, merge, turned)]
-    outcome = await preparer.planner.gather(gather(command, ended, step=1, baseline=planned.baseline))
+    outcome = await preparer.planner.gather(gather(command, ended, step=1, baseline=baseline))
     assert isinstance(outcome, FamilyGathered)
     assert outcome.result.best.value == 8.0
     assert outcome.result.quality.optimal

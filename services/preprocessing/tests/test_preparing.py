@@ -62,46 +62,48 @@ async def test_an_estimate_carries_its_observables(preparer, command_for):
     assert preparation.shots is None
 
 
-async def test_an_optimisation_has_a_baseline_and_its_time_apart(preparer, command_for, monkeypatch, clock):
+async def test_an_optimisation_has_a_baseline_to_come_and_its_time_apart(
+    preparer, found, command_for, monkeypatch, clock
+):
     def slow(case):
         clock.advance(2.5)
         return enumeration(case)
 
     monkeypatch.setattr(baseline_module, "enumeration", slow)
-    prepared = await preparer.prepare(*command_for(CUT))
-    assert prepared.baseline_seconds == 2.5
-    assert prepared.method_seconds == {"exact enumeration": 2.5}
-    baseline = prepared.preparation.baseline
+    prepared, said = await preparer.prepare(*command_for(CUT)), await found(*command_for(CUT))
+    assert (prepared.baseline_to_come, prepared.preparation.baseline) == (True, None)
+    assert (said.baseline_seconds, said.method_seconds) == (2.5, {"exact enumeration": 2.5})
+    baseline = said.baseline
     assert (baseline.value, baseline.worst, baseline.exact) == (3.0, 0.0, True)
     assert baseline.assignment[1] not in (baseline.assignment[0], baseline.assignment[2])
     assert prepared.preparation.loop.scale == -1
-    stages = [(timing.stage, timing.resource, timing.seconds) for timing in prepared.timings]
+    stages = [(each.stage, each.resource, each.seconds) for each in (*prepared.timings, *said.timings)]
     assert stages == [("parse", "cpu", 0.0), ("encode", "cpu", 0.0), ("baseline", "cpu", 2.5)]
     assert prepared.timings[0].started_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-async def test_a_wide_problem_gets_a_baseline_from_several_methods(preparer, command_for):
-    prepared = await preparer.prepare(*command_for(WIDE))
-    baseline = prepared.preparation.baseline
+async def test_a_wide_problem_gets_a_baseline_from_several_methods(found, command_for):
+    said = await found(*command_for(WIDE))
+    baseline = said.baseline
     assert (baseline.value, baseline.bound, baseline.exact) == (-29.0, -29.0, True)
-    assert [tried.method for tried in baseline.tried] == list(prepared.method_seconds)
+    assert [tried.method for tried in baseline.tried] == list(said.method_seconds)
 
 
-async def test_the_same_problem_again_says_what_its_baseline_once_took(preparer, command_for, monkeypatch, clock):
-    first = await preparer.prepare(*command_for(CUT))
-    again = await preparer.prepare(*command_for(CUT, seed=6))
-    assert again.preparation.baseline == first.preparation.baseline, "it is the problem's, whatever the job's seed"
+async def test_the_same_problem_again_says_what_its_baseline_once_took(found, command_for):
+    first = await found(*command_for(CUT))
+    again = await found(*command_for(CUT, seed=6))
+    assert again.baseline == first.baseline, "it is the problem's, whatever the job's seed"
     assert again.method_seconds == first.method_seconds
 
 
-async def test_stages_are_spans(preparer, command_for, spans):
-    await preparer.prepare(*command_for(CUT))
+async def test_stages_are_spans(found, command_for, spans):
+    await found(*command_for(CUT))
     names = [span.name for span in spans.finished]
     assert names == ["quire.stage.parse", "quire.stage.encode", "quire.stage.baseline"]
     assert spans.named("quire.stage.baseline")[0].attributes["quire.baseline.exact"] is True
 
 
-async def test_the_baseline_leaves_the_loop_free(preparer, command_for):
+async def test_the_baseline_leaves_the_loop_free(found, command_for):
     document = {**WIDE, "problem": {**WIDE["problem"], "n": 22, "j": WIDE["problem"]["j"][:21]}}
     ticks = 0
 
@@ -112,7 +114,7 @@ async def test_the_baseline_leaves_the_loop_free(preparer, command_for):
             await asyncio.sleep(0)
 
     ticking = asyncio.create_task(tick())
-    await preparer.prepare(*command_for(document))
+    await found(*command_for(document))
     ticking.cancel()
     assert ticks > 20
 

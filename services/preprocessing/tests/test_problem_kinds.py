@@ -8,6 +8,7 @@ import pytest
 
 from quire_contracts.answers import Holdings, Parts, Routes, Subset, Tour
 from quire_contracts.family import FamilyPlanned
+from quire_contracts.preparation import BaselineFailed
 from quire_contracts.problems import IndependentSet, NumberPartitioning, Problems, TravellingSalesman, VehicleRouting
 from quire_preprocessing.classical.baseline import Budget, solve
 from quire_preprocessing.optimize.ising import energy_of
@@ -44,9 +45,9 @@ def document(kind):
 
 
 @pytest.mark.parametrize("kind", PROBLEMS)
-async def test_the_baseline_is_told_in_the_problems_own_terms(make_preparer, command_for, kind):
+async def test_the_baseline_is_told_in_the_problems_own_terms(make_preparer, command_for, found, kind):
     preparation = (await make_preparer().prepare(*command_for(document(kind)))).preparation
-    baseline, (value, worst, answer) = preparation.baseline, EXPECTED[kind]
+    baseline, (value, worst, answer) = (await found(*command_for(document(kind)))).baseline, EXPECTED[kind]
     assert (baseline.exact, baseline.feasible, baseline.violations) == (True, True, ())
     assert baseline.value == value
     assert baseline.worst == pytest.approx(worst)
@@ -69,34 +70,35 @@ def mirrored(answer):
             return answer
 
 
-async def test_routes_of_the_baseline_carry_what_a_vehicle_can(make_preparer, command_for):
-    baseline = (await make_preparer().prepare(*command_for(document("vehicle-routing")))).preparation.baseline
+async def test_routes_of_the_baseline_carry_what_a_vehicle_can(found, command_for):
+    baseline = (await found(*command_for(document("vehicle-routing")))).baseline
     assert isinstance(baseline.answer, Routes)
     assert sorted(itertools.chain(*baseline.answer.routes)) == [1, 2, 3]
     assert max(baseline.answer.loads) <= 2
     assert sum(baseline.answer.lengths) == baseline.value == 13
 
 
-async def test_what_cannot_be_packed_is_refused_with_a_reason(make_preparer, command_for):
+async def test_what_cannot_be_packed_is_refused_with_a_reason(found, command_for):
     """Three places of 2 in two vehicles of 3: the sums fit, the places do not."""
     three = {"demands": [0, 2, 2, 2], "capacity": 3, "vehicles": 2}
     wrong = {"kind": "optimize", "problem": {"type": "vehicle-routing", "distances": SQUARE} | three}
-    with pytest.raises(Refused) as caught:
-        await make_preparer().prepare(*command_for(wrong))
-    (problem,) = caught.value.problems
-    assert (caught.value.code, problem.pointer) == ("problem-infeasible", "/problem")
+    failed = await found(*command_for(wrong))
+    assert isinstance(failed, BaselineFailed)
+    (problem,) = failed.problems
+    assert (failed.fault.code, failed.fault.kind, problem.pointer) == ("problem-infeasible", "invalid", "/problem")
     assert "place" in problem.reason or "vehicles" in problem.reason
     assert problem.hint
 
 
-async def test_too_many_variables_are_counted_as_encoded(make_preparer, command_for):
+async def test_too_many_variables_are_counted_as_encoded(make_preparer, found, command_for):
     cities = 8
     far = [[int(i != j) for j in range(cities)] for i in range(cities)]
     wide = {"kind": "optimize", "problem": {"type": "travelling-salesman", "distances": far}}
     planned = await make_preparer().prepare(*command_for(wide))
     assert isinstance(planned, FamilyPlanned), "49 variables are more than 30"
     assert len(planned.children) > 1
-    baseline = planned.baseline
+    assert planned.baseline_to_come
+    baseline = (await found(*command_for(wide))).baseline
     assert (baseline.value, baseline.bound, baseline.exact) == (8.0, 8.0, True), "every way is 1 long"
     assert len(baseline.assignment) == 49
 

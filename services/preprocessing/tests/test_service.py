@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from quire_contracts.preparation import JobPrepared, PreparationFailed
+from quire_contracts.preparation import BaselineFound, JobPrepared, PreparationFailed
 from quire_contracts.value import BlobRef
 from quire_preprocessing.__main__ import SERVICE
 from quire_preprocessing.settings import Settings
@@ -137,5 +137,7 @@ async def test_hostile_problems_end_in_refusals_and_the_service_lives(service, c
         assert isinstance(failed, PreparationFailed)
         assert failed.fault.code == code
     one = {"kind": "optimize", "problem": {"type": "qubo", "n": 1, "linear": [-1.0]}}
-    prepared = await answered(client, await client.send(one))
-    assert prepared.preparation.baseline.assignment == (1,)
+    job = await client.send(one)
+    assert isinstance(await answered(client, job), JobPrepared)
+    (found,) = await client.probe.wait(BaselineFound)
+    assert (found.job_id, found.baseline.assignment) == (job, (1,))

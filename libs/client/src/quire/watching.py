@@ -63,8 +63,8 @@ def words(event: Event) -> str:
             return " · ".join(part for part in parts if part)
         case "job.accepted":
             return f"accepted {data.get('name') or data.get('kind', '')}"
-        case "job.prepared":
-            return _prepared(data.get("preparation", {}))
+        case "job.prepared" | "baseline.found" | "baseline.failed":
+            return _of_preparation(data)
         case "family.planned" | "child.ended":
             return _of_family(data)
         case "loop.advanced":
@@ -77,13 +77,14 @@ def words(event: Event) -> str:
             return ""
 
 
-def _prepared(preparation: dict[str, Any]) -> str:
-    text = f"prepared: {preparation.get('qubits', '?')} qubits"
-    baseline = preparation.get("baseline")
-    if baseline:
-        proof = "proven optimal" if baseline.get("exact") else "not proven optimal"
-        text += f", classical baseline {baseline.get('value'):g} ({baseline.get('method')}, {proof})"
-    return text
+def _of_preparation(data: dict[str, Any]) -> str:
+    preparation, baseline = data.get("preparation"), data.get("baseline")
+    if preparation is not None:
+        return f"prepared: {preparation.get('qubits', '?')} qubits"
+    if baseline is None:
+        return f"no classical answer: {data.get('fault', {}).get('reason', '')}"
+    proof = "proven optimal" if baseline.get("exact") else "not proven optimal"
+    return f"classical baseline {baseline.get('value', float('nan')):g} ({baseline.get('method')}, {proof})"
 
 
 def _of_family(data: dict[str, Any]) -> str:

@@ -14,9 +14,9 @@ from quire_contracts.evidence import EvidenceKept
 from quire_contracts.family import Child, Parent
 from quire_contracts.preparation import Baseline
 from quire_contracts.query import BestAnswer
-from quire_contracts.record import Decision, JobState, Step
+from quire_contracts.record import Decision, JobState, Step, baseline_of
 from quire_contracts.result import Best, JobResult, MinimizeResult, OptimizeResult, Quality, Round
-from quire_contracts.so_far import baseline_of, best_answer
+from quire_contracts.so_far import best_answer
 from quire_contracts.value import BlobRef, Execution, Fault, Priority, Problem, Timing
 from quire_contracts.verdict import Verdict
 

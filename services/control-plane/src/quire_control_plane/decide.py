@@ -12,20 +12,22 @@ from typing import Final
 from quire_contracts.batch import BatchStarted
 from quire_contracts.family import ChildEnded, FamilyGathered, FamilyPlanned
 from quire_contracts.job import AbandonJob, CancelJob, ExpireJob
-from quire_contracts.preparation import JobPrepared, PreparationFailed
-from quire_contracts.record import JobRecord, evolve
-from quire_contracts.so_far import baseline_of
+from quire_contracts.preparation import BaselineFailed, BaselineFound, JobPrepared, PreparationFailed
+from quire_contracts.record import JobRecord, awaits_baseline, baseline_of, evolve
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import Fault
 from quire_control_plane.budget.spending import TooDear
 from quire_control_plane.change import NOTHING, Change, Moment, reach
 from quire_control_plane.dispatch.issuing import issue
 from quire_control_plane.endings import ending
+from quire_control_plane.endings.awaiting import BASELINE_LOST, await_baseline
 from quire_control_plane.endings.keeping import keep
-from quire_control_plane.fallback import falling_back
+from quire_control_plane.fallback import classical, falling_back
 from quire_control_plane.fallback.expiring import expire
 from quire_control_plane.families import family
 from quire_control_plane.loops import continuing, loop
+from quire_control_plane.loops.finishing import finish_now
+from quire_control_plane.patience.speculating import has_lesser
 from quire_control_plane.tasks import pending_of, planned_shots, settled
 from quire_control_plane.timings import summed
 
@@ -35,6 +37,8 @@ FamilyMessage = FamilyPlanned | ChildEnded | FamilyGathered
 JobMessage = (
     JobPrepared
     | PreparationFailed
+    | BaselineFound
+    | BaselineFailed
     | TaskScored
     | TaskFailed
     | ReviewTask
@@ -61,16 +65,16 @@ def decide(record: JobRecord, message: JobMessage | BatchStarted, moment: Moment
     if record.is_over:
         return keep(record, message, moment) if isinstance(message, TaskScored) else NOTHING
     match message:
-        case JobPrepared():
-            return _prepared(record, message, moment)
-        case PreparationFailed():
-            return _unprepared(record, message, moment)
+        case JobPrepared() | PreparationFailed():
+            return _of_preparation(record, message, moment)
         case TaskScored():
             return _scored(record, message, moment)
         case TaskFailed() | ReviewTask():
             return _without_answer(record, message, moment)
         case BatchStarted():
             return _started(record, message, moment)
+        case BaselineFound() | BaselineFailed():
+            return classical.heard(record, message, moment)
         case FamilyPlanned() | ChildEnded() | FamilyGathered():
             return _of_family(record, message, moment)
         case _:
@@ -105,6 +109,12 @@ def _stopped(record: JobRecord, message: CancelJob | ExpireJob | AbandonJob, mom
             return _abandon(record, moment, message.fault)
 
 
+def _of_preparation(record: JobRecord, message: JobPrepared | PreparationFailed, moment: Moment) -> Change:
+    if isinstance(message, JobPrepared):
+        return _prepared(record, message, moment)
+    return _unprepared(record, message, moment)
+
+
 def _prepared(record: JobRecord, message: JobPrepared, moment: Moment) -> Change:
     if record.preparation is not None:
         return NOTHING
@@ -113,8 +123,9 @@ def _prepared(record: JobRecord, message: JobPrepared, moment: Moment) -> Change
         "validated",
         moment,
         preparation=message.preparation,
-        baseline_seconds=message.baseline_seconds,
-        method_seconds=message.method_seconds,
+        baseline_to_come=message.baseline_to_come,
+        baseline_seconds=record.baseline_seconds or message.baseline_seconds,
+        method_seconds=record.method_seconds or message.method_seconds,
         timings=summed(record.timings, message.timings),
     )
     if message.preparation.loop is not None:
@@ -173,9 +184,16 @@ def _started(record: JobRecord, message: BatchStarted, moment: Moment) -> Change
 
 
 def _abandon(record: JobRecord, moment: Moment, fault: Fault) -> Change:
-    """End with the best there is, else with the fault."""
-    if record.preparation is not None and record.preparation.baseline is not None:
-        return loop.finish(record, moment, None, reason=fault.reason)
+    """End with the best there is, else with the fault; once the classical answer is there or known not to come.
+
+    A job that waits for it is abandoned where it was lost.
+    """
+    if fault.code == BASELINE_LOST and record.awaiting is None:
+        return NOTHING
+    if record.awaiting is None and awaits_baseline(record):
+        return await_baseline(record, moment, "end", reason=fault.reason, fault=fault)
+    if has_lesser(record):
+        return finish_now(record, moment, None, reason=fault.reason)
     if baseline_of(record) is not None:
         return ending.complete_with_baseline(record, moment, fault.reason)
     return ending.fail(record, moment, fault)

@@ -32,7 +32,7 @@ from quire_contracts.job import (
     ReplayJob,
     SubmitJob,
 )
-from quire_contracts.preparation import JobPrepared, PreparationFailed
+from quire_contracts.preparation import BaselineFailed, BaselineFound, JobPrepared, PreparationFailed
 from quire_contracts.record import JobRecord
 from quire_contracts.task import ReviewTask, TaskFailed, TaskScored
 from quire_contracts.value import BlobRef, Value
@@ -66,6 +66,7 @@ KEEP_SECONDS: Final = 7 * 24 * 3600
 ABANDONED_WITHOUT: Final[tuple[type[JobMessage], ...]] = (
     JobPrepared,
     PreparationFailed,
+    BaselineFailed,
     FamilyPlanned,
     FamilyGathered,
     TaskScored,
@@ -134,6 +135,7 @@ async def build(deps: Deps[Settings]) -> Parts:
 
     for of_a_job in ABANDONED_WITHOUT:
         consume(of_a_job, failed=abandon)(on_job_message)
+    consume(BaselineFound, failed=without_baseline)(on_job_message)
     # One at a time: a family's children may all end together, and each end is written to the same record.
     consume(ChildEnded, workers=1, failed=abandon)(on_job_message)
     consume(AbandonJob)(on_job_message)
@@ -220,6 +222,11 @@ def rejection_id(meta: Meta) -> str:
 def abandon(message: JobMessage, _: Meta, fault: Fault) -> Sequence[Value]:
     """A message about a job could not be handled: the job must still end."""
     return [AbandonJob(job_id=message.job_id, tenant=message.tenant, fault=fault)]
+
+
+def without_baseline(message: BaselineFound, _: Meta, fault: Fault) -> Sequence[Value]:
+    """A classical answer could not be taken in: its job must not wait for it."""
+    return [BaselineFailed(job_id=message.job_id, tenant=message.tenant, fault=fault)]
 
 
 def submission_failed(command: SubmitJob | ReplayJob, _: Meta, fault: Fault) -> Sequence[Value]:

@@ -14,7 +14,7 @@ from quire_contracts.control import LoopAdvanced
 from quire_contracts.evidence import EvidenceKept
 from quire_contracts.family import ChildEnded, FamilyPlanned
 from quire_contracts.job import JobAccepted, JobCancelled, JobCompleted, JobFailed, JobRejected
-from quire_contracts.preparation import JobPrepared
+from quire_contracts.preparation import Baseline, BaselineFound, JobPrepared
 from quire_contracts.registry import entry_of
 from quire_contracts.task import TaskFailed, TaskScored
 from quire_ledger import answers
@@ -59,7 +59,7 @@ def changes_of(event: Event) -> tuple[Change, ...]:
     match message:
         case JobAccepted():
             changes = _accepted(event, message)
-        case JobPrepared():
+        case JobPrepared() | BaselineFound():
             changes = _prepared(event, message)
         case FamilyPlanned() | ChildEnded():
             state: JobState = "running" if isinstance(message, ChildEnded) else "validated"
@@ -133,11 +133,15 @@ def _accepted(event: Event, message: JobAccepted) -> tuple[Change, ...]:
     return Change(JOBS, job, values), *replays, *parents, _reached(event, message.tenant, message.job_id, "queued")
 
 
-def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:
+def _prepared(event: Event, message: JobPrepared | BaselineFound) -> tuple[Change, ...]:
+    if isinstance(message, BaselineFound):
+        return (_baseline(message, message.baseline),)
     reached = _reached(event, message.tenant, message.job_id, "validated")
-    baseline = message.preparation.baseline
-    if baseline is None:
-        return (reached,)
+    baseline = message.preparation.baseline  # that of an older release, which found it before
+    return (reached,) if baseline is None else (reached, _baseline(message, baseline))
+
+
+def _baseline(message: JobPrepared | BaselineFound, baseline: Baseline) -> Change:
     values = {
         "baseline_method": baseline.method,
         "baseline_value": baseline.value,
@@ -145,7 +149,7 @@ def _prepared(event: Event, message: JobPrepared) -> tuple[Change, ...]:
         "baseline_worst": baseline.worst,
         "baseline_seconds": message.baseline_seconds,
     }
-    return reached, Change(QUALITY, job_key(message.tenant, message.job_id), values)
+    return Change(QUALITY, job_key(message.tenant, message.job_id), values)
 
 
 def _scored(event: Event, message: TaskScored) -> tuple[Change, ...]:

@@ -1,4 +1,4 @@
-"""Preprocessing's one handler: a job's document in, its preparation or the reason why not out."""
+"""Preprocessing's handlers: a job's document in, its preparation or the reason why not out, and then its baseline."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, TypeVar
 from quire_bus.router import Router
 from quire_contracts.family import FamilyPlanned, GatherFamily
 from quire_contracts.job import AbandonJob
-from quire_contracts.preparation import JobPrepared, PreparationFailed, PrepareJob
+from quire_contracts.preparation import BaselineFailed, FindBaseline, JobPrepared, PreparationFailed, PrepareJob
 from quire_preprocessing.cache.fleet import BUCKET, BrokerPrograms, StoredProgram
+from quire_preprocessing.cache.fleet_baselines import BUCKET as BASELINES
+from quire_preprocessing.cache.fleet_baselines import BrokerBaselines, StoredBaseline
 from quire_preprocessing.cache.frames import Frames
 from quire_preprocessing.cache.programs import Programs
 from quire_preprocessing.classical.baseline import Budget
 from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds
 from quire_preprocessing.families.planner import Planner
+from quire_preprocessing.finding import Finder, sought
 from quire_preprocessing.preparing import Preparer, refusal
 from quire_preprocessing.refusal import Refused
 from quire_quantum.sandbox import Sandbox, SandboxError
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from quire_bus.delivery import Delivery
     from quire_bus.envelope import Meta
     from quire_contracts.value import Fault
+    from quire_preprocessing.cache.programs import Run
     from quire_preprocessing.settings import Settings
     from quire_quantum.parse import Parsed
 
@@ -39,8 +43,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     """Consume what is to be prepared; programs are parsed in children that end with the service."""
     settings = deps.settings
     sandbox = deps.lifetime.enter_context(Sandbox(settings.parsers))
-    executor = ThreadPoolExecutor(settings.threads, thread_name_prefix="preprocessing")
-    deps.lifetime.callback(executor.shutdown, wait=False, cancel_futures=True)
+    run = _threads(deps, settings.threads, "preprocessing")
 
     def parse(source: str) -> Parsed:
         try:
@@ -48,16 +51,21 @@ async def build(deps: Deps[Settings]) -> Parts:
         except SandboxError as error:
             raise Transient("the parser's process does not start", code="parser-unavailable") from error
 
-    def run(work: Callable[[], T]) -> Awaitable[T]:
-        return asyncio.get_running_loop().run_in_executor(executor, work)
-
     fleet = BrokerPrograms(deps.bus.bucket(BUCKET, StoredProgram), deps.bus.blobs, run)
     cache_bytes = settings.cache_mib * 2**20
-    baselines = Baselines(deps.clock, run, budget_of(settings), most_bytes=cache_bytes // 4, meter=deps.meter)
+    baselines = Baselines(
+        deps.clock,
+        _threads(deps, settings.baseline_threads, "baselines"),
+        BrokerBaselines(deps.bus.bucket(BASELINES, StoredBaseline)),
+        budget_of(settings),
+        exact_qubits=settings.exact_qubits,
+        most_bytes=cache_bytes // 4,
+        meter=deps.meter,
+    )
+    finder = Finder(baselines=baselines, tracer=deps.tracer, clock=deps.clock)
     planner = Planner(
         store=deps.bus.blobs,
         run=run,
-        baselines=baselines,
         bounds=bounds_of(settings),
         tracer=deps.tracer,
         clock=deps.clock,
@@ -69,7 +77,6 @@ async def build(deps: Deps[Settings]) -> Parts:
         run=run,
         at_once=asyncio.Semaphore(settings.threads),
         bounds=bounds_of(settings),
-        baselines=baselines,
         planner=planner,
         tracer=deps.tracer,
         clock=deps.clock,
@@ -85,13 +92,28 @@ async def build(deps: Deps[Settings]) -> Parts:
         except Refused as refused:
             outcome = refusal(command, refused)
             deps.log.info("job refused", job_id=command.job_id, code=refused.code)
-        await delivery.commit(outcome)
+        await delivery.commit(outcome, *sought(command, outcome))
+
+    @router.consume(FindBaseline, workers=settings.workers, ahead=settings.ahead, failed=finding_failed)
+    async def do_find_baseline(command: FindBaseline, delivery: Delivery[FindBaseline]) -> None:
+        await delivery.commit(await finder.find(command, await deps.bus.blobs.get(command.document)))
 
     @router.consume(GatherFamily, failed=gathering_failed)
     async def do_gather_family(command: GatherFamily, delivery: Delivery[GatherFamily]) -> None:
         await delivery.commit(await planner.gather(command))
 
     return Parts(routers=(router,))
+
+
+def _threads(deps: Deps[Settings], most: int, name: str) -> Run:
+    """Threads that end with the service, and what runs work in them."""
+    executor = ThreadPoolExecutor(most, thread_name_prefix=name)
+    deps.lifetime.callback(executor.shutdown, wait=False, cancel_futures=True)
+
+    def run(work: Callable[[], T]) -> Awaitable[T]:
+        return asyncio.get_running_loop().run_in_executor(executor, work)
+
+    return run
 
 
 def bounds_of(settings: Settings) -> Bounds:
@@ -114,6 +136,11 @@ def budget_of(settings: Settings) -> Budget:
 def preparation_failed(command: PrepareJob, _: Meta, fault: Fault) -> Sequence[PreparationFailed]:
     """The event for a job whose preparation was given up for a reason that is not its document's."""
     return [PreparationFailed(job_id=command.job_id, tenant=command.tenant, fault=fault)]
+
+
+def finding_failed(command: FindBaseline, _: Meta, fault: Fault) -> Sequence[BaselineFailed]:
+    """The event for a job that has to do without a classical answer."""
+    return [BaselineFailed(job_id=command.job_id, tenant=command.tenant, fault=fault)]
 
 
 def gathering_failed(command: GatherFamily, _: Meta, fault: Fault) -> Sequence[AbandonJob]:

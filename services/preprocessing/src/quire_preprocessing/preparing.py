@@ -1,4 +1,4 @@
-"""One job from its document to its preparation: parse, encode, baseline, each in its own stage."""
+"""One job from its document to its preparation: parse and encode, each in its own stage."""
 
 from __future__ import annotations
 
@@ -20,14 +20,12 @@ from quire_contracts.vqe import GivenAnsatz
 from quire_preprocessing.cache.frames import Frame, Frames, key_of
 from quire_preprocessing.cache.programs import Programs, Run
 from quire_preprocessing.circuits import draft_of, parameter_matrix
-from quire_preprocessing.classical.baselines import Baselines
 from quire_preprocessing.draft import Bounds, Draft
 from quire_preprocessing.families.planner import Planner
 from quire_preprocessing.kernel.kernels import kernel_of
 from quire_preprocessing.minimize.given_ansatz import pointer_of
-from quire_preprocessing.minimize.ground_state import reference
 from quire_preprocessing.minimize.minimisation import minimisation_of
-from quire_preprocessing.optimize.optimisation import infeasible, loop_of
+from quire_preprocessing.optimize.optimisation import loop_of
 from quire_preprocessing.refusal import Refused
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore, put_away, put_matrix
@@ -74,7 +72,6 @@ class Preparer:
     store: where the large parts go.
     run: runs what takes long, in threads of our own, because hostile programs may hold them all for a while.
     at_once: lets so many jobs at a time hold what took long, so that memory is bounded.
-    baselines: gives the classical answer of a problem.
     planner: plans the families of jobs that are done by several others.
     """
 
@@ -84,7 +81,6 @@ class Preparer:
     run: Run
     at_once: asyncio.Semaphore
     bounds: Bounds
-    baselines: Baselines
     planner: Planner
     tracer: Tracer
     clock: Clock
@@ -116,8 +112,7 @@ class Preparer:
             tenant=command.tenant,
             preparation=preparation,
             timings=stages.timings,
-            baseline_seconds=stages.baseline_seconds,
-            method_seconds=stages.method_seconds,
+            baseline_to_come=isinstance(work, OptimizeJob | Minimisation),
         )
 
     async def _prepare(self, command: PrepareJob, work: Work, stages: Stages) -> Preparation:
@@ -194,25 +189,15 @@ class Preparer:
     async def _minimisation(self, work: Minimisation, seed: int, stages: Stages) -> Preparation:
         document, programs = work
         with stages.stage("encode") as span:
-            draft, hamiltonian = await self.run(partial(minimisation_of, document, programs, seed, self.bounds))
+            draft, _ = await self.run(partial(minimisation_of, document, programs, seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
-        with stages.stage("baseline") as span:
-            began = self.clock.monotonic()
-            baseline = await self.run(partial(reference, hamiltonian, self.bounds.exact_qubits))
-            stages.method_seconds = {baseline.method: self.clock.monotonic() - began}
-            span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
-        return await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
+            return await put_away(draft, self.store, input_sha256=content_sha256(document))
 
     async def _loop(self, document: OptimizeJob, seed: int, stages: Stages) -> Preparation:
         with stages.stage("encode") as span:
-            draft, energy = await self.run(partial(loop_of, document, seed, self.bounds))
+            draft, _ = await self.run(partial(loop_of, document, seed, self.bounds))
             span.set_attribute("quire.structure.sha256", draft.structure.sha256)
-        with stages.stage("baseline") as span:
-            baseline, stages.method_seconds = await self.baselines.of(document.problem, energy)
-            if baseline.exact and not baseline.feasible:
-                raise infeasible(baseline)
-            span.set_attributes({"quire.baseline.method": baseline.method, "quire.baseline.exact": baseline.exact})
-        return await put_away(draft, self.store, input_sha256=content_sha256(document), baseline=baseline)
+            return await put_away(draft, self.store, input_sha256=content_sha256(document))
 
 
 def drafted(document: SampleJob | EstimateJob, program: Program, bounds: Bounds) -> Draft:

@@ -32,6 +32,9 @@ class Settings(ServiceSettings):
         le=60,
         description="Seconds of one core that the work of each classical method is measured out for.",
     )
+    baseline_threads: int = Field(
+        default=2, ge=1, le=64, description="Baselines that are worked out at a time, beside the preparations."
+    )
     exact_qubits: int = Field(
         default=16, ge=0, le=20, description="Up to here a Hamiltonian is diagonalised, if it has few enough elements."
     )

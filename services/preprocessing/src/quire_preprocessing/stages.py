@@ -1,4 +1,4 @@
-"""The stretches of one preparation: each a span of its trace and an entry of its timings, run off the event loop."""
+"""The stretches of work for one job: each a span of its trace and an entry of its timings, run off the event loop."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import Span, Tracer
 
-from quire_contracts.preparation import MethodSeconds
 from quire_contracts.value import Timing
 from quire_resilience.clock import Clock
 
@@ -16,25 +15,17 @@ class Stages:
     """The stages of one job, in the order in which they ended.
 
     A stage `parse` is the span `quire.stage.parse`; one that raises has its span marked and no timing.
-
-    method_seconds: what the methods of the baseline took when it was worked out, for this job or for an earlier one.
     """
 
     def __init__(self, tracer: Tracer, clock: Clock) -> None:
         self._tracer = tracer
         self._clock = clock
         self._timings: list[Timing] = []
-        self.method_seconds: MethodSeconds = {}
 
     @property
     def timings(self) -> tuple[Timing, ...]:
         """One entry for each stage that ended well."""
         return tuple(self._timings)
-
-    @property
-    def baseline_seconds(self) -> float:
-        """What the baseline took when it was worked out."""
-        return sum(self.method_seconds.values()) or self.seconds("baseline")
 
     def seconds(self, stage: str) -> float:
         """How long a stage took, 0 where there was none."""

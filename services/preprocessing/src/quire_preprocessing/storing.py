@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quire_contracts.limits import INLINE_BYTES
-from quire_contracts.preparation import Baseline, Loop, LoopCircuit, Preparation
+from quire_contracts.preparation import Loop, LoopCircuit, Preparation
 from quire_contracts.value import BlobRef, Matrix
 from quire_preprocessing.draft import Draft, Several
 
@@ -29,9 +29,7 @@ class ContentStore(Protocol):
         ...
 
 
-async def put_away(
-    draft: Draft, store: ContentStore, *, input_sha256: str, baseline: Baseline | None = None
-) -> Preparation:
+async def put_away(draft: Draft, store: ContentStore, *, input_sha256: str) -> Preparation:
     """Store the draft's structure, matrices and observables, and refer to them.
 
     Equal drafts give equal preparations, byte for byte; doing it again stores nothing new.
@@ -66,7 +64,6 @@ async def put_away(
         input_sha256=input_sha256,
         estimate=draft.estimate,
         loop=loop,
-        baseline=baseline,
         notes=draft.notes,
         mitigation=draft.mitigation,
         kernel=draft.kernel,

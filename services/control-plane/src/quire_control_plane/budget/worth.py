@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import msgspec
 
 from quire_contracts.appraisal import Appraisal, AppraiseWork
-from quire_contracts.record import JobRecord, evolve
-from quire_contracts.so_far import baseline_of
+from quire_contracts.record import JobRecord, baseline_of, evolve
 from quire_control_plane.patience.speculating import in_time
 from quire_control_plane.tasks import facts_of, preparation_of
 

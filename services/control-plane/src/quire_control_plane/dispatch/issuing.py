@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from typing import TYPE_CHECKING, Final
 
-from quire_contracts.record import Decision, JobRecord, Pending, evolve
+from quire_contracts.record import Decision, JobRecord, Pending, baseline_of, evolve
 from quire_contracts.task import Expected, RunTask, Scoring, Task
 from quire_control_plane.budget.spending import away, within_budget
 from quire_control_plane.budget.worth import figures_of as worth_of
@@ -93,13 +93,14 @@ def _task_seed(record: JobRecord, phase: Phase, round_: int) -> int:
 def _scoring(record: JobRecord, prepared: Preparation, phase: Phase) -> Scoring | None:
     if prepared.loop is None:
         return None
-    baseline = prepared.baseline if prepared.baseline is not None and prepared.baseline.feasible else None
+    found = baseline_of(record)
+    baseline = found if found is not None and found.feasible else None
     return Scoring(
         scale=prepared.loop.scale,
         reference=baseline.value if baseline else None,
         reference_exact=baseline.exact if baseline else False,
         worst=baseline.worst if baseline else None,
-        bound=prepared.baseline.bound if prepared.baseline else None,
+        bound=found.bound if found else None,
         best=record.best,
         problem=prepared.loop.problem,
         expected=_expected(record, prepared.loop) if phase == "final" else None,

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from quire_contracts.record import Action, Away, Decision, Hold, JobRecord, Pending, evolve
+from quire_contracts.record import (
+    Action,
+    Away,
+    Decision,
+    Hold,
+    JobRecord,
+    Pending,
+    awaits_baseline,
+    baseline_of,
+    evolve,
+)
 from quire_contracts.task import ReviewTask, RunTask, TaskFailed
 from quire_control_plane.change import Change, Moment, Say, reach, seconds_later
 from quire_control_plane.tasks import facts_of, noted
@@ -45,10 +55,10 @@ class Stuck:
 
     @property
     def has_lesser(self) -> bool:
-        """Whether its job has an answer without another run: the best sample so far, or the classical one."""
+        """Whether its job has an answer without another run, or will have: the best sample, the classical one."""
         record = self.record
-        baseline = record.preparation.baseline if record.preparation is not None else None
-        return record.kind in ("optimize", "minimize") and (baseline is not None or record.best is not None)
+        classical = baseline_of(record) is not None or awaits_baseline(record)
+        return record.kind in ("optimize", "minimize") and (classical or record.best is not None)
 
 
 def begin(record: JobRecord, pending: Pending, moment: Moment) -> Change:

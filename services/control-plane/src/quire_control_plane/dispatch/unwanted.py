@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from quire_contracts.record import Left, evolve
 from quire_contracts.task import CancelTask, TaskFailed, TaskScored
@@ -13,12 +13,15 @@ if TYPE_CHECKING:
     from quire_contracts.record import JobRecord, Pending
     from quire_control_plane.change import Change
 
+_STOPS: Final = ("cancelled", "rejected")
+"""Ends after which nobody wants to know what the work would have brought."""
+
 
 def stopping(before: JobRecord, change: Change, answered: str | None) -> Change:
     """The change, with a word to stop each task for which the record waited before it and waits no more.
 
-    What is at a provider already may be left to run, as the task says, if its job has ended and nobody cancelled it.
-    The ended record names each task that was sent: should its answer come after all, that is evidence.
+    What is at a provider already may be left to run, as the task says, if its job has ended and nobody cancelled or
+    rejected it. The ended record names each task that was sent: should its answer come after all, that is evidence.
 
     answered: the task of which the change's message says how it ended; there is nothing left to stop of it. Nor is
     there of one that was held back here.
@@ -54,7 +57,7 @@ def _word(pending: Pending, after: JobRecord) -> CancelTask:
         attempt=task.attempt,
         target=task.target,
         reason=after.reason[:2_000],
-        late=task.late if after.is_over and after.state != "cancelled" else "stop",
+        late=task.late if after.is_over and after.state not in _STOPS else "stop",
     )
 
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from quire_contracts.job import JobCancelled, JobCompleted, JobFailed, JobRejected
-from quire_contracts.record import evolve
+from quire_contracts.record import baseline_of, evolve
 from quire_contracts.result import MinimizeResult, OptimizeResult
-from quire_contracts.so_far import baseline_of, classical_answer, objective_of
+from quire_contracts.so_far import classical_answer, objective_of
+from quire_contracts.value import Fault
 from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
 from quire_control_plane.verdict import Judged, judge_classical
 
 if TYPE_CHECKING:
-    from quire_contracts.preparation import PreparationFailed
+    from quire_contracts.preparation import BaselineFailed, PreparationFailed
     from quire_contracts.record import JobRecord
     from quire_contracts.result import JobResult
-    from quire_contracts.value import BlobRef, Fault
+    from quire_contracts.value import BlobRef
 
 _INSTEAD: Final = "the classical baseline is the answer"
 
@@ -46,6 +47,7 @@ def complete(
         "completed",
         moment,
         pending=(),
+        awaiting=None,
         result=result,
         result_ref=result_ref,
         degraded=degraded,
@@ -90,8 +92,22 @@ def complete_with_baseline(record: JobRecord, moment: Moment, reason: str, rejec
 
 def fail(record: JobRecord, moment: Moment, fault: Fault) -> Change:
     """End a job without an answer."""
-    ended = reach(record, "failed", moment, note=fault.code, pending=(), fault=fault, reason=fault.reason)
+    ended = reach(
+        record, "failed", moment, note=fault.code, pending=(), awaiting=None, fault=fault, reason=fault.reason
+    )
     return Change(ended, (Say(JobFailed(job_id=record.job_id, tenant=record.tenant, kind=record.kind, fault=fault)),))
+
+
+def unanswered(record: JobRecord, why: str) -> Fault:
+    """Why a job that ends without any quantum answer has none at all."""
+    lacking = record.baseline_fault
+    return Fault(
+        kind=lacking.kind if lacking is not None else "unknown",
+        code="nothing-to-answer",
+        reason=f"{why}, and there is no classical answer: {lacking.reason if lacking else 'it was not found'}"[:2_000],
+        next_step="submit it again, with a larger budget where that ended it",
+        retryable=lacking is None or lacking.retryable,
+    )
 
 
 def cancel(record: JobRecord, moment: Moment, reason: str) -> Change:
@@ -99,16 +115,24 @@ def cancel(record: JobRecord, moment: Moment, reason: str) -> Change:
     if record.is_over:
         return NOTHING
     text = reason or "cancelled on request"
-    ended = reach(record, "cancelled", moment, pending=(), reason=text)
+    ended = reach(record, "cancelled", moment, pending=(), awaiting=None, reason=text)
     said = JobCancelled(job_id=record.job_id, tenant=record.tenant, kind=record.kind, reason=text)
     return Change(ended, (Say(said),))
 
 
-def reject(record: JobRecord, moment: Moment, failed: PreparationFailed) -> Change:
-    """End a job whose content turned out to be invalid."""
+def reject(record: JobRecord, moment: Moment, failed: PreparationFailed | BaselineFailed) -> Change:
+    """End a job whose content turned out to be invalid, or to have no answer: whatever of it is out is stopped."""
     fault = failed.fault
     ended = reach(
-        record, "rejected", moment, note=fault.code, fault=fault, reason=fault.reason, problems=failed.problems
+        record,
+        "rejected",
+        moment,
+        note=fault.code,
+        pending=(),
+        awaiting=None,
+        fault=fault,
+        reason=fault.reason,
+        problems=failed.problems,
     )
     said = JobRejected(
         job_id=record.job_id,

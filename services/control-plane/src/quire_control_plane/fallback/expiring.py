@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from quire_contracts.record import awaits_baseline
 from quire_contracts.value import Fault
 from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.endings import ending
 from quire_control_plane.families import closing
-from quire_control_plane.loops import loop
+from quire_control_plane.loops.finishing import finish_now
 from quire_control_plane.patience.deadlines import word
 from quire_control_plane.patience.speculating import Prospect, declined, has_lesser, is_worn_out, outlook
 from quire_control_plane.tasks import facts_of
-from quire_policy import Choice
+from quire_policy import Choice, choose
 from quire_policy.patience import figures_of
 
 if TYPE_CHECKING:
@@ -40,22 +41,39 @@ def expire(record: JobRecord, message: ExpireJob, moment: Moment) -> Change:
 
 
 def wear_out(record: JobRecord, out: Pending, moment: Moment) -> Change:
-    """End with the best there is, if the wait for a task that was sent has cost what its answer is worth."""
-    if out.held is not None or not is_worn_out(record, out, moment):
+    """End with the best there is, if the wait for a task that was sent has cost what its answer is worth.
+
+    While the classical answer is still being found nobody knows what the best is.
+    """
+    if out.held is not None or awaits_baseline(record) or not is_worn_out(record, out, moment):
         return NOTHING
     return _with_the_best(record, moment, "waiting has cost as much as a better answer is worth")
+
+
+def not_worth_it(record: JobRecord, moment: Moment) -> Change | None:
+    """End with the best there is, if what is out is not worth its wait by what is known now; else nothing."""
+    if not record.pending:
+        return None
+    task = record.pending[-1].task
+    facts = facts_of(record, task.phase, task.parameters.rows, moment.now)
+    patience = moment.patience(facts)
+    choice = choose(patience, outlook(record, task.target, facts, moment))
+    if choice.waits:
+        return None
+    noted = declined(record, moment, Prospect(choice, task.target, patience.name), task)
+    return finish_now(noted, moment, None, reason=choice.reason)
 
 
 def _with_the_best(record: JobRecord, moment: Moment, why: str) -> Change:
     out = record.pending[-1] if record.pending else None
     if out is None:
-        return loop.finish(record, moment, None, reason=why)
+        return finish_now(record, moment, None, reason=why)
     task, waited = out.task, (moment.now - out.since).total_seconds()
     facts = facts_of(record, task.phase, task.parameters.rows, moment.now)
     figures = {**figures_of(outlook(record, task.target, facts, moment)), "waited_seconds": round(waited, 3)}
     reason = f"{why}: {_where(out, waited)}"
     found = Prospect(Choice(False, reason, figures), task.target, moment.patience(facts).name)
-    return loop.finish(declined(record, moment, found, task), moment, None, reason=reason)
+    return finish_now(declined(record, moment, found, task), moment, None, reason=reason)
 
 
 def _where(out: Pending, waited: float) -> str:

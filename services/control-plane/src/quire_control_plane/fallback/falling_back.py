@@ -11,7 +11,7 @@ from quire_control_plane.change import NOTHING, Change, Moment
 from quire_control_plane.dispatch.steps import Stuck, following, hold, send, stated
 from quire_control_plane.endings import ending
 from quire_control_plane.fallback.expiring import wear_out
-from quire_control_plane.loops import loop
+from quire_control_plane.loops.finishing import finish
 from quire_control_plane.tasks import pending_of, settled
 
 if TYPE_CHECKING:
@@ -61,10 +61,11 @@ def _step(stuck: Stuck, *, due: bool = True, dear: str = "") -> Change:
     why = f"{found.reason}; {dear}" if dear else found.reason
     if found.action == "cached":
         return _with_earlier(record, stuck.moment, why)
-    if found.action == "classical":
-        return loop.finish(record, stuck.moment, None, reason=f"no target is left: {why}")
     failed = stuck.failed.fault if stuck.failed is not None else _no_target(why)
-    return ending.fail(record, stuck.moment, TooDear(record, why).fault if dear else failed)
+    fault = TooDear(record, why).fault if dear else failed
+    if found.action == "classical":
+        return finish(record, stuck.moment, None, reason=f"no target is left: {why}", fault=fault)
+    return ending.fail(record, stuck.moment, fault)
 
 
 def _with_earlier(record: JobRecord, moment: Moment, why: str) -> Change:

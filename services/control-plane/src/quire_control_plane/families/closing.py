@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from quire_contracts.record import evolve
+from quire_contracts.record import baseline_of, evolve
 from quire_control_plane.change import NOTHING, Change
 from quire_control_plane.endings import ending
 from quire_control_plane.families.children import given_up
@@ -34,7 +34,7 @@ def expire(record: JobRecord, family: Family, message: ExpireJob, moment: Moment
     early = message.reserve_seconds > 0 and record.deadline_at is not None
     if early and family.allow_partial and has_answers(family):
         return _closed(record, family, moment, fault.reason)
-    if family.baseline is not None:
+    if baseline_of(record) is not None:
         return ending.complete_with_baseline(record, moment, fault.reason)
     return Change(says=(word(record, 0.0),)) if early else ending.fail(record, moment, fault)
 

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from quire_contracts.family import Child, Family, GatherFamily
-from quire_contracts.record import evolve
+from quire_contracts.record import awaits_baseline, baseline_of, evolve
 from quire_contracts.result import OptimizeResult
-from quire_contracts.so_far import baseline_of, is_better
+from quire_contracts.so_far import is_better
 from quire_control_plane.change import NOTHING, Change, Moment, Say, reach
 from quire_control_plane.endings import ending
 from quire_control_plane.endings.accepting import answered
+from quire_control_plane.endings.awaiting import await_baseline
 from quire_control_plane.families import naming
 from quire_control_plane.families.children import child_id
 from quire_control_plane.families.sharing import shared_out
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from quire_contracts.family import ChildEnded, FamilyGathered, FamilyPlanned
     from quire_contracts.record import JobRecord
+    from quire_contracts.value import Fault
 
 MOST_AT_ONCE: Final = 32
 """Children of a job under way at a time: enough to fill the batches, and a bound to what one commit writes."""
@@ -65,8 +67,13 @@ def planned(record: JobRecord, message: FamilyPlanned, moment: Moment) -> Change
         ran=family.ran if family is not None else None,
     )
     if family is None:
-        told = {"baseline_seconds": message.baseline_seconds, "method_seconds": message.method_seconds}
-        record = evolve(record, checkpoint=None, **told)  # the loops are the children's
+        record = evolve(
+            record,
+            checkpoint=None,  # the loops are the children's
+            baseline_to_come=message.baseline_to_come,
+            baseline_seconds=record.baseline_seconds or message.baseline_seconds,
+            method_seconds=record.method_seconds or message.method_seconds,
+        )
     return _go_on(evolve(record, family=grown), moment)
 
 
@@ -91,7 +98,7 @@ def child_ended(record: JobRecord, message: ChildEnded, moment: Moment) -> Chang
         cost_usd=record.cost_usd + message.cost_usd,
         timings=summed(record.timings, message.timings),
     )
-    if child.state != "running":
+    if child.state != "running" or record.awaiting is not None:
         return Change(record)
     if ended.state != "completed" and not family.allow_partial:
         return _broken(record, [ended], moment)
@@ -115,7 +122,8 @@ def gathered(record: JobRecord, message: FamilyGathered, moment: Moment) -> Chan
             record, moment, result=result, result_ref=message.result_ref, reason=reason, needs_review=review
         )
     whole = not message.closing and all(child.state == "completed" for child in family.children)
-    if not whole and family.baseline is not None and is_better(family.baseline, result.best, family.sense):
+    baseline = baseline_of(record)
+    if not whole and baseline is not None and is_better(baseline, result.best, family.sense):
         return ending.complete_with_baseline(record, moment, reason)
     return answered(record, moment, result, reason=reason)
 
@@ -129,13 +137,14 @@ def gather(record: JobRecord, family: Family, moment: Moment) -> Change:
         seed=record.seed,
         step=family.step,
         children=family.children,
-        baseline=family.baseline,
+        baseline=baseline_of(record),
         baseline_seconds=record.baseline_seconds,
         method_seconds=record.method_seconds,
         closing=bool(family.closed),
         ran=family.ran,
     )
-    waiting = reach(record, "retrieved", moment, family=msgspec.structs.replace(family, gathering=True))
+    gathering = msgspec.structs.replace(family, gathering=True)
+    waiting = reach(record, "retrieved", moment, family=gathering, awaiting=None)
     return Change(waiting, (Say(command),))
 
 
@@ -164,14 +173,24 @@ def _go_on(record: JobRecord, moment: Moment) -> Change:
     jobs = [child for child in family.children if not _has_nothing_to_do(child)]
     if jobs and all(child.state != "completed" for child in jobs):
         return _broken(record, jobs, moment)
+    if awaits_baseline(record):
+        return await_baseline(record, moment, "gather")
     return gather(record, family, moment)
 
 
 def _broken(record: JobRecord, lost: Sequence[Child], moment: Moment) -> Change:
     """End a job that cannot do without children that have no answer: with the classical one where there is one."""
+    reason, fault = naming.named(lost), naming.without_answer(lost)
+    if awaits_baseline(record):
+        return await_baseline(record, moment, "end", reason=reason, fault=fault)
+    return give_up(record, moment, reason, fault)
+
+
+def give_up(record: JobRecord, moment: Moment, reason: str, fault: Fault | None) -> Change:
+    """End with the classical answer where there is one, else with the fault."""
     if baseline_of(record) is not None:
-        return ending.complete_with_baseline(record, moment, naming.named(lost))
-    return ending.fail(record, moment, naming.without_answer(lost))
+        return ending.complete_with_baseline(record, moment, reason)
+    return ending.fail(record, moment, fault or ending.unanswered(record, reason))
 
 
 def _with_its_end(child: Child, message: ChildEnded, moment: Moment) -> Child:

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from quire_contracts.control import LoopAdvanced
-from quire_contracts.record import Checkpoint, evolve
-from quire_contracts.result import OptimizeResult, Quality, Round
-from quire_contracts.so_far import is_better, objective_of
+from quire_contracts.record import Checkpoint, awaits_baseline, evolve
+from quire_contracts.result import Round
 from quire_control_plane.budget.spending import TooDear
 from quire_control_plane.budget.worth import way_of
 from quire_control_plane.change import Change, Moment, Say
 from quire_control_plane.dispatch.issuing import issue
-from quire_control_plane.endings.accepting import answered
-from quire_control_plane.endings.ending import complete_with_baseline, reject
-from quire_control_plane.loops import minimum, optimizers
+from quire_control_plane.endings.awaiting import await_baseline
+from quire_control_plane.endings.ending import reject
+from quire_control_plane.loops import optimizers
 from quire_control_plane.loops.circuits import alone, has_rivals, step_of, uses
 from quire_control_plane.loops.climbing import first_point, last_round, layers_of, next_step
 from quire_control_plane.loops.continuing import mismatch
+from quire_control_plane.loops.finishing import checkpoint_of, finish
 from quire_control_plane.loops.optimizers.start import Start
 from quire_control_plane.loops.screening import best_rows, chosen, seen
 from quire_control_plane.patience.speculating import declined, prospect, watched
@@ -66,52 +66,6 @@ def advance(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
     if answer.phase == "round":
         return _after_round(record, answer, moment)
     return finish(record, moment, answer)
-
-
-def finish(record: JobRecord, moment: Moment, answer: TaskScored | None, *, reason: str = "") -> Change:
-    """End the loop with the best assignment seen, or the least energy; with a `reason`, the job is degraded.
-
-    Without any sample yet, or any that is feasible, the classical baseline is the answer; so it is where a loop ends
-    before its time and the baseline is the better of the two.
-    """
-    if record.kind == "minimize":
-        return minimum.finish(record, moment, answer, reason)
-    checkpoint, baseline, early = checkpoint_of(record), preparation_of(record).baseline, bool(reason)
-    if record.best is None:
-        return complete_with_baseline(record, moment, reason or "no quantum sample was taken")
-    if not record.best.feasible:
-        reason = reason or "no quantum sample was feasible"
-        if baseline is not None and baseline.feasible:
-            return complete_with_baseline(record, moment, reason)
-    sense, unit = objective_of(record)
-    if early and baseline is not None and is_better(baseline, record.best, sense):
-        return complete_with_baseline(record, moment, reason)
-    figures = answer.quality.figures if answer is not None else None
-    result = OptimizeResult(
-        best=record.best,
-        history=checkpoint.history,
-        baseline=baseline,
-        baseline_seconds=record.baseline_seconds,
-        method_seconds=record.method_seconds,
-        quality=figures or Quality(),
-        parameters=checkpoint.best_parameters,
-        stopped=checkpoint.stopped,
-        sense=sense,
-        unit=unit,
-        screened=checkpoint.screened,
-    )
-    return answered(record, moment, result, reason=reason)
-
-
-def checkpoint_of(record: JobRecord) -> Checkpoint:
-    """The loop's last checkpoint.
-
-    Raises:
-        ValueError: if the job has no loop.
-    """
-    if record.checkpoint is None:
-        raise ValueError(f"job {record.job_id} has no loop")
-    return record.checkpoint
 
 
 def _continued(record: JobRecord, taken: Continuation, moment: Moment) -> Change:
@@ -239,9 +193,15 @@ def _sample_best(record: JobRecord, stopped: str, moment: Moment) -> Change:
     checkpoint = checkpoint_of(record)
     if stopped:
         stopped = f"{stopped}: {checkpoint.round} of {checkpoint.rounds} rounds"
-    last = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, phase="final", stopped=stopped))
-    last = uses(last, checkpoint.best_circuit)
-    return _issue(last, "final", checkpoint.rounds + 1, matrix([checkpoint.best_parameters]), moment)
+    ended = msgspec.structs.replace(checkpoint, phase="final", stopped=stopped)
+    last = uses(evolve(record, checkpoint=ended), checkpoint.best_circuit)
+    return await_baseline(last, moment, "sample") if awaits_baseline(last) else sample_last(last, moment)
+
+
+def sample_last(record: JobRecord, moment: Moment) -> Change:
+    """Send the last sampling or estimate, which is scored by the baseline if there is one."""
+    checkpoint = checkpoint_of(record)
+    return _issue(record, "final", checkpoint.rounds + 1, matrix([checkpoint.best_parameters]), moment)
 
 
 def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, moment: Moment) -> Change:
@@ -259,7 +219,7 @@ def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mom
     try:
         issued = issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
     except TooDear as dear:
-        return finish(dear.record, moment, None, reason=dear.reason)
+        return finish(dear.record, moment, None, reason=dear.reason, fault=dear.fault)
     return watched(issued, moment)
 
 

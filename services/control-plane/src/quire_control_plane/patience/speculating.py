@@ -1,7 +1,7 @@
 """Whether a job's next task is worth its wait while there is a lesser answer, and where it would be back in time.
 
-The classical answer is worked out before anything is sent, so every loop speculates: it goes on for the quantum answer
-as long as that is worth more than it costs, and has the other one to end with at any time.
+The classical answer is found beside the quantum work, so every loop speculates: once it is there, the loop goes on for
+the quantum answer as long as that is worth more than it costs, and has the other one to end with at any time.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from quire_contracts.record import Decision, evolve
-from quire_contracts.so_far import baseline_of
+from quire_contracts.record import Decision, baseline_of, evolve
 from quire_contracts.task import ReviewTask
 from quire_control_plane.change import Change, Say
 from quire_control_plane.patience.deadlines import is_near
@@ -90,13 +89,13 @@ def outlook(record: JobRecord, target: Target, facts: Facts, moment: Moment) -> 
 
 
 def watched(change: Change, moment: Moment) -> Change:
-    """The change, with a timer for the task that it sends: when its wait will have cost what its answer is worth."""
+    """The change, with a timer for the task that is out: when its wait will have cost what its answer is worth."""
     record = change.record
     out = record.pending[-1] if record is not None and record.pending else None
     seconds = None if record is None or out is None or out.held is not None else _limit(record, out, moment)
     if record is None or out is None or seconds is None:
         return change
-    due = moment.now + timedelta(seconds=seconds)
+    due = max(moment.now, out.since + timedelta(seconds=seconds))
     timer = ReviewTask(record.job_id, record.tenant, out.task.task_id, out.task.attempt, due=due)
     return replace(change, says=(*change.says, Say(timer, at=due)))
 

@@ -25,8 +25,7 @@ class Bounded(Generic[K, V]):
         self.bytes = 0
         self._most_bytes = most_bytes
         self._values: OrderedDict[K, tuple[V, int]] = OrderedDict()
-        self._hit = _counter(meter, HITS, "Look-ups that found what they looked for.", name)
-        self._missed = _counter(meter, MISSES, "Look-ups that did not find what they looked for.", name)
+        self._hit, self._missed = look_ups(name, meter)
 
     def __len__(self) -> int:
         """How many values are kept."""
@@ -56,6 +55,12 @@ class Bounded(Generic[K, V]):
         self.bytes += size
         while self.bytes > self._most_bytes:
             self.bytes -= self._values.popitem(last=False)[1][1]
+
+
+def look_ups(name: str, meter: Meter) -> tuple[Callable[[], None], Callable[[], None]]:
+    """What counts a look-up in the cache of that name: one that found what it looked for, one that did not."""
+    hit = _counter(meter, HITS, "Look-ups that found what they looked for.", name)
+    return hit, _counter(meter, MISSES, "Look-ups that did not find what they looked for.", name)
 
 
 def _counter(meter: Meter, name: str, description: str, cache: str) -> Callable[[], None]:

@@ -19,7 +19,6 @@ from quire_preprocessing.families import gathering, planning
 from quire_preprocessing.families.needing import need_of_parts
 from quire_preprocessing.families.splitting import split
 from quire_preprocessing.optimize.ising import energy_of
-from quire_preprocessing.optimize.optimisation import infeasible
 from quire_preprocessing.stages import Stages
 from quire_preprocessing.storing import ContentStore
 from quire_problems import kind_of
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from quire_contracts.preparation import PrepareJob
     from quire_contracts.value import BlobRef
     from quire_preprocessing.cache.programs import Run
-    from quire_preprocessing.classical.baselines import Baselines
     from quire_preprocessing.draft import Bounds
     from quire_preprocessing.families.planning import Member
     from quire_resilience.clock import Clock
@@ -61,7 +59,6 @@ class Planner:
 
     store: FamilyStore
     run: Run
-    baselines: Baselines
     bounds: Bounds
     tracer: Tracer
     clock: Clock
@@ -82,7 +79,7 @@ class Planner:
         """One member for each part of a problem that is to be taken apart; None of one that is solved whole.
 
         Raises:
-            Refused: a problem that is too wide even in parts, or that has no energy or no feasible answer.
+            Refused: a problem that is too wide even in parts, or that has no energy.
         """
         kind = kind_of(document.problem)
         partition = planning.partition_of(document, kind.variables, self.bounds.max_variables)
@@ -93,10 +90,6 @@ class Planner:
             found = await self.run(partial(split, energy, partition.max_variables, command.seed))
             children = await self._put_away(planning.parts(document, energy, found))
             span.set_attribute("quire.parts", len(found))
-        with stages.stage("baseline"):
-            baseline, stages.method_seconds = await self.baselines.of(document.problem, energy)
-            if baseline.exact and not baseline.feasible:
-                raise infeasible(baseline)
         return FamilyPlanned(
             job_id=command.job_id,
             tenant=command.tenant,
@@ -104,12 +97,10 @@ class Planner:
             to_come=1,
             need_to_come=need_of_parts(document, len(found), partition.max_variables),
             allow_partial=partition.allow_partial,
-            baseline=baseline,
-            baseline_seconds=stages.baseline_seconds,
-            method_seconds=stages.method_seconds,
             sense="max" if energy.scale == -1 else "min",
             unit=kind.unit,
             timings=stages.timings,
+            baseline_to_come=True,
         )
 
     async def gather(self, command: GatherFamily) -> FamilyPlanned | FamilyGathered:

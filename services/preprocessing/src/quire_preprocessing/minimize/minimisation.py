@@ -188,6 +188,11 @@ def _other_width(place: int, qubits: int, wanted: int) -> Refused:
     )
 
 
+def hamiltonian_of(document: MinimizeJob) -> Observable:
+    """The Hamiltonian with its constant, of a document that was prepared: its ansatz is as wide as its labels."""
+    return _observable(document, len(next(iter(document.hamiltonian))))
+
+
 def _observable(document: MinimizeJob, qubits: int) -> Observable:
     terms = dict(document.hamiltonian)
     if document.constant:
