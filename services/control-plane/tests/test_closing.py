@@ -154,3 +154,13 @@ def test_a_variant_that_a_person_is_to_look_at_marks_the_sweep():
     record = after(record, end(record, 0, needs_review="the objective is 2"), end(record, 1))
     ended = decide(record, FamilyGathered(job_id="job-1", tenant="acme", step=0, result=TABLE), at(5)).record
     assert ended.needs_review == "variant child-0-0: the objective is 2"
+
+
+def test_where_only_the_classical_answer_is_missing_the_childrens_are_gathered_without_it():
+    record = evolve(late(2), kind="optimize", baseline_to_come=True)
+    record = with_an_answer(record, 1)
+    assert record.awaiting is not None
+    change = decide(record, EARLY, at(99))
+    (command,) = said(change, GatherFamily)
+    assert command.closing
+    assert [child.state for child in command.children] == ["completed", "completed"]

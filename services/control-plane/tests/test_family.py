@@ -101,7 +101,7 @@ def test_a_child_is_a_job_with_its_parents_trace_and_a_seed_and_a_deadline_that_
         assert (birth.record.parent.job_id, birth.record.parent.name) == (record.job_id, child.name)
         assert birth.record.traceparent == record.traceparent
         assert birth.record.seeded
-        assert birth.record.deadline_at == NOON + timedelta(seconds=80)
+        assert birth.record.deadline_at == NOON + timedelta(seconds=0.8 * 99), "its parent ends a second early"
         assert [type(say.message) for say in birth.says] == [JobAccepted, PrepareJob, ExpireJob]
         assert birth.says[0].message.parent == record.job_id
     assert len({birth.record.seed for birth in births}) == 3

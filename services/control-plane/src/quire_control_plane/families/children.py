@@ -17,6 +17,7 @@ from quire_contracts.job import CancelJob
 from quire_contracts.record import Replay, evolve
 from quire_contracts.result import OptimizeResult
 from quire_control_plane.change import Change, Say
+from quire_control_plane.patience.deadlines import reserve
 from quire_control_plane.submission.admission import Origin, Submission, begun, record_of
 from quire_control_plane.submission.replaying import repeated
 from quire_control_plane.verdict.ran import ran_by
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _NAMESPACE: Final = uuid.UUID("6d0b8a52-93c1-5a7e-8a51-0f3f6c1f9a42")
 _SHARE_OF_TIME: Final = 0.8
-"""A child's deadline comes when so much of its parent's time is over: what it has then can still be gathered."""
+"""A child's deadline comes when so much of the time until its parent's ending is over: what it has can be gathered."""
 
 _ENDS: Final[dict[JobState, ChildState]] = {
     "completed": "completed",
@@ -77,7 +78,7 @@ def born(
         record = repeated(record, Replay(of=of, target=parent.replay.target), first)
     deadline = None
     if parent.deadline_at is not None:
-        left = max(0.0, (parent.deadline_at - moment.now).total_seconds())
+        left = max(0.0, (parent.deadline_at - moment.now).total_seconds() - reserve(parent))
         deadline = moment.now + timedelta(seconds=_SHARE_OF_TIME * left)
     record = evolve(
         record,

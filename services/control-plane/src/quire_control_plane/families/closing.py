@@ -25,18 +25,24 @@ if TYPE_CHECKING:
 def expire(record: JobRecord, family: Family, message: ExpireJob, moment: Moment, fault: Fault) -> Change:
     """End a family at its deadline, or a little before it where there is a lesser answer.
 
-    Where the answer may be partial and any child has one, the children that have not ended are given up when the first
-    word comes, and the answers are gathered; the second word, at the deadline itself, finds the job ended. Else it ends
-    with the classical answer where there is one. What has neither fails at its deadline.
+    Where the answer may be partial and any child has one, or all have and only the classical one is missing, the
+    children that have not ended are given up when the first word comes, and the answers are gathered; the second word,
+    at the deadline itself, finds the job ended. Else it ends with the classical answer where there is one. What has
+    neither fails at its deadline.
     """
     if family.closed and message.reserve_seconds > 0:
         return NOTHING
     early = message.reserve_seconds > 0 and record.deadline_at is not None
-    if early and family.allow_partial and has_answers(family):
+    if early and has_answers(family) and (family.allow_partial or _waits_for_no_child(record)):
         return _closed(record, family, moment, fault.reason)
     if baseline_of(record) is not None:
         return ending.complete_with_baseline(record, moment, fault.reason)
     return Change(says=(word(record, 0.0),)) if early else ending.fail(record, moment, fault)
+
+
+def _waits_for_no_child(record: JobRecord) -> bool:
+    """Whether all children have ended, and the job waits for its classical answer before it gathers theirs."""
+    return record.awaiting is not None and record.awaiting.then == "gather"
 
 
 def _closed(record: JobRecord, family: Family, moment: Moment, why: str) -> Change:
