@@ -186,12 +186,14 @@ def _started(record: JobRecord, message: BatchStarted, moment: Moment) -> Change
 def _abandon(record: JobRecord, moment: Moment, fault: Fault) -> Change:
     """End with the best there is, else with the fault; once the classical answer is there or known not to come.
 
-    A job that waits for it is abandoned where it was lost.
+    A job that waits for that ends by itself, unless it is lost.
     """
-    if fault.code == BASELINE_LOST and record.awaiting is None:
+    lost = fault.code == BASELINE_LOST
+    if record.awaiting is None and lost:
         return NOTHING
-    if record.awaiting is None and awaits_baseline(record):
-        return await_baseline(record, moment, "end", reason=fault.reason, fault=fault)
+    if awaits_baseline(record) and not lost:
+        ends = record.awaiting is not None and record.awaiting.then == "end"
+        return NOTHING if ends else await_baseline(record, moment, "end", reason=fault.reason, fault=fault)
     if has_lesser(record):
         return finish_now(record, moment, None, reason=fault.reason)
     if baseline_of(record) is not None:
