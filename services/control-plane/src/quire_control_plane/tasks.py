@@ -90,8 +90,15 @@ def made_for_structure(points: Matrix, columns: Columns | None) -> Matrix:
 
 
 def planned_shots(record: JobRecord, rows: int) -> int:
-    """Shots that a task of so many parameter sets costs at least; 0 for exact values."""
-    return rows * (preparation_of(record).shots or 0)
+    """Shots that a task of so many parameter sets takes, in all its measured circuits; 0 for exact values.
+
+    Of each set they are what the estimate of the whole job says.
+    """
+    prepared = preparation_of(record)
+    if not prepared.shots:
+        return 0
+    whole = prepared.estimate
+    return rows * max(prepared.shots, (whole.shots or 0) // max(1, whole.parameter_sets))
 
 
 def noted(decisions: tuple[Decision, ...], decision: Decision) -> tuple[Decision, ...]:
