@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_cases import with_
 
 from quire_contracts.verdict import AnswerRules
-from quire_policy import Acceptance, Facts, Figures, RulesError, accept, default_rules, objections, parse_rules
+from quire_policy import Acceptance, Figures, RulesError, accept, default_rules, objections, parse_rules
 
 NOTHING = Acceptance("nothing is asked", {})
 GOOD = Figures(
@@ -36,7 +37,7 @@ HOLDS = {
     "gap_at_most": 0.05,
     "confidence_at_least": 0.8,
 }
-FACTS = Facts("optimize", "final", "research", "acme", "default", 4, 100, 1)
+FACTS = with_(kind="optimize", phase="final", qubits=4)
 
 
 def test_an_answer_of_which_nothing_is_asked_stands():

@@ -6,8 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_cases import with_
 
-from quire_policy import Facts, Fallback, RulesError, Trouble, default_rules, next_step, parse_rules
+from quire_policy import Fallback, RulesError, Trouble, default_rules, next_step, parse_rules
 from quire_policy.fallback import FAILURES, STEPS
 
 CHAIN = Fallback("all", {}, settle_after_seconds=60, give_up_after_seconds=600)
@@ -239,9 +240,8 @@ def test_what_is_never_done(
 
 
 def test_the_chains_that_ship_are_by_class_and_answer_customers_first() -> None:
-    facts = Facts("sample", "main", "customer-facing", "acme", "default", 2, 100, 1)
     waits = [
-        default_rules().chain(msgspec.structs.replace(facts, priority=priority)).settle_after_seconds
+        default_rules().chain(with_(priority=priority)).settle_after_seconds
         for priority in ("customer-facing", "production", "validation", "research")
     ]
     assert waits == sorted(waits)

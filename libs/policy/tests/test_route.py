@@ -1,34 +1,15 @@
 """Routing: which rule decides, what a job's own targets change, and how a bad file is refused."""
 
 from pathlib import Path
-from typing import NamedTuple
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from policy_cases import MAIN, Load, with_
 
 from quire_policy import Facts, RulesError, default_rules, load_rules, parse_rules, route, turned_away
 
 TARGETS = ["simulation", "qiskit:aer", "braket:local", "qiskit:fake_manila"]
-MAIN = Facts(
-    kind="sample",
-    phase="main",
-    priority="research",
-    tenant="acme",
-    project="default",
-    qubits=2,
-    shots=100,
-    parameter_sets=1,
-)
-
-
-class Load(NamedTuple):
-    waiting: int = 0
-    wait_seconds: float = 0.0
-    error_rate: float = 0.0
-
-
 PHASED = parse_rules(
     """
     [[rule]]
@@ -41,10 +22,6 @@ PHASED = parse_rules(
     """,
     "test",
 )
-
-
-def with_(**changes: object) -> Facts:
-    return msgspec.structs.replace(MAIN, **changes)
 
 
 @pytest.mark.parametrize(

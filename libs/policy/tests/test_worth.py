@@ -4,31 +4,9 @@ from typing import NamedTuple
 
 import msgspec
 import pytest
+from policy_cases import Load, with_
 
-from quire_policy import Facts, RulesError, default_rules, parse_rules, route
-
-MAIN = Facts(
-    kind="sample",
-    phase="main",
-    priority="research",
-    tenant="acme",
-    project="default",
-    qubits=2,
-    shots=100,
-    parameter_sets=1,
-)
-
-
-class Load(NamedTuple):
-    """How busy a target is."""
-
-    waiting: int = 0
-    wait_seconds: float = 0.0
-    error_rate: float = 0.0
-
-
-def with_(**changes: object) -> Facts:
-    return msgspec.structs.replace(MAIN, **changes)
+from quire_policy import RulesError, default_rules, parse_rules, route
 
 
 class Said(NamedTuple):
