@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import math
-from datetime import UTC, datetime
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_contracts.preparation import Baseline, Estimate, Loop, Preparation
-from quire_contracts.record import Checkpoint, Hold, JobRecord, Pending, Step
+from quire_contracts.record import Checkpoint, Hold, JobRecord, Pending
 from quire_contracts.result import Best, OptimizeResult, SampleResult
 from quire_contracts.so_far import best_answer, classical_answer, is_better
-from quire_contracts.task import Task
 from quire_contracts.value import Fault, Matrix, inline_blob
 from quire_contracts.waits import parse_wait
+from quire_testing.jobs import NOW, make_record, make_task
 
-NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BLOB = inline_blob(b"x", "text/plain")
 POINTS = Matrix(1, 2, inline_blob(bytes(16), "application/octet-stream"))
 CLASSICAL = Baseline(method="tabu", value=3.0, assignment=(0, 1, 1), exact=False)
+TASK = make_task(phase="round", round=1, qubits=3, parameters=POINTS, shots=10, target="ibm:manila")
 
 
 def record(*, scale: int = -1, **changes: object) -> JobRecord:
@@ -37,47 +35,14 @@ def record(*, scale: int = -1, **changes: object) -> JobRecord:
         loop=Loop(start_points=POINTS, scale=scale, unit="cut"),
         baseline=CLASSICAL,
     )
-    made = JobRecord(
-        job_id="j1",
-        tenant="acme",
-        kind="optimize",
-        name="",
-        project="default",
-        priority="research",
-        tags={},
-        targets=(),
-        seed=1,
-        seeded=False,
-        content_sha256="0" * 64,
-        document=BLOB,
-        state="submitted",
-        accepted_at=NOON,
-        updated_at=NOON,
-        history=(Step(state="queued", at=NOON, cause="x"),),
-        preparation=prepared,
-        checkpoint=Checkpoint("round", 1, 4, {}, (0.1, 0.2), None),
-        pending=(Pending(task=task(), since=NOON),),
-    )
-    return msgspec.structs.replace(made, **changes)
-
-
-def task() -> Task:
-    return Task(
-        task_id="t1",
-        job_id="j1",
-        tenant="acme",
-        phase="round",
-        round=1,
-        structure=BLOB,
-        qubits=3,
-        parameters=POINTS,
-        observables=None,
-        shots=10,
-        seed=None,
-        target="ibm:manila",
-        fallbacks=(),
-        priority="research",
-    )
+    loop = {
+        "kind": "optimize",
+        "state": "submitted",
+        "preparation": prepared,
+        "checkpoint": Checkpoint("round", 1, 4, {}, (0.1, 0.2), None),
+        "pending": (Pending(task=TASK, since=NOW),),
+    }
+    return make_record(**{**loop, **changes})
 
 
 def best(value: float, *, feasible: bool = True) -> Best:
@@ -116,7 +81,7 @@ def test_of_two_answers_at_most_one_is_better(one: float, other: float, *, feasi
 def test_before_there_is_anything_the_reason_says_what_is_waited_for() -> None:
     unprepared = record(preparation=None, pending=(), state="queued")
     assert best_answer(unprepared).reason == "there is no answer yet: the job is queued"
-    held = Pending(task=task(), since=NOON, held=Hold(NOON, NOON, ("ibm:manila",), "waits for ibm:manila"))
+    held = Pending(task=TASK, since=NOW, held=Hold(NOW, NOW, ("ibm:manila",), "waits for ibm:manila"))
     found = best_answer(record(kind="sample", pending=(held,)))
     assert (found.standing, found.source, found.result, found.reason) == ("none", "", None, "waits for ibm:manila")
 

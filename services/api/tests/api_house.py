@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import httpx
 import msgspec
@@ -14,9 +13,9 @@ from quire_contracts.job import JobAccepted, JobCompleted
 from quire_contracts.record import JobRecord, Step
 from quire_contracts.result import SampleResult
 from quire_contracts.value import inline_blob
+from quire_testing.jobs import NOW, make_record
 
 BELL = {"kind": "sample", "program": "OPENQASM 3.0; qubit[2] q;", "shots": 100, "tenant": "acme"}
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -35,22 +34,15 @@ class House:
         values = {
             "job_id": job_id,
             "tenant": parsed.tenant,
-            "kind": "sample",
             "name": parsed.name,
             "project": parsed.project,
             "priority": parsed.priority,
-            "tags": {},
             "targets": parsed.targets,
             "seed": 7,
-            "seeded": False,
             "content_sha256": content_sha256(parsed),
             "document": inline_blob(body, "application/json"),
-            "state": "queued",
-            "accepted_at": NOW,
-            "updated_at": NOW,
-            "history": (Step(state="queued", at=NOW, cause="test"),),
         }
-        record = JobRecord(**{**values, **changes})
+        record = make_record(**{**values, **changes})
         await self.keep(record)
         accepted = JobAccepted(
             job_id=job_id,

@@ -23,6 +23,7 @@ from quire_contracts.value import BlobRef, Matrix
 from quire_resilience.clock import SystemClock
 from quire_service import Deps
 from quire_service.background import Watched
+from quire_testing import jobs
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -37,20 +38,11 @@ def blob(data: bytes, media_type: str) -> BlobRef:
 def make_task():
     def make(task_id: str = "task-1", *, rows: int = 1, structure: str = "qubit[1] q;", **changes) -> Task:
         angles = struct.pack(f"<{rows}d", *range(rows))
-        task = Task(
+        task = jobs.make_task(
             task_id=task_id,
             job_id=f"job-of-{task_id}",
-            tenant="acme",
-            phase="main",
-            round=0,
             structure=blob(structure.encode(), "application/vnd.quire.structure+qasm"),
-            qubits=1,
             parameters=Matrix(rows, 1, blob(angles, "application/vnd.quire.float64")),
-            observables=None,
-            shots=100,
-            seed=None,
-            target="simulation",
-            fallbacks=(),
             priority="customer-facing",
         )
         return msgspec.structs.replace(task, **changes)

@@ -2,37 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from quire_contracts.batch import BatchFailed, CancelBatch, ExecuteBatch
-from quire_contracts.record import JobRecord, Pending, Step, evolve
-from quire_contracts.task import Task
-from quire_contracts.value import BlobRef
+from quire_contracts.record import JobRecord, Pending, evolve
 from quire_quantum_gateway.journal import KIND, Submission
 from quire_resilience.clock import SystemClock
 from quire_testing import eventually
 from quire_testing.executor_suite import FLIP
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-REF = BlobRef(sha256="0" * 64, size=2, media_type="application/json", inline=b"{}")
+from quire_testing.jobs import NOW, make_record, make_task
 
 
 def pending(member, batch):
-    task = Task(
+    task = make_task(
         task_id=member.task_id,
         job_id=member.job_id,
         tenant=member.tenant,
-        phase="main",
-        round=0,
         structure=batch.structure,
-        qubits=1,
         parameters=member.parameters,
-        observables=None,
         shots=batch.shots,
-        seed=None,
         target=batch.target,
-        fallbacks=(),
-        priority="research",
     )
     return Pending(task=task, since=NOW, tried=(batch.target,))
 
@@ -41,25 +28,8 @@ async def wanted(bus, batch):
     """Records of jobs that wait for the tasks of a batch."""
     records = bus.records("job", JobRecord)
     for member in batch.members:
-        record = JobRecord(
-            job_id=member.job_id,
-            tenant=member.tenant,
-            kind="sample",
-            name="",
-            project="default",
-            priority="research",
-            tags={},
-            targets=(),
-            seed=1,
-            seeded=False,
-            content_sha256="0" * 64,
-            document=REF,
-            state="submitted",
-            accepted_at=NOW,
-            updated_at=NOW,
-            history=(Step(state="queued", at=NOW, cause="test"),),
-            pending=(pending(member, batch),),
-        )
+        named = {"job_id": member.job_id, "tenant": member.tenant}
+        record = make_record(**named, state="submitted", pending=(pending(member, batch),))
         await records.put(records.write(member.tenant, member.job_id, record, None))
 
 
