@@ -1,3 +1,5 @@
+"""Time that moves by hand, and waiting that says what it last saw."""
+
 import asyncio
 from datetime import UTC, datetime, timedelta
 

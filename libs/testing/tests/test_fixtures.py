@@ -1,3 +1,5 @@
+"""A broker for each test, probes that miss nothing, and spans by their names."""
+
 import pytest
 
 from quire_contracts.job import CancelJob

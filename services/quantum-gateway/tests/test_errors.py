@@ -1,3 +1,5 @@
+"""Every error that the SDKs, the services and the software can give is classed, and means what its row says."""
+
 import builtins
 import importlib
 import inspect
