@@ -21,7 +21,7 @@ LIFE = Answer(
 )
 REPORTED = [
     *("job_id", "state", "degraded", "reason", "needs_review", "result", "baseline", "quality", "verdict"),
-    *("children", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
+    *("children", "decisions", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
 ]
 
 

@@ -27,8 +27,19 @@ GARNET = {
     "worth": 0.0155,
 }
 MANILA = {"target": "ibm:manila", "parameter_sets": 11, "device": True, "two_qubit_gates": 90, "compiled": True}
+FIRST = {
+    "at": "2026-11-22T01:00:00Z",
+    "task_id": "t1",
+    "target": "aws:garnet",
+    "fallbacks": [],
+    "rules": ["all"],
+    "reasons": ["the job names its targets: its own order decides"],
+    "figures": {"qubits": 12.0, "depth_at_least": 40.0, "run_seconds": 2.5},
+}
+THEN = {**FIRST, "target": "simulation", "origin": "aws:garnet", "action": "simulator", "reasons": [], "figures": {}}
 TAKEN = {"job": "j0", "parameters": [0.1], "round": 7, "structure_sha256": "a" * 64}
 SEEN = view(kind="optimize", appraisals=[GARNET, MANILA], continues=TAKEN)
+DECIDED = view(kind="sample", decisions=[FIRST, THEN])
 LOOP = b'{"kind": "optimize", "problem": {"type": "maxcut", "edges": [[0, 1, 1.0]]}}'
 
 
@@ -48,6 +59,23 @@ def test_a_job_shows_what_targets_would_have_made_of_its_work_and_where_it_goes_
     assert "goes on from its round 7 of job j0" in shown
     printed = json.loads(run(fake, "job", "j1", "--json").stdout)
     assert printed["appraisals"][0]["worth"] == 0.0155
+
+
+def test_a_job_shows_where_its_work_was_sent_why_and_what_was_known_of_it_before(fake) -> None:
+    fake.say("GET", "/v1/jobs/j1", Answer(body=DECIDED))
+    lines = run(fake, "job", "j1").output.splitlines()
+    (first,) = [line for line in lines if "its own order decides" in line]
+    for part in ("aws:garnet", "first", "qubits 12", "depth >= 40", "run seconds 2.5"):
+        assert part in first
+    (moved,) = [line for line in lines if "aws:garnet -> simulation" in line]
+    assert "simulator" in moved
+    assert "all" in moved
+
+
+def test_what_was_said_before_has_its_time_in_the_table(fake) -> None:
+    said = view(kind="optimize", appraisals=[GARNET | {"said_at": "2026-11-22T01:02:03Z"}])
+    fake.say("GET", "/v1/jobs/j1", Answer(body=said))
+    assert "aws:garnet (said 01:02:03)" in run(fake, "job", "j1").output
 
 
 @pytest.mark.parametrize(

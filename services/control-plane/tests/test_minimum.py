@@ -24,8 +24,10 @@ from quire_control_plane.decide import decide
 from quire_control_plane.loops import optimizers
 from quire_control_plane.loops.continuing import Beginning, resumed, warm
 from quire_control_plane.loops.optimizers.start import Start
+from quire_control_plane.patience.prospects import Prospects
 from quire_control_plane.submission.admission import Origin, admit, read
 from quire_control_plane.tasks import matrix, numbers
+from quire_testing import ManualClock
 
 ROUNDS = 6
 GROUND = -1.5
@@ -191,6 +193,21 @@ def test_an_end_before_the_last_measurement_gives_the_classical_energy_where_tha
     assert isinstance(ended.result, MinimizeResult)
     assert (ended.result.energy, ended.result.source) == (GROUND, "classical")
     assert len(ended.result.history) == 3
+
+
+def test_what_was_gained_over_a_reference_is_learned_for_the_next_minimisation(midway) -> None:
+    for baseline, source, gains in ((PRODUCT, "quantum", True), (EXACT, "classical", False)):
+        prospects, record = Prospects(ManualClock()), midway(baseline)
+        stopped = AbandonJob(job_id=record.job_id, tenant=record.tenant, fault=FAULT)
+        ended = decide(record, stopped, at(50)).record
+        assert ended is not None
+        prospects.learn(record, ended, stopped)
+        assert isinstance(ended.result, MinimizeResult)
+        assert ended.result.source == source
+        least = min(each.best for each in ended.result.history)
+        expected = (baseline.value - least) / max(1.0, abs(baseline.value)) if gains else 0.0
+        assert prospects.gain(record) == pytest.approx(expected, abs=1e-6)
+        assert (prospects.gain(record) > 0) == gains
 
 
 def test_an_end_before_the_first_round_gives_the_classical_reference() -> None:

@@ -7,13 +7,17 @@ from datetime import timedelta
 from itertools import count
 
 import pytest
-from control_plane_cases import admitted, prepared
+from control_plane_cases import admitted, answer, prepared
+from control_plane_house import record_of, tell
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quire_bus.errors import Unknown
-from quire_contracts.record import evolve
+from quire_contracts.job import JobCompleted, SubmitJob
+from quire_contracts.preparation import PrepareJob
+from quire_contracts.record import Decision, evolve
 from quire_contracts.result import Best
+from quire_contracts.task import RunTask
 from quire_control_plane.patience.memory import KEPT, Memory, Seen, gain, key_of, merged, turnaround
 from quire_control_plane.patience.prospects import GAIN_SECONDS, REMEMBERED_SECONDS, SUBJECTS, Prospects
 from quire_control_plane.patience.remembering import BUCKET, EVERY_SECONDS, Remembering
@@ -186,3 +190,32 @@ async def test_what_cannot_be_written_now_is_written_the_next_time(replica, bus,
     clock.advance(timedelta(minutes=1).total_seconds())
     await end()
     assert len(tries) == 2, "what is known already is not written again"
+
+
+async def test_a_control_plane_that_starts_anew_expects_what_the_last_one_saw(whole, probe, sample_body: bytes) -> None:
+    seen, jobs = await probe("quire.>"), (f"job-{number}" for number in count())
+
+    async def first_decision(house) -> Decision:
+        """Of a new job, whose work is answered."""
+        job_id = next(jobs)
+        await tell(house, SubmitJob(job_id=job_id, tenant="acme", body=sample_body), times=1)
+        await eventually(lambda: any(said.job_id == job_id for said in seen.of(PrepareJob)))
+        record = await record_of(house, job_id)
+        await tell(house, prepared(record), times=1)
+
+        async def sent():
+            return next((said.task for said in seen.of(RunTask) if said.task.job_id == job_id), None)
+
+        await tell(house, answer(await eventually(sent)), times=1)
+        await eventually(lambda: any(said.job_id == job_id for said in seen.of(JobCompleted)))
+        return (await record_of(house, job_id)).decisions[0]
+
+    house, stop = await whole()
+    assert "expected_seconds" not in (await first_decision(house)).figures
+    await stop()
+    house, _ = await whole()
+
+    async def expects():
+        return "expected_seconds" in (await first_decision(house)).figures
+
+    await eventually(expects, within=20)

@@ -105,9 +105,51 @@ def test_what_a_device_would_make_of_the_work_is_asked_once_and_recorded_with_th
     (known,) = change.record.appraisals
     assert (known.target, known.usd, known.fidelity, known.worth) == ("aws:garnet", pytest.approx(0.59), 0.9, None)
     (decision,) = change.record.decisions
-    assert decision.figures["two_qubit_gates"] == 1
-    assert decision.figures["fidelity"] == 0.9
-    assert decision.figures["usd"] == pytest.approx(0.59)
+    assert decision.figures == {
+        "qubits": 2,
+        "circuits": 0,
+        "two_qubit_gates_at_least": 1,
+        "depth_at_least": 3,
+        "fidelity": 0.9,
+        "usd": pytest.approx(0.59),
+        "expected_usd": pytest.approx(0.59),
+    }
+
+
+def test_of_a_silent_device_the_least_is_known_and_what_is_said_later_is_written_down() -> None:
+    change, _ = submitted(body(LOOP), silent)
+    assert change.record is not None
+    (unknown,) = change.record.decisions
+    assert unknown.figures == {"two_qubit_gates_at_least": 1, "depth_at_least": 3}
+    known = {"compiled": True, "run_seconds": 4.0}
+    task, record = run_task(change), change.record
+    change, _ = decided(
+        record,
+        answer(task, [1.0] * task.parameters.rows),
+        moment(1),
+        lambda each: msgspec.structs.replace(garnet(each), **known),
+    )
+    assert change.record is not None
+    _, heard = change.record.decisions
+    assert (heard.target, heard.figures["depth"], heard.figures["run_seconds"]) == (unknown.target, 3, 4.0)
+
+
+def test_what_was_judged_before_there_was_a_classical_answer_is_judged_by_it_once_it_is_there() -> None:
+    change, _ = submitted(body(LOOP, budget={}))
+    record = change.record
+    assert record is not None
+    assert record.preparation is not None
+    baseline = record.preparation.baseline
+    assert baseline is not None
+    (known,) = record.appraisals
+    assert (known.possible_gain, known.worth) == (None, None)
+    task, proven = run_task(change), msgspec.structs.replace(baseline, exact=True)
+    record = evolve(record, preparation=msgspec.structs.replace(record.preparation, baseline=proven))
+    change, asked = decided(record, answer(task, [1.0] * task.parameters.rows), moment(1))
+    assert not asked
+    assert change.record is not None
+    (known,) = change.record.appraisals
+    assert (known.possible_gain, known.expected_gain, known.worth) == (0.0, 0.0, 0.0)
 
 
 def test_of_a_simulator_nothing_is_asked_and_the_decision_has_the_circuits_size() -> None:

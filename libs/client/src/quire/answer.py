@@ -193,5 +193,5 @@ class JobView(Value, frozen=True):
 
 _REPORTED = (
     *("job_id", "state", "degraded", "reason", "needs_review", "result", "baseline", "quality", "verdict"),
-    *("children", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
+    *("children", "decisions", "appraisals", "executions", "timings", "cost", "trace_id", "late"),
 )

@@ -10,6 +10,7 @@ from rich.table import Column, Table
 
 from quire.baselines import methods_table
 from quire.console import out
+from quire.decisions_table import decisions_table
 from quire.energies import energy_table
 from quire.families import family_tree, partition_table, summary_lines, sweep_table
 from quire.gram_table import gram_table
@@ -120,6 +121,8 @@ def _show_beside(console: Console, view: JobView) -> None:
         console.print(late_table(view.late))
     if view.appraisals:
         console.print(worth_table(view.appraisals))
+    if view.decisions:
+        console.print(decisions_table(view.decisions))
 
 
 def counts_table(counts: Sequence[dict[str, int]]) -> Table:

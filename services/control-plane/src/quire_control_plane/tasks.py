@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MATRIX_MEDIA_TYPE: Final = "application/vnd.quire.float64"
 DECISIONS_KEPT: Final = 50
+_APPRAISED: Final = "circuits"
+"""Among the figures of a decision where a gateway was heard."""
 
 
 def pending_of(record: JobRecord, task_id: str) -> Pending | None:
@@ -102,9 +104,16 @@ def planned_shots(record: JobRecord, rows: int) -> int:
 
 
 def noted(decisions: tuple[Decision, ...], decision: Decision) -> tuple[Decision, ...]:
-    """The decisions with one more, unless it is the last one again: a loop's record must not grow with its rounds."""
+    """The decisions with one more, unless it is the last one again: a loop's record must not grow with its rounds.
+
+    It is another one where a gateway has said by now what the work would become.
+    """
     if decisions:
         last = decisions[-1]
-        if msgspec.structs.replace(decision, at=last.at, task_id=last.task_id, figures=last.figures) == last:
+        news = _APPRAISED in decision.figures and _APPRAISED not in last.figures
+        if (
+            not news
+            and msgspec.structs.replace(decision, at=last.at, task_id=last.task_id, figures=last.figures) == last
+        ):
             return decisions
     return (*decisions, decision)[-DECISIONS_KEPT:]

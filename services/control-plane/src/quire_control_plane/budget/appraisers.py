@@ -91,7 +91,8 @@ class Appraisers:
         load = self.loads().get(target)
         if found is None or load is None:
             return found
-        return msgspec.structs.replace(found, wait_seconds=load.wait_seconds, run_seconds=load.batch_seconds)
+        ran = load.batch_seconds or None  # 0 while no batch has run there
+        return msgspec.structs.replace(found, wait_seconds=load.wait_seconds, run_seconds=ran)
 
     def _asking(self, question: AppraiseWork) -> asyncio.Task[Heard]:
         """The question on its way: once, however many wait for its answer."""

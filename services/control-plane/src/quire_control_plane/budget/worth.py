@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from quire_contracts.value import Phase, Target
     from quire_control_plane.change import Moment
     from quire_policy import Facts, Route
+
+AT_LEAST: Final = "_at_least"
 
 
 class Way(NamedTuple):
@@ -42,6 +44,7 @@ def way_of(record: JobRecord, phase: Phase, rows: int, moment: Moment) -> Way:
         rows: its parameter sets.
         moment: now, with the answers so far.
     """
+    record = _judged_again(record, moment)
     while True:
         facts = facts_of(record, phase, rows, moment.now)
         route = in_time(facts, moment)
@@ -82,27 +85,43 @@ def judged(record: JobRecord, found: Appraisal, moment: Moment) -> Appraisal:
     return msgspec.structs.replace(found, expected_gain=expected, possible_gain=possible, worth=worth)
 
 
+def _judged_again(record: JobRecord, moment: Moment) -> JobRecord:
+    """The record whose appraisals of before there was a classical answer are judged by it, now that it is there."""
+    if not record.appraisals or baseline_of(record) is None:
+        return record
+    again = tuple(judged(record, each, moment) if each.possible_gain is None else each for each in record.appraisals)
+    return record if again == record.appraisals else evolve(record, appraisals=again)
+
+
 def appraisal_of(record: JobRecord, target: Target) -> Appraisal | None:
     """What is known of a target."""
     return next((each for each in record.appraisals if each.target == target), None)
 
 
-def figures_of(record: JobRecord, target: Target) -> dict[str, float]:
+def figures_of(record: JobRecord, target: Target, moment: Moment) -> dict[str, float]:
     """What is known of the job's work at a target, by name with its unit, for a decision; what is not is left out.
 
-    Of a target that is no device the circuit's size is that before any compilation.
+    The circuit's size is that after compilation, of a simulator that before any; what a device makes larger, or its
+    provider compiles, is `..._at_least` so large.
     """
     known, least = appraisal_of(record, target), preparation_of(record).estimate
-    figures: dict[str, float | None] = {"two_qubit_gates": least.two_qubit_gates, "depth": least.depth}
-    if known is not None:
-        figures = {
-            "two_qubit_gates": known.two_qubit_gates,
-            "depth": known.depth,
-            "fidelity": known.fidelity,
-            "usd": known.usd if known.paid else None,
-            "possible_gain": known.possible_gain,
-            "worth": known.worth,
-        }
+    if known is None:
+        size = {"two_qubit_gates": least.two_qubit_gates, "depth": least.depth}
+        return {f"{name}{'' if moment.plain(target) else AT_LEAST}": float(value) for name, value in size.items()}
+    bound = "" if known.compiled else AT_LEAST
+    figures: dict[str, float | None] = {
+        "qubits": known.qubits,
+        "circuits": known.circuits,
+        f"two_qubit_gates{bound}": known.two_qubit_gates,
+        f"depth{bound}": known.depth,
+        "fidelity": known.fidelity,
+        "wait_seconds": known.wait_seconds,
+        "run_seconds": known.run_seconds,
+        "usd": known.usd,
+        "expected_gain": known.expected_gain,
+        "possible_gain": known.possible_gain,
+        "worth": known.worth,
+    }
     return {name: round(float(value), 6) for name, value in figures.items() if value is not None}
 
 

@@ -69,7 +69,7 @@ def issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mome
         reasons=route.reasons,
         shots=route.shots,
         delay_seconds=route.delay_seconds,
-        figures=figures_of(outlook(record, task.target, facts, moment)) | worth_of(record, task.target),
+        figures=figures_of(outlook(record, task.target, facts, moment)) | worth_of(record, task.target, moment),
     )
     pending = Pending(task=task, since=moment.now, tried=(task.target,), away=away(unpriced, moment))
     record = evolve(record, decisions=noted(record.decisions, decision))

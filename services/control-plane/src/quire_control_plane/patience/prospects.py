@@ -12,7 +12,10 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Final
 
 from quire_contracts.load import TargetLoad
-from quire_contracts.so_far import baseline_of, is_better, objective_of
+from quire_contracts.minimum import minimum_so_far
+from quire_contracts.record import baseline_of
+from quire_contracts.result import Best, MinimizeResult
+from quire_contracts.so_far import is_better, objective_of
 from quire_contracts.task import TaskScored
 from quire_contracts.topology import DAY
 from quire_control_plane.endings.keeping import left_of
@@ -23,7 +26,6 @@ from quire_resilience.clock import Clock
 if TYPE_CHECKING:
     from quire_contracts.evidence import EvidenceKept
     from quire_contracts.record import JobRecord
-    from quire_contracts.result import Best
 
 REMEMBERED_SECONDS: Final = 300.0
 """How long it counts what an answer took, or as long as it took, if that is longer: queues change."""
@@ -77,8 +79,9 @@ class Prospects:
         pending = pending_of(before, message.task_id) if isinstance(message, TaskScored) else None
         if pending is not None and pending.held is None:
             self.took(pending.task.target, (self.clock.now() - pending.since).total_seconds())
-        if after.is_over and after.best is not None:
-            self.gained(after, after.best)
+        best = (after.best or _measured(after)) if after.is_over else None
+        if best is not None:
+            self.gained(after, best)
 
     def learn_late(self, record: JobRecord, evidence: EvidenceKept) -> None:
         """Take in an answer that came too late: the next one may take as long, and be as good."""
@@ -138,6 +141,15 @@ class Prospects:
             self._seen = {each: known for each, known in self._seen.items() if each != oldest}
             self._news.discard(oldest)
         self._seen[subject] = seen
+
+
+def _measured(record: JobRecord) -> Best | None:
+    """The energy that a minimisation measured, as a best sample is; None where it measured none."""
+    if record.kind != "minimize":
+        return None
+    result = record.result
+    final = result if isinstance(result, MinimizeResult) and result.source == "quantum" else minimum_so_far(record)
+    return None if final is None else Best(final.energy, ())
 
 
 def _group(record: JobRecord) -> Subject:
