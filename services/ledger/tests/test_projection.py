@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-import dataclasses
-
 import ledger_lives as lives
+import msgspec
 import pytest
 
 from quire_contracts.preparation import Baseline
@@ -108,7 +107,7 @@ def test_an_end_states_every_ranked_column_so_that_no_outranked_word_shows_throu
 
 def test_what_this_release_does_not_know_changes_nothing():
     known = lives.event(lives.refused("j1"), 3)
-    unknown = dataclasses.replace(known, type="io.quire.job.dreamt.v7", message=None)
+    unknown = msgspec.structs.replace(known, type="io.quire.job.dreamt.v7", message=None)
     assert changes_of(known) == ()
     assert changes_of(unknown) == ()
 

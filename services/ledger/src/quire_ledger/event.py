@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,8 +21,7 @@ _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 """Finds out whether bytes are JSON, and no more."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One row of the log.
 
     sequence: its place on the log, the ledger's key.

@@ -19,9 +19,13 @@ from sqlalchemy import (
     TypeDecorator,
     text,
 )
+from sqlalchemy.dialects import sqlite
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Dialect
+    from sqlalchemy.types import TypeEngine
 
 SHAPE: Final = 1
 """Version of these tables. A ledger of another shape is not touched but rebuilt: `python -m quire_ledger.rebuild`.
@@ -34,11 +38,26 @@ READING: Final = 2
 """Which reading of the events the rows are of: raised when more is read off events than before."""
 
 
+class _Iso(sqlite.DATETIME):
+    """A time as SQLAlchemy writes it for SQLite, digit by digit the same, but not put together digit by digit."""
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], str | None]:
+        """What writes one."""
+        del dialect
+        return lambda value: None if value is None else value.isoformat(" ", "microseconds")
+
+
 class Moment(TypeDecorator[datetime]):
     """A point in time, aware and in UTC on both sides; SQLite, which knows no time zones, stores it without one."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """What the database has for it."""
+        if dialect.name == "sqlite":
+            return dialect.type_descriptor(_Iso())  # type: ignore[no-untyped-call]  # SQLAlchemy's own lacks them
+        return dialect.type_descriptor(self.impl_instance)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Towards the database."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     Upsert = postgresql.Insert | sqlite.Insert
 
+_COLUMNS: Final = tuple(column.name for column in EVENTS.c)
+
 
 async def store(engine: AsyncEngine, events: Sequence[Event], *, position: int | None = None) -> None:
     """Keep `events`, make their changes and raise the position, all or nothing; also when cancelled meanwhile.
@@ -36,7 +38,7 @@ async def store(engine: AsyncEngine, events: Sequence[Event], *, position: int |
 
 async def _store(engine: AsyncEngine, events: Sequence[Event], position: int | None) -> None:
     async with engine.begin() as connection:
-        rows = [{name: getattr(event, name) for name in EVENTS.c.keys()} for event in events]  # noqa: SIM118 - columns
+        rows = [{name: getattr(event, name) for name in _COLUMNS} for event in events]
         await connection.execute(_upsert(connection.dialect.name, EVENTS).on_conflict_do_nothing(), rows)
         await project(connection, events)
         if position is not None:
