@@ -125,3 +125,11 @@ def test_every_step_has_a_round_and_the_last_one_ends_the_loop():
 def test_optimisers_with_one_run_need_the_room_that_they_did():
     for optimizer in (Spsa(), Nft(), CmaEs()):
         assert qaoa_rules(msgspec.structs.replace(optimize({}).algorithm, optimizer=optimizer)) == []
+
+
+def test_a_climbs_circuits_leave_less_room_for_rounds():
+    deep = {"layers": 32, "optimizer": {"name": "spsa", "rounds": 1_000}}
+    assert qaoa_rules(optimize(deep).algorithm) == []
+    (pointer,) = pointers(deep | {"initialisation": "interpolated"})
+    assert pointer == "/algorithm/optimizer/rounds"
+    assert optimize(deep | {"initialisation": "interpolated", "optimizer": {"name": "spsa", "rounds": 500}})

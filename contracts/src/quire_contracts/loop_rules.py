@@ -14,6 +14,12 @@ _ROUND_BYTES: Final = 135
 _NUMBER: Final = 22
 """Bytes of a number in JSON, at most."""
 
+CIRCUIT_BYTES: Final = 700
+"""Of each of several circuits of a loop, without its angles, at most."""
+
+ANGLE_BYTES: Final = 56
+"""Of an angle there: its spectrum, and its place in a start point."""
+
 _ROOM: Final = 165_000
 """Of the bytes of a record, what is left for history and optimiser beside matrices, executions and decisions."""
 
@@ -51,9 +57,14 @@ def round_rules(optimizer: Optimizer, parameters: int, numbers: int, cure: str, 
     ]
 
 
-def record_rules(optimizer: Optimizer, parameters: int, runs: int = 1) -> list[Problem]:
-    """The history of all rounds and the state of every optimiser run are in the job's record, which is one message."""
+def record_rules(optimizer: Optimizer, parameters: int, runs: int = 1, steps: int = 1) -> list[Problem]:
+    """The history of all rounds and the state of every optimiser run are in the job's record, which is one message.
+
+    So are the circuits of a climb of several steps, whose parameters grow evenly up to the last one's.
+    """
     each, once = _state_bytes(optimizer, parameters, runs)
+    if steps > 1:
+        once += steps * CIRCUIT_BYTES + ANGLE_BYTES * parameters * (steps + 1) // 2
     most = max(1, (_ROOM - once) // each)
     if optimizer.rounds <= most:
         return []

@@ -6,7 +6,7 @@ import msgspec
 
 from quire_contracts import limits
 from quire_contracts.document import Qaoa
-from quire_contracts.loop_circuits import circuits_of, starts_of
+from quire_contracts.loop_circuits import circuits_of, climbs, starts_of
 from quire_contracts.loop_rules import record_rules
 from quire_contracts.optimizers import CmaEs, Nft, Optimizer, ParameterShift, Scipy, fewest_sets
 from quire_contracts.value import Problem
@@ -35,7 +35,7 @@ def qaoa_rules(algorithm: Qaoa) -> list[Problem]:
         ]
     sets, most = runs * fewest_sets(optimizer, angles), limits.LOOP_NUMBERS // angles
     if sets <= most:
-        return record_rules(optimizer, angles, runs)
+        return record_rules(optimizer, angles, runs, algorithm.layers if climbs(algorithm) else 1)
     population = isinstance(optimizer, CmaEs)
     return [
         Problem(

@@ -11,9 +11,12 @@ from loop_cases import OPTIMIZERS, ROUNDS, body, circuit, energies, said, walk
 
 from quire_contracts.continuation import Continuation
 from quire_contracts.intake import parse_document
+from quire_contracts.loop_rules import ANGLE_BYTES, CIRCUIT_BYTES
+from quire_contracts.preparation import Spectrum
 from quire_contracts.record import JobRecord, evolve
 from quire_contracts.result import OptimizeResult
 from quire_contracts.task import RunTask
+from quire_contracts.value import BlobRef
 from quire_control_plane.decide import decide
 from quire_control_plane.loops.continuing import resumed, taken_over
 from quire_control_plane.loops.stretching import stretched
@@ -152,3 +155,14 @@ def test_a_warm_start_with_more_layers_than_the_climb_is_refused() -> None:
     assert change.record is not None
     assert change.record.state == "rejected"
     assert [problem.pointer for problem in change.record.problems] == ["/from/job"]
+
+
+def test_the_circuits_of_a_climb_take_no_more_room_than_the_rules_count() -> None:
+    for layers in (1, 8, 32):
+        sha256 = "0" * 64
+        step = msgspec.structs.replace(
+            circuit(layers, starts=1),
+            structure=BlobRef(sha256=sha256, size=20_000, media_type="application/vnd.quire.structure+qasm"),
+            spectra=(Spectrum(spacing=1.2345678901234567, count=12),) * (2 * layers),
+        )
+        assert len(msgspec.json.encode(step)) <= CIRCUIT_BYTES + ANGLE_BYTES * 2 * layers

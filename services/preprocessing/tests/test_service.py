@@ -8,6 +8,7 @@ from quire_contracts.value import BlobRef
 from quire_preprocessing.__main__ import SERVICE
 from quire_preprocessing.settings import Settings
 from quire_quantum.sandbox import Sandbox
+from quire_quantum.structure import Structure
 from quire_service import hosted
 from quire_testing import eventually
 from quire_testing.hostile_programs import HOSTILE
@@ -141,3 +142,16 @@ async def test_hostile_problems_end_in_refusals_and_the_service_lives(service, c
     assert isinstance(await answered(client, job), JobPrepared)
     (found,) = await client.probe.wait(BaselineFound)
     assert (found.job_id, found.baseline.assignment) == (job, (1,))
+
+
+async def test_circuits_to_choose_between_are_put_apart_and_all_there(service, client, bus):
+    layers = [1, 2, 3]
+    candidates = {"name": "qaoa", "candidates": [{"layers": each} for each in layers]}
+    prepared = await answered(client, await client.send({**CUT, "algorithm": candidates}))
+    preparation, loop = prepared.preparation, prepared.preparation.loop
+    assert [each.start_points.columns for each in loop.circuits] == [2 * each for each in layers]
+    assert loop.circuits[0].structure.sha256 == preparation.structure.sha256
+    for each in loop.circuits:
+        assert each.structure.inline is None
+        text = (await bus.blobs.get(each.structure)).decode()
+        assert Structure.from_text(text).num_parameters == each.start_points.columns

@@ -15,6 +15,7 @@ from quire.energies import energy_table
 from quire.families import family_tree, partition_table, summary_lines, sweep_table
 from quire.gram_table import gram_table
 from quire.meaning import words
+from quire.screens import rounds_words, screened_table
 from quire.standing import late_table
 from quire.standing import words as words_of
 from quire.verdicts import headline, show_verdict
@@ -88,6 +89,8 @@ def _show_result(console: Console, view: JobView) -> None:
             console.print(gram_table(result))
         case MinimizeResult() as result:
             console.print(energy_table(result, view.baseline_seconds))
+            if result.screened:
+                console.print(screened_table(result.screened))
             if result.verdict is not None:
                 console.print(headline(result.verdict))
         case OptimizeResult() as result:
@@ -104,6 +107,8 @@ def _show_optimum(console: Console, view: JobView, result: OptimizeResult) -> No
     console.print(optimum_table(view, result))
     if result.partition is not None:
         console.print(partition_table(result.partition))
+    if result.screened:
+        console.print(screened_table(result.screened))
     methods = methods_table(result)
     if methods is not None:
         console.print(methods)
@@ -175,7 +180,7 @@ def optimum_table(view: JobView, result: OptimizeResult) -> Table:
         table.add_row("share of final shots that are feasible", f"{quality.feasible_share:.2%}", "")
     method = "-" if baseline is None else f"{baseline.method}, {view.baseline_seconds:.3f} s"
     parts = result.partition
-    rounds = f"{len(result.history)} rounds" if parts is None else f"in {len(parts.parts)} parts, polished on a CPU"
+    rounds = rounds_words(result.history) if parts is None else f"in {len(parts.parts)} parts, polished on a CPU"
     table.add_row("how", f"{rounds} ({escape(result.stopped)})" if result.stopped else rounds, method)
     return table
 
