@@ -1,11 +1,14 @@
 """The service on a real broker: each job is answered once, whatever it holds and however often it comes."""
 
+import threading
+
 import msgspec
 import pytest
 
-from quire_contracts.preparation import BaselineFound, JobPrepared, PreparationFailed
+from quire_contracts.preparation import BaselineFailed, BaselineFound, FindBaseline, JobPrepared, PreparationFailed
 from quire_contracts.value import BlobRef
 from quire_preprocessing.__main__ import SERVICE
+from quire_preprocessing.classical import baselines as baselines_module
 from quire_preprocessing.settings import Settings
 from quire_quantum.sandbox import Sandbox
 from quire_quantum.structure import Structure
@@ -142,6 +145,44 @@ async def test_hostile_problems_end_in_refusals_and_the_service_lives(service, c
     assert isinstance(await answered(client, job), JobPrepared)
     (found,) = await client.probe.wait(BaselineFound)
     assert (found.job_id, found.baseline.assignment) == (job, (1,))
+
+
+async def test_a_baseline_is_found_once_though_its_job_comes_twice(service, client):
+    for _ in range(2):
+        await client.send(CUT, id_="same", job_id="one")
+    await client.send(CUT, job_id="other")
+    one, other = sorted(await client.probe.wait(BaselineFound, 2), key=lambda found: found.job_id)
+    assert (one.job_id, other.job_id) == ("one", "other")
+    assert one.baseline == other.baseline
+    assert one.method_seconds == other.method_seconds, "it was worked out for one of them"
+    assert len(client.probe.of(BaselineFound)) == 2
+
+
+async def test_baselines_that_take_long_hold_up_no_preparation(service, client, monkeypatch):
+    """More of them than there are handlers; the jobs that come after them are prepared all the same."""
+    go_on, solve = threading.Event(), baselines_module.solve
+
+    def patient(*arguments):
+        go_on.wait(60)
+        return solve(*arguments)
+
+    monkeypatch.setattr(baselines_module, "solve", patient)
+    many = Settings().workers + 8
+    for number in range(many):
+        edges = [[0, 1, 1.0], [1, 2, 1.0 + number]]
+        await client.send({"kind": "optimize", "problem": {"type": "maxcut", "edges": edges}})
+    assert isinstance(await answered(client, await client.send(BELL)), JobPrepared)
+    await client.probe.wait(JobPrepared, many + 1)
+    assert client.probe.of(BaselineFound) == []
+    go_on.set()
+    await client.probe.wait(BaselineFound, many)
+
+
+async def test_a_baseline_that_cannot_be_found_is_said_to_have_failed(service, client, bus):
+    gone = BlobRef(sha256="1" * 64, size=20_000, media_type="application/json")
+    await bus.publisher.publish(FindBaseline(job_id="one", tenant="acme", document=gone))
+    (failed,) = await client.probe.wait(BaselineFailed)
+    assert (failed.job_id, failed.fault.code, failed.problems) == ("one", "blob-missing", ())
 
 
 async def test_circuits_to_choose_between_are_put_apart_and_all_there(service, client, bus):
