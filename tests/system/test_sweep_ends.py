@@ -223,5 +223,5 @@ def test_of_a_problem_in_parts_the_verdict_speaks_of_all_that_ran(house: Client)
     parts = {part.name: part for part in view.result.verdict.confidence.parts}
     assert parts["errors"].why == f"0 of {ran} runs failed (in {len(view.children)} jobs)"
     assert (parts["errors"].value, parts["health"].value) == (1.0, 1.0)
-    assert f"each of {len(view.children)} last samplings" in parts["samples"].why
+    assert f"mean chance of {len(view.children)} last samplings" in parts["samples"].why
     assert view.result.verdict.quantum_seconds > 0

@@ -51,7 +51,7 @@ class Confidence(Value, frozen=True):
     one.
 
     Of a job with children, `health` and `errors` are shares of all runs of its tree, whichever job they were for, and
-    `samples` is the chance that the last sampling of each of them finds as good an answer of its own again.
+    `samples` is the geometric mean, over their last samplings, of the chance of each to find its best value again.
     """
 
     score: Share | None

@@ -27,10 +27,14 @@ def samples(repeats: float | None, hits: int, shots: int) -> Part:
 
 
 def samples_of_all(ran: Ran) -> Part:
-    """That the last sampling of each of a job's children would find as good an answer of its own again."""
+    """That a child's last sampling would find as good an answer of its own again: the geometric mean of their chances.
+
+    Not their product, which says of many children nothing but that they are many.
+    """
     if not ran.samplings:
         return Part("samples", None, "there was no last sampling")
-    return Part("samples", ran.repeats, f"each of {ran.samplings} last samplings finds its best value again")
+    mean = ran.repeats ** (1 / ran.samplings)
+    return Part("samples", mean, f"the mean chance of {ran.samplings} last samplings to find their best value again")
 
 
 def health(ran: Ran, down: Callable[[str], str | None]) -> Part:
