@@ -39,6 +39,11 @@ def program() -> str:
     return "quire" if shutil.which("quire") or Path(started).name != "quire" else started
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 shot`, `2 shots`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def say(text: str) -> None:
     """One line for eyes."""
     print(text, file=sys.stderr, flush=True)  # noqa: T201 - rich is not worth its import for a line

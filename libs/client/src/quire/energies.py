@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 from rich.table import Table
 
+from quire.console import counted
+
 if TYPE_CHECKING:
     from quire_contracts.result import Accuracy, MinimizeResult
 
@@ -31,7 +33,7 @@ def energy_table(result: MinimizeResult, baseline_seconds: float) -> Table:
     if result.parameters:
         table.add_row("parameters", _parameters(result.parameters), "")
     method = "-" if baseline is None else f"{escape(baseline.method)}, {baseline_seconds:.3f} s"
-    rounds = f"{len(result.history)} rounds"
+    rounds = counted(len(result.history), "round")
     table.add_row("how", f"{rounds} ({escape(result.stopped)})" if result.stopped else rounds, method)
     return table
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 from rich.markup import escape
 from rich.table import Table
 
+from quire.console import counted
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -88,7 +90,7 @@ def _time(verdict: Verdict) -> str:
     shots, seconds = verdict.tts99_shots, verdict.tts99_seconds
     if shots is None:
         return UNKNOWN if verdict.success_probability is None else "not reached by any shot"
-    return f"{shots} shots" + ("" if seconds is None else f", {seconds:.3f} s with the loop")
+    return counted(shots, "shot") + ("" if seconds is None else f", {seconds:.3f} s with the loop")
 
 
 def _spread(spread: Spread | None) -> str:

@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from quire.console import err, print_json, say
+from quire.console import counted, err, print_json, say
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -99,7 +99,9 @@ def _of_family(data: dict[str, Any]) -> str:
 def _advanced(data: dict[str, Any]) -> str:
     of, at = data.get("rounds"), data.get("round", {})
     objective, best = at.get("objective", float("nan")), at.get("best", float("nan"))
-    return f"round {at.get('round'):>2}/{of}  objective {objective:.4f}  best {best:.4f}  on {at.get('target', '?')}"
+    circuit = f"  {counted(at['layers'], 'layer')}" if at.get("layers") else ""
+    where = at.get("target", "?")
+    return f"round {at.get('round'):>2}/{of}{circuit}  objective {objective:.4f}  best {best:.4f}  on {where}"
 
 
 class Plain:
