@@ -15,7 +15,7 @@ from quire_bus.errors import QueryFailed, Unanswered
 from quire_contracts.appraisal import Appraisal, AppraiseWork
 from quire_contracts.load import TargetLoad
 from quire_contracts.value import Fault, inline_blob
-from quire_control_plane.budget.appraisers import AGAIN_SECONDS, BELIEVED, SILENT_SECONDS, Appraisers
+from quire_control_plane.budget.appraisers import AGAIN_SECONDS, BELIEVED, KNOWN_SECONDS, SILENT_SECONDS, Appraisers
 from quire_control_plane.budget.silence import Silence
 from quire_testing import ManualClock, eventually
 
@@ -65,10 +65,12 @@ class Asking:
     async def ask(self, *questions: AppraiseWork) -> tuple[list[Appraisal | None], float]:
         """What a decision hears, and how long it waited for it."""
         began, asking = self.clock.monotonic(), asyncio.create_task(self.appraisers.ask(questions))
-        for _ in range(10):
-            await asyncio.sleep(0)
-        if not asking.done():
-            self.clock.advance(WAIT)
+        while True:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            if asking.done():
+                break
+            self.clock.advance(KNOWN_SECONDS)
         found = await asking
         return [found[each] for each in questions], self.clock.monotonic() - began
 
@@ -146,7 +148,8 @@ async def test_what_was_said_last_is_taken_marked_and_only_of_the_same_work_and_
     asking.gateways.freeze()
     asking.clock.advance(60.0)
     asking.loads[GARNET] = TargetLoad(GARNET, 1, 1, wait_seconds=4.0, batch_seconds=2.0, error_rate=0.0)
-    (last,), _ = await asking.ask(work(GARNET, 3))
+    (last,), seconds = await asking.ask(work(GARNET, 3))
+    assert seconds == KNOWN_SECONDS, "there is something to go by"
     assert last == msgspec.structs.replace(fresh, said_at=said, wait_seconds=4.0, run_seconds=2.0)
     assert (await asking.ask(work(GARNET, 4)))[0] == [None], "that costs something else"
     asking.clock.advance((BELIEVED + timedelta(seconds=1)).total_seconds())

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 ANSWER_SECONDS: Final = 10.0
 """For so long an answer is of use: after that the question is asked anew."""
 
+KNOWN_SECONDS: Final = 0.5
+"""A decision waits no longer where there is what was said last of the same work."""
+
 AGAIN_SECONDS: Final = 1.0
 SILENT_SECONDS: Final = 300.0
 """So long a silent target is asked about again; then its silence is forgotten, and one decision waits once more."""
@@ -81,7 +84,7 @@ class Appraisers:
         waits = not self._silence.covers(target)
         if target not in self._watches:
             asking = self._asking(question)
-            if waits and await self._in_time(asking):
+            if waits and await self._in_time(asking, self._patience(question)):
                 _, found = asking.result()
             elif target not in self._watches:
                 self._silence = self._silence.missed(target) if waits else self._silence
@@ -101,8 +104,11 @@ class Appraisers:
             self._open[question].add_done_callback(lambda _: self._open.pop(question))
         return self._open[question]
 
-    async def _in_time(self, asking: asyncio.Task[Any]) -> bool:
-        bound = asyncio.ensure_future(self.clock.sleep(self.wait_seconds))
+    def _patience(self, question: AppraiseWork) -> float:
+        return self.wait_seconds if self._last(question) is None else min(KNOWN_SECONDS, self.wait_seconds)
+
+    async def _in_time(self, asking: asyncio.Task[Any], seconds: float) -> bool:
+        bound = asyncio.ensure_future(self.clock.sleep(seconds))
         try:
             await asyncio.wait({asking, bound}, return_when=asyncio.FIRST_COMPLETED)
         finally:
