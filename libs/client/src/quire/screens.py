@@ -8,10 +8,20 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from quire_contracts.result import MinimizeResult, OptimizeResult
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from quire_contracts.result import Round, Screened
+    from rich.console import Console
+
+    from quire_contracts.result import JobResult, Round, Screened
+
+
+def show_screened(console: Console, result: JobResult | None) -> None:
+    """Print the circuits that a loop chose between, where it did."""
+    if isinstance(result, OptimizeResult | MinimizeResult) and result.screened:
+        console.print(screened_table(result.screened))
 
 
 def screened_table(screened: Sequence[Screened]) -> Table:

@@ -15,7 +15,7 @@ from quire.energies import energy_table
 from quire.families import family_tree, partition_table, summary_lines, sweep_table
 from quire.gram_table import gram_table
 from quire.meaning import words
-from quire.screens import rounds_words, screened_table
+from quire.screens import rounds_words, show_screened
 from quire.standing import late_table
 from quire.standing import words as words_of
 from quire.verdicts import headline, show_verdict
@@ -89,8 +89,6 @@ def _show_result(console: Console, view: JobView) -> None:
             console.print(gram_table(result))
         case MinimizeResult() as result:
             console.print(energy_table(result, view.baseline_seconds))
-            if result.screened:
-                console.print(screened_table(result.screened))
             if result.verdict is not None:
                 console.print(headline(result.verdict))
         case OptimizeResult() as result:
@@ -107,8 +105,6 @@ def _show_optimum(console: Console, view: JobView, result: OptimizeResult) -> No
     console.print(optimum_table(view, result))
     if result.partition is not None:
         console.print(partition_table(result.partition))
-    if result.screened:
-        console.print(screened_table(result.screened))
     methods = methods_table(result)
     if methods is not None:
         console.print(methods)
@@ -117,7 +113,8 @@ def _show_optimum(console: Console, view: JobView, result: OptimizeResult) -> No
 
 
 def _show_beside(console: Console, view: JobView) -> None:
-    """What stands beside the answer: the family, what came too late, what was expected."""
+    """What stands beside the answer: what was chosen between, the family, what came too late, what was expected."""
+    show_screened(console, view.result)
     if view.parent is not None:
         console.print(f"{escape(view.parent.name)} of job {view.parent.job_id}")
     if view.children:
