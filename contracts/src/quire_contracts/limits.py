@@ -36,7 +36,7 @@ POLISH_MOVES: Final = 10_000
 VARIANTS: Final = 100
 """Of a sweep."""
 
-CHILD_REASON: Final = 240
+CHILD_REASON: Final = 160
 """Characters of why a child ended as it did, in its parent's record; its own record has all of it."""
 
 TARGETS_TOLD_APART: Final = 32

@@ -43,6 +43,19 @@ def test_each_child_is_a_line_with_its_state_figure_and_id() -> None:
 
 def test_a_long_family_is_cut_and_says_so() -> None:
     assert "… 60 more" in printed(family_tree([child(f"c{k}") for k in range(100)]))
+    assert "… 95 more" in printed(family_tree([child(f"c{k}") for k in range(100)], 5))
+
+
+def test_whatever_is_to_be_said_of_a_child_of_a_long_family_is_said() -> None:
+    children = [child(f"c{k}") for k in range(100)]
+    children[70] = child("c70", state="failed", reason="it rains")
+    children.append(child("merge", role="merge", value=-35.0))
+    lines = printed(family_tree(children)).splitlines()
+    assert len(lines) == 42
+    assert "c37 " in lines[38]
+    assert "it rains" in lines[39]
+    assert "value -35" in lines[40]
+    assert "… 61 more" in lines[41]
 
 
 def test_a_sweeps_table_has_x_where_a_variant_has_one_and_more_than_a_figure_where_there_is_more() -> None:

@@ -7,6 +7,7 @@ import pytest
 from control_plane_cases import at, fault
 from test_family import BASELINE, after, end, plan, said, sweep
 
+from quire_contracts import limits
 from quire_contracts.family import FamilyGathered, GatherFamily
 from quire_contracts.job import CancelJob, ExpireJob, JobCompleted, JobFailed
 from quire_contracts.record import evolve
@@ -139,13 +140,20 @@ def test_where_no_child_has_an_answer_all_of_them_are_named():
     assert "and 1 more" in record.fault.reason
 
 
-def test_a_record_of_many_children_that_say_much_stays_small():
-    record = started(100, allow_partial=True)
-    loud = fault("offline")
-    loud = msgspec.structs.replace(loud, reason="rain " * 400, next_step="wait " * 400)
+@pytest.mark.parametrize("state", ["completed", "failed"])
+def test_the_record_of_as_many_children_as_there_can_be_that_all_say_much_fits_a_message(state):
+    most = 2 * limits.PARTITIONED_VARIABLES // 4 + 1
+    said = plan(sweep(1), most, allow_partial=True)
+    document = msgspec.structs.replace(said.children[0].document, inline=None)
+    children = [msgspec.structs.replace(child, document=document, variables=(511,) * 4) for child in said.children]
+    record = evolve(sweep(1), max_shots=10**9, max_usd=1 / 3, max_seconds=1 / 3)
+    record = decide(record, msgspec.structs.replace(said, children=tuple(children)), at(1)).record
+    loud = msgspec.structs.replace(fault(), reason="rain " * 400, next_step="wait " * 400)
+    told = {"reason": "rain " * 400, "fault": loud if state == "failed" else None, "degraded": True, "value": 1 / 3}
+    kept = document if state == "completed" else None
     while running := [k for k, child in enumerate(record.family.children) if child.state == "running"]:
-        record = decide(record, end(record, running[0], "failed", reason="rain " * 400, fault=loud), at(2)).record
-    assert len(msgspec.json.encode(record)) < 200_000
+        record = decide(record, end(record, running[0], state, source="quantum", result=kept, **told), at(2)).record
+    assert len(msgspec.json.encode(record)) < 0.9 * limits.MESSAGE_BYTES
     assert record.family.children[7].reason.startswith("rain rain")
 
 

@@ -21,17 +21,24 @@ _MOST_COUNTS: Final = 3
 _MOST_SHOWN: Final = 40
 
 
-def family_tree(children: Sequence[Child]) -> str:
+def family_tree(children: Sequence[Child], most: int = _MOST_SHOWN) -> str:
     """The children, one a line: what each is for, how it stands, its figure and its cost, and its id.
 
+    Of more than `most` those are left out first of which nothing is to be said but that they are done.
     Lines of text and not a tree of rich's, which cuts ids off where there is no terminal.
     """
     over = sum(child.state not in {"planned", "running"} for child in children)
-    lines = [_line(child) for child in children[:_MOST_SHOWN]]
-    if len(children) > _MOST_SHOWN:
-        lines.append(f"… {len(children) - _MOST_SHOWN} more; --json prints all")
+    telling = sorted(range(len(children)), key=lambda place: (_is_plain(children[place]), place))[:most]
+    lines = [_line(children[place]) for place in sorted(telling)]
+    if len(children) > most:
+        lines.append(f"… {len(children) - most} more; --json prints all")
     branches = [f"├── {line}" for line in lines[:-1]] + [f"└── {line}" for line in lines[-1:]]
     return "\n".join((f"{len(children)} children, {over} of them over", *branches))
+
+
+def _is_plain(child: Child) -> bool:
+    """Whether a child is one of many: not the merge, and done with all that it was to do."""
+    return child.role != "merge" and child.state in {"completed", "planned"} and not (child.degraded or child.reason)
 
 
 def _line(child: Child) -> str:

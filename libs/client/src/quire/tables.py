@@ -118,7 +118,8 @@ def _show_beside(console: Console, view: JobView) -> None:
     if view.parent is not None:
         console.print(f"{escape(view.parent.name)} of job {view.parent.job_id}")
     if view.children:
-        console.print(family_tree(view.children))
+        tabled = isinstance(view.result, SweepResult)  # each of them has a row there
+        console.print(family_tree(view.children, *((_MOST_ROWS,) if tabled else ())))
     if view.late:
         console.print(late_table(view.late))
     if view.appraisals:

@@ -53,10 +53,8 @@ def shortened(text: str) -> str:
 
 
 def shortened_fault(fault: Fault | None) -> Fault | None:
-    """A child's fault as its parent's record has it."""
-    if fault is None:
-        return None
-    return msgspec.structs.replace(fault, reason=shortened(fault.reason), next_step=shortened(fault.next_step))
+    """A child's fault as its parent's record has it: of what kind it is. Its words are the child's `reason`."""
+    return None if fault is None else msgspec.structs.replace(fault, reason="", next_step="")
 
 
 def _listed(texts: Sequence[str]) -> str:
