@@ -1,77 +1,33 @@
-"""Random problems of every kind, small enough that every assignment can be looked at."""
+"""Random problems of every kind with an answer, all their assignments, and the best objective by another way."""
 
 from __future__ import annotations
 
 import itertools
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import strategies as st
 
 from quire_contracts.problems import (
     IndependentSet,
-    Ising,
-    MaxCut,
     NumberPartitioning,
     Portfolio,
-    Qubo,
     TravellingSalesman,
     VehicleRouting,
 )
+from quire_testing.problems import MAKERS
 
 MOST_VARIABLES = 18
 
 
-def max_cut(random):
-    n = int(random.integers(3, 9))
-    pairs = [(i, j) for i in range(n) for j in range(i) if random.random() < 0.6] or [(0, 1)]
-    return MaxCut(edges=tuple((i, j, round(float(random.normal()), 3)) for i, j in pairs), n=n)
-
-
-def qubo(random):
-    n = int(random.integers(2, 9))
-    pairs = tuple((i, j, float(random.normal())) for i in range(n) for j in range(i))
-    return Qubo(n=n, linear=tuple(map(float, random.normal(size=n))), quadratic=pairs, offset=float(random.normal()))
-
-
-def ising(random):
-    n = int(random.integers(2, 9))
-    pairs = tuple((i, j, float(random.normal())) for i in range(n) for j in range(i))
-    return Ising(n=n, h=tuple(map(float, random.normal(size=n))), j=pairs, offset=float(random.normal()))
-
-
-def independent_set(random):
-    n = int(random.integers(3, 10))
-    pairs = [(i, j) for i in range(n) for j in range(i) if random.random() < 0.4] or [(0, 1)]
-    weights = tuple(map(float, random.uniform(0.1, 5, size=n))) if random.random() < 0.5 else ()
-    return IndependentSet(edges=(*pairs, pairs[0][::-1]), n=n, weights=weights)
-
-
-def number_partitioning(random):
-    whole = random.integers(1, 50, size=int(random.integers(2, 10))).tolist()
-    return NumberPartitioning(numbers=tuple(float(n) for n in whole))
-
-
-def distances(random, places):
-    if random.random() < 0.5:
-        points = random.uniform(0, 10, size=(places, 2))
-        table = np.linalg.norm(points[:, None] - points[None], axis=2)
-    else:  # one way is not the other, and the long way around may be the shorter one
-        table = random.uniform(0, 10, size=(places, places))
-    np.fill_diagonal(table, 0.0)
-    return tuple(tuple(map(float, row)) for row in table)
-
-
-def travelling_salesman(random):
-    return TravellingSalesman(distances=distances(random, int(random.integers(3, 6))))
-
-
-def vehicle_routing(random):
-    places = int(random.integers(2, 6))
-    demands = (0.0, *(float(d) for d in random.integers(0, 5, size=places - 1)))
-    capacity = float(max(*demands, int(random.integers(3, 9))))
-    vehicles = max(int(random.integers(1, places)), packed(demands[1:], capacity))
-    return VehicleRouting(distances=distances(random, places), demands=demands, capacity=capacity, vehicles=vehicles)
+def solvable(name, *seed):
+    """A random problem of a kind, with vehicles enough."""
+    problem = MAKERS[name](np.random.default_rng(seed))
+    if not isinstance(problem, VehicleRouting):
+        return problem
+    enough = packed(problem.demands[1:], problem.capacity)
+    return msgspec.structs.replace(problem, vehicles=max(problem.vehicles, enough))
 
 
 def packed(demands, capacity):
@@ -86,36 +42,11 @@ def packed(demands, capacity):
     return len(free)
 
 
-def portfolio(random):
-    n = int(random.integers(2, 9))
-    factors = random.normal(size=(n, 3))
-    covariance = factors @ factors.T
-    covariance = (covariance + covariance.T) / 2
-    return Portfolio(
-        returns=tuple(map(float, random.normal(0.1, 0.2, size=n))),
-        covariance=tuple(tuple(map(float, row)) for row in covariance),
-        choose=int(random.integers(1, n + 1)),
-        risk_aversion=float(random.uniform(0, 2)),
-    )
-
-
-MAKERS = {
-    "maxcut": max_cut,
-    "qubo": qubo,
-    "ising": ising,
-    "independent-set": independent_set,
-    "number-partitioning": number_partitioning,
-    "travelling-salesman": travelling_salesman,
-    "vehicle-routing": vehicle_routing,
-    "portfolio": portfolio,
-}
-
-
 def instances():
     """Twenty of each kind, with a name each."""
-    for name, make in MAKERS.items():
+    for name in MAKERS:
         for seed in range(20):
-            yield pytest.param(make(np.random.default_rng([seed, len(name)])), id=f"{name}-{seed}")
+            yield pytest.param(solvable(name, seed, len(name)), id=f"{name}-{seed}")
 
 
 def pytest_generate_tests(metafunc):
@@ -128,14 +59,14 @@ def pytest_generate_tests(metafunc):
 @pytest.fixture
 def make():
     """`make(name, seed)`: a random problem of a kind."""
-    return lambda name, seed=0: MAKERS[name](np.random.default_rng(seed))
+    return lambda name, seed=0: solvable(name, seed)
 
 
 @pytest.fixture
 def any_problem():
     """A hypothesis strategy: problems of every kind."""
     return st.builds(
-        lambda name, seed: MAKERS[name](np.random.default_rng(seed)),
+        solvable,
         st.sampled_from(sorted(MAKERS)),
         st.integers(0, 2**32),
     )

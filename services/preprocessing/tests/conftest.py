@@ -32,7 +32,7 @@ from quire_quantum.stored_program import decode_program, encode_program
 from quire_service import hosted
 from quire_service.metrics import no_meter
 
-sys.path.append(str(Path(__file__).parent))  # --import-mode=importlib finds no neighbours: `classical_problems` is one
+sys.path.append(str(Path(__file__).parent))  # --import-mode=importlib finds no neighbours: `classical_cases` is one
 
 TYPE = "io.quire.job.prepare.v1"
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from classical_problems import MAKERS, case_of, cases
+from classical_cases import MAKERS, case_of, cases
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
