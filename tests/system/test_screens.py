@@ -145,3 +145,16 @@ def test_a_minimisation_chooses_between_ansaetze_of_any_kind(client: Client) -> 
     assert [each.parameters for each in view.result.screened] == [6, 1]
     assert [each.chosen for each in view.result.screened] == [False, True]
     assert view.result.energy == pytest.approx(H2_EXACT_HARTREE, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["climb.json", "which-circuit.json"])
+def test_the_examples_cut_what_can_be_cut_of_the_petersen_graph(
+    client: Client, examples: dict[str, dict[str, Any]], name: str
+) -> None:
+    _, result = ended(client, examples[name])
+    assert result.best.value == 12.0
+    assert result.history[-1].best > 11.2, "one layer cuts 10.4 on average at its best angles"
+    assert [each.layers for each in result.history] == (
+        [1] * 4 + [2] * 8 + [3] * 12 + [4] * 16 if name == "climb.json" else [None] * 15
+    )
+    assert [each.name for each in result.screened if each.chosen] == ([] if name == "climb.json" else ["3 layers"])

@@ -24,7 +24,7 @@ PAULI = {"I": np.eye(2), "X": np.array([[0, 1], [1, 0]]), "Y": np.array([[0, -1j
 NAMES = [
     *("bell.json", "h2-energy.json", "florentine-maxcut.json", "qubo.yaml", "sweep.json"),
     *("german-tour.json", "deliveries.json", "broadcasters.json", "teams.json", "portfolio.json"),
-    *("h2.json", "lih.json", "h2_dissociation.json", "kernel.json"),
+    *("h2.json", "lih.json", "h2_dissociation.json", "kernel.json", "climb.json", "which-circuit.json"),
 ]
 
 

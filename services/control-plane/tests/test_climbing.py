@@ -90,6 +90,16 @@ def test_a_step_without_progress_leaves_its_rounds_to_the_next() -> None:
     assert result.stopped == f"nothing better in 2 rounds: 8 of {ROUNDS} rounds"
 
 
+def test_several_runs_begin_a_climb_and_the_best_of_them_goes_on() -> None:
+    document = body(CLIMB | {"starts": 2})
+    record, tasks = walk(document, lambda record: said(record, STEPS, climbs=True, starts=2), killed=True)
+    assert isinstance(record.result, OptimizeResult)
+    rows = [(task.parameters.columns, task.parameters.rows) for task in tasks if task.phase == "round"]
+    assert rows == [(2, 22), (2, 6), (4, 11), *[(4, 3)] * 3, (6, 11), *[(6, 3)] * 5]
+    best = min(pair for task in tasks[1:3] for pair in zip(energies(task), numbers(task.parameters), strict=True))
+    assert numbers(tasks[3].parameters)[0] == stretched(best[1], 2)
+
+
 def test_the_checkpoint_says_which_step_it_is_at() -> None:
     record = admitted(body(CLIMB)).record
     assert record is not None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from quire.console import counted
 from quire_contracts.result import MinimizeResult, OptimizeResult
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def screened_table(screened: Sequence[Screened]) -> Table:
 
 def rounds_words(history: Sequence[Round]) -> str:
     """How many rounds there were, and of which layers where the loop climbed."""
-    whole = f"{len(history)} round" + ("" if len(history) == 1 else "s")
+    whole = counted(len(history), "round")
     steps = [(layers, len(list(rounds))) for layers, rounds in groupby(each.layers for each in history)]
     if len(steps) == 1 and steps[0][0] is None:
         return whole
