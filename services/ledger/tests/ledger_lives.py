@@ -70,7 +70,7 @@ def prepared(job: str, tenant: str = "acme") -> JobPrepared:
         shots=100,
         input_sha256=SHA,
         estimate=estimate,
-        baseline=Baseline(method="exact", value=7.0, assignment=(0, 1, 1), exact=True, worst=0.0),
+        baseline=Baseline("exact", 7.0, (0, 1, 1), exact=True, worst=0.0, bound=7.0, bound_method="exact", gap=0.0),
     )
     return JobPrepared(job_id=job, tenant=tenant, preparation=preparation, baseline_seconds=0.5)
 

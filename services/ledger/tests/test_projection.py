@@ -4,7 +4,7 @@ import ledger_lives as lives
 import msgspec
 import pytest
 
-from quire_contracts.preparation import Baseline
+from quire_contracts.preparation import Baseline, BaselineFound
 from quire_contracts.registry import entry_of
 from quire_contracts.result import Accuracy, MinimizeResult
 from quire_ledger.projection import PROJECTED, changes_of
@@ -77,6 +77,23 @@ def test_a_whole_life_fills_every_projection():
     quality = rows["quality", ("acme", "j1")]
     assert (quality["baseline_value"], quality["baseline_exact"], quality["approximation_ratio"]) == (7.0, True, 1.0)
     assert quality["source"] == "quantum"
+
+
+def test_a_baseline_is_the_same_whether_it_came_with_the_preparation_or_beside_it():
+    baseline = Baseline("tabu", 7.0, (0, 1), exact=False, bound=8.0, bound_method="linear relaxation", gap=0.125)
+    prepared = lives.prepared("j1")
+    before = msgspec.structs.replace(
+        prepared, preparation=msgspec.structs.replace(prepared.preparation, baseline=baseline), baseline_seconds=0.5
+    )
+    beside = BaselineFound("j1", "acme", baseline, baseline_seconds=0.5)
+    key = ("quality", ("acme", "j1"))
+    one, other = (rows_of(lives.logged([lives.accepted("j1"), said]))[key] for said in (before, beside))
+    assert one == other
+    assert (one["baseline_bound"], one["baseline_bound_method"], one["baseline_gap"]) == (
+        8.0,
+        "linear relaxation",
+        0.125,
+    )
 
 
 def test_an_energy_has_its_quality_too():

@@ -147,6 +147,9 @@ def _baseline(message: JobPrepared | BaselineFound, baseline: Baseline) -> Chang
         "baseline_value": baseline.value,
         "baseline_exact": baseline.exact,
         "baseline_worst": baseline.worst,
+        "baseline_bound": baseline.bound,
+        "baseline_bound_method": baseline.bound_method or None,
+        "baseline_gap": baseline.gap,
         "baseline_seconds": message.baseline_seconds,
     }
     return Change(QUALITY, job_key(message.tenant, message.job_id), values)

@@ -23,8 +23,6 @@ _VERDICT: Final = (
     "answer",
     "classical",
     "proven",
-    "bound",
-    "bound_method",
     "bound_gap",
     "tts99_shots",
     "tts99_seconds",
@@ -64,6 +62,8 @@ def rows() -> Select[Any]:
         "baseline_value": QUALITY.c.baseline_value,
         "baseline_exact": QUALITY.c.baseline_exact,
         "baseline_seconds": QUALITY.c.baseline_seconds,
+        "bound": func.coalesce(VERDICTS.c.bound, QUALITY.c.baseline_bound),
+        "bound_method": func.coalesce(func.nullif(VERDICTS.c.bound_method, ""), QUALITY.c.baseline_bound_method),
     }
     spent = {
         "shots": func.coalesce(JOBS.c.shots, _spent(TASKS.c.shots), 0),

@@ -226,6 +226,9 @@ QUALITY: Final = Table(
     Column("optimal", Boolean),
     Column("success_probability", Float),
     Column("mean_objective", Float),
+    Column("baseline_bound", Float),
+    _text("baseline_bound_method"),
+    Column("baseline_gap", Float),
 )
 
 VERDICTS: Final = Table(
