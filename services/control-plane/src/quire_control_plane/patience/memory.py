@@ -64,4 +64,5 @@ def merged(*seen: Iterable[Seen]) -> tuple[Seen, ...]:
 
 def since(seen: Iterable[Seen], now: float, seconds: float) -> list[Seen]:
     """What was seen no longer ago than that, or than its own figure where that is longer: for what is seen rarely."""
-    return [each for each in seen if now - max(seconds, each.figure) <= each.at <= now + AHEAD_SECONDS]
+    earliest, latest = now - seconds, now + AHEAD_SECONDS
+    return [each for each in seen if each.at <= latest and (each.at >= earliest or each.at >= now - each.figure)]
