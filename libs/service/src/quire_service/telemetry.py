@@ -7,6 +7,7 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+from opentelemetry import context as contexts
 from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, NoOpTracer, Span, SpanContext, Tracer
 
@@ -98,5 +99,8 @@ class PassingTracer(NoOpTracer):
     ) -> Iterator[Span]:
         """As `start_span`, current inside."""
         span = self.start_span(name, context, *args, **options)
-        with trace.use_span(span):
+        token = contexts.attach(trace.set_span_in_context(span))  # `trace.use_span` also writes to the span: to nobody
+        try:
             yield span
+        finally:
+            contexts.detach(token)
