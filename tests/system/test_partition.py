@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nats
 import networkx as nx
 import numpy as np
 import pytest
 from houses import pids
+from nats.js.api import ConsumerConfig, DeliverPolicy
 from outcome import essence
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from quire.client import Client
 from quire.embedded import Embedded
+from quire_testing import eventually
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
+
+    from nats.aio.msg import Msg
+
+    from quire.client import Client
 
 ROOT = Path(__file__).parents[2]
 OPTIMUM = 61
@@ -34,6 +41,21 @@ def quire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded]:
     """A Quire with one process for each service."""
     with Embedded(data_dir=tmp_path_factory.mktemp("quire"), processes=True) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def ring() -> dict[str, Any]:
+    """A ring of ten in parts of four, solved quickly."""
+    short = {"name": "qaoa", "layers": 1, "sweep": 4, "optimizer": {"name": "spsa", "rounds": 4}}
+    edges = [[node, (node + 1) % 10, 1.0] for node in range(10)]
+    return {
+        "kind": "optimize",
+        "seed": 7,
+        "shots": 500,
+        "problem": {"type": "maxcut", "edges": edges},
+        "partition": {"max_variables": 4},
+        "algorithm": short,
+    }
 
 
 def best_cut(edges: list[list[int]], nodes: int) -> int:
@@ -62,16 +84,15 @@ def test_the_example_is_zacharys_club_and_its_best_cut_is_proven(examples: dict[
 
 
 def test_the_karate_club_in_parts_of_twelve_is_cut_as_well_as_it_can_be(
-    quire: Embedded, examples: dict[str, Any]
+    client: Client, examples: dict[str, Any]
 ) -> None:
     document = examples["karate_club.json"]
     edges = document["problem"]["edges"]
-    with Client(quire.http) as client:
-        view = client.submit(document).wait(110)
-        assert (view.state, view.degraded) == ("completed", False), view
-        parts = [child for child in view.children if child.role == "part"]
-        children = [client.job(child.job_id).status() for child in view.children]
-        listed = {job.job_id for job in client.jobs(limit=100)}
+    view = client.submit(document).wait(110)
+    assert (view.state, view.degraded) == ("completed", False), view
+    parts = [child for child in view.children if child.role == "part"]
+    children = [client.job(child.job_id).status() for child in view.children]
+    listed = {job.job_id for job in client.jobs(limit=100)}
     best, report = view.result.best, view.result.partition
     assert best.value == cut(edges, best.assignment)
     assert best.value >= 0.98 * OPTIMUM
@@ -88,19 +109,13 @@ def test_the_karate_club_in_parts_of_twelve_is_cut_as_well_as_it_can_be(
     assert not listed & {child.job_id for child in children}, "a list of jobs is one of what was submitted"
 
 
-def test_a_control_plane_killed_in_the_middle_loses_and_doubles_no_child(
-    quire: Embedded, examples: dict[str, Any]
+async def test_a_control_plane_killed_at_a_childs_end_and_at_a_gathering_loses_and_doubles_no_child(
+    quire: Embedded, client: Client, ring: dict[str, Any]
 ) -> None:
-    short = {"name": "qaoa", "layers": 1, "sweep": 8, "optimizer": {"name": "spsa", "rounds": 6}}
-    document = {**examples["karate_club.json"], "algorithm": short, "shots": 2_000}
-    with Client(quire.http) as client:
-        clean = client.submit(document).wait(110)
-        job = client.submit(document)
-        for over in (0, 1, 3):
-            wait_until_over(job, over)
-            for pid in pids(quire, "quire_control_plane"):
-                os.kill(pid, signal.SIGKILL)
-        ended = job.wait(110)
+    clean = client.submit(ring).wait(110)
+    async with killing(quire, {"child.ended": 1, "family.gather": 1}) as due:
+        ended = await asyncio.to_thread(client.submit(ring).wait, 110)
+    assert due == {"child.ended": 0, "family.gather": 0}
     assert ended.state == "completed", ended
     assert essence(ended)["result"]["best"] == essence(clean)["result"]["best"]
     assert [child.name for child in ended.children] == [child.name for child in clean.children]
@@ -108,30 +123,40 @@ def test_a_control_plane_killed_in_the_middle_loses_and_doubles_no_child(
     assert ended.shots == clean.shots, "no child ran twice, and none was counted twice"
 
 
-def wait_until_over(job: Any, count: int) -> None:
-    """Until the job has children, and so many of them are over."""
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        view = job.status()
-        if view.is_over or (view.children and sum(child.state == "completed" for child in view.children) >= count):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"{count} children were not over within 60 s")
+@asynccontextmanager
+async def killing(quire: Embedded, due: dict[str, int]) -> AsyncIterator[dict[str, int]]:
+    """Kill the control plane when it has said a message of these names, so many times of each."""
+    connection = await nats.connect(quire.nats)
+
+    async def hear(message: Msg) -> None:
+        kind = (message.headers or {}).get("ce-type", "").removeprefix("io.quire.").rpartition(".")[0]
+        if due.get(kind, 0) > 0 and (victims := pids(quire, "quire_control_plane")):
+            due[kind] -= 1
+            for pid in victims:
+                os.kill(pid, signal.SIGKILL)
+
+    try:
+        for subject in ("quire.cmd.>", "quire.evt.>"):
+            new = ConsumerConfig(deliver_policy=DeliverPolicy.NEW)
+            await connection.jetstream().subscribe(subject, cb=hear, ordered_consumer=True, config=new)
+        yield due
+    finally:
+        await connection.close()
 
 
-def test_a_cancelled_partition_leaves_no_child_behind(quire: Embedded, examples: dict[str, Any]) -> None:
-    with Client(quire.http) as client:
-        job = client.submit({**examples["karate_club.json"], "shots": 100_000})
-        wait_until_over(job, 0)
-        job.cancel("enough")
-        view = job.wait(60)
-        assert view.state == "cancelled"
-        assert {client.job(child.job_id).wait(60).state for child in view.children} <= {"cancelled", "completed"}
+async def test_a_cancelled_partition_leaves_no_child_behind(client: Client, ring: dict[str, Any]) -> None:
+    endless = {**ring["algorithm"], "optimizer": {"name": "spsa", "rounds": 1_000}}
+    job = client.submit({**ring, "algorithm": endless, "shots": 10_000})
+    await eventually(lambda: job.status().children, within=60)
+    job.cancel("enough")
+    view = job.wait(60)
+    assert view.state == "cancelled"
+    assert {client.job(child.job_id).wait(60).state for child in view.children} == {"cancelled"}
 
 
 def test_a_sweep_over_three_targets_is_one_table(quire: Embedded) -> None:
-    run = [sys.executable, "-m", "quire", "run", "--url", quire.http, "examples/three-targets.json"]
-    said = json.loads(subprocess.run([*run, "--json"], capture_output=True, check=True, cwd=ROOT, timeout=110).stdout)
+    asked = ("run", "--url", quire.http, "examples/three-targets.json", "--json")
+    said = json.loads(command(*asked))
     points = said["result"]["points"]
     assert [point["state"] for point in points] == ["completed"] * 4
     assert points[3]["value"] == pytest.approx(-1.137306, abs=1e-6)
@@ -139,18 +164,24 @@ def test_a_sweep_over_three_targets_is_one_table(quire: Embedded) -> None:
         assert point["value"] == pytest.approx(points[3]["value"], abs=5 * point["std_error"])
         assert 0 < point["std_error"] < 0.02
     assert len(said["children"]) == 4
-    person = subprocess.run(run, capture_output=True, check=True, cwd=ROOT, timeout=110, text=True).stdout
+    person = command("job", said["job_id"], "--url", quire.http)
     assert "Braket's local simulator" in person
     assert "4 children, 4 of them over" in person
+    assert "variants: 4 completed" in person
 
 
-def test_a_variant_that_cannot_run_is_named(quire: Embedded) -> None:
+def command(*words: str) -> str:
+    """What the command line prints."""
+    run = [sys.executable, "-m", "quire", *words]
+    return subprocess.run(run, capture_output=True, check=True, cwd=ROOT, timeout=110, text=True).stdout
+
+
+def test_a_variant_that_cannot_run_is_named(client: Client) -> None:
     program = "OPENQASM 3.0; qubit[1] q; bit[1] c; c = measure q;"
     variants = [{"label": "good", "patch": {"program": program}}, {"label": "bad", "patch": {"program": "nonsense"}}]
     sweep = {"kind": "sweep", "base": {"kind": "sample", "shots": 10}, "variants": variants}
-    with Client(quire.http) as client:
-        strict = client.submit(sweep).wait(60)
-        lenient = client.submit({**sweep, "allow_partial": True}).wait(60)
+    strict = client.submit(sweep).wait(60)
+    lenient = client.submit({**sweep, "allow_partial": True}).wait(60)
     assert strict.state == "failed"
     assert "variant bad is rejected" in strict.fault.reason
     assert (lenient.state, lenient.degraded) == ("completed", True)
