@@ -7,6 +7,7 @@ import pytest
 from quire_contracts.preparation import Baseline, BaselineFound
 from quire_contracts.registry import entry_of
 from quire_contracts.result import Accuracy, MinimizeResult
+from quire_ledger.event import decoded
 from quire_ledger.projection import PROJECTED, changes_of
 from quire_ledger.tables import EXECUTIONS, JOBS, PROJECTIONS, QUALITY, ROUNDS, TASKS
 
@@ -89,6 +90,7 @@ def test_a_baseline_is_the_same_whether_it_came_with_the_preparation_or_beside_i
     key = ("quality", ("acme", "j1"))
     one, other = (rows_of(lives.logged([lives.accepted("j1"), said]))[key] for said in (before, beside))
     assert one == other
+    assert decoded(entry_of(BaselineFound).type, lives.event(beside, 3).data) == beside, "and it is read at all"
     assert (one["baseline_bound"], one["baseline_bound_method"], one["baseline_gap"]) == (
         8.0,
         "linear relaxation",
@@ -104,6 +106,13 @@ def test_an_energy_has_its_quality_too():
     said = lives.completed("j1", kind="minimize", result=result)
     quality = rows_of(lives.logged([lives.accepted("j1"), said]))["quality", ("acme", "j1")]
     assert (quality["value"], quality["gap"], quality["source"]) == (-3.0, 0.25, "quantum")
+
+
+def test_every_message_that_changes_a_row_is_read():
+    found = BaselineFound("j1", "acme", Baseline("tabu", 7.0, (0, 1), exact=False))
+    ends = [lives.failed("j1"), lives.cancelled("j1"), lives.rejected("j1")]
+    for event in lives.logged([*lives.life("j1"), found, *ends]):
+        assert not changes_of(event) or event.type in PROJECTED
 
 
 def test_every_change_names_columns_that_exist_and_whole_keys():

@@ -36,6 +36,7 @@ PROJECTED: Final = frozenset(
     for message in (
         JobAccepted,
         JobPrepared,
+        BaselineFound,
         FamilyPlanned,
         ChildEnded,
         BatchStarted,
