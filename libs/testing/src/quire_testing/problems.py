@@ -26,69 +26,71 @@ Weigh = Callable[[], float]
 Table = tuple[tuple[float, ...], ...]
 
 
-def maxcut(random: Random) -> MaxCut:
+def maxcut(generator: Random) -> MaxCut:
     """Ties that weigh one, or more and less than nothing."""
-    n = int(random.integers(3, 12))
-    weigh: Weigh = (lambda: 1.0) if _heads(random) else (lambda: round(float(random.normal()), 3) or 1.0)
-    return MaxCut(edges=tuple((i, j, weigh()) for i, j in _pairs(random, n, 0.5)), n=n)
+    n = int(generator.integers(3, 12))
+    weigh: Weigh = (lambda: 1.0) if _heads(generator) else (lambda: round(float(generator.normal()), 3) or 1.0)
+    return MaxCut(edges=tuple((i, j, weigh()) for i, j in _pairs(generator, n, 0.5)), n=n)
 
 
-def qubo(random: Random) -> Qubo:
+def qubo(generator: Random) -> Qubo:
     """Any numbers."""
-    n = int(random.integers(2, 12))
-    couplings = tuple((i, j, float(random.normal())) for i, j in _pairs(random, n, 0.7))
-    return Qubo(n=n, linear=_normal(random, n), quadratic=couplings, offset=float(random.normal()))
+    n = int(generator.integers(2, 12))
+    couplings = tuple((i, j, float(generator.normal())) for i, j in _pairs(generator, n, 0.7))
+    return Qubo(n=n, linear=_normal(generator, n), quadratic=couplings, offset=float(generator.normal()))
 
 
-def ising(random: Random) -> Ising:
+def ising(generator: Random) -> Ising:
     """Whole numbers, of which many are equal, or any."""
-    n = int(random.integers(2, 12))
-    weigh: Weigh = (lambda: float(random.integers(-5, 6))) if _heads(random) else (lambda: float(random.normal()))
-    couplings = tuple((i, j, weigh() or 1.0) for i, j in _pairs(random, n, 0.7))
+    n = int(generator.integers(2, 12))
+    weigh: Weigh = (
+        (lambda: float(generator.integers(-5, 6))) if _heads(generator) else (lambda: float(generator.normal()))
+    )
+    couplings = tuple((i, j, weigh() or 1.0) for i, j in _pairs(generator, n, 0.7))
     return Ising(n=n, h=tuple(weigh() for _ in range(n)), j=couplings, offset=weigh())
 
 
-def independent_set(random: Random) -> IndependentSet:
+def independent_set(generator: Random) -> IndependentSet:
     """With and without weights; one edge is named twice, from either end."""
-    n = int(random.integers(3, 12))
-    edges = _pairs(random, n, 0.4)
-    weights = tuple(map(float, random.uniform(0.1, 5, size=n))) if _heads(random) else ()
+    n = int(generator.integers(3, 12))
+    edges = _pairs(generator, n, 0.4)
+    weights = tuple(map(float, generator.uniform(0.1, 5, size=n))) if _heads(generator) else ()
     return IndependentSet(edges=(*edges, edges[0][::-1]), n=n, weights=weights)
 
 
-def number_partitioning(random: Random) -> NumberPartitioning:
+def number_partitioning(generator: Random) -> NumberPartitioning:
     """Whole numbers."""
-    return NumberPartitioning(numbers=tuple(map(float, random.integers(1, 60, size=int(random.integers(2, 12))))))
+    return NumberPartitioning(numbers=tuple(map(float, generator.integers(1, 60, size=int(generator.integers(2, 12))))))
 
 
-def travelling_salesman(random: Random) -> TravellingSalesman:
+def travelling_salesman(generator: Random) -> TravellingSalesman:
     """Three to five cities."""
-    return TravellingSalesman(distances=_distances(random, int(random.integers(3, 6))))
+    return TravellingSalesman(distances=_distances(generator, int(generator.integers(3, 6))))
 
 
-def vehicle_routing(random: Random) -> VehicleRouting:
+def vehicle_routing(generator: Random) -> VehicleRouting:
     """One to four customers, some of whom want nothing; a fifth of the time the vehicles are too few."""
-    places = int(random.integers(2, 6))
-    demands = (0.0, *map(float, random.integers(0, 5, size=places - 1)))
+    places = int(generator.integers(2, 6))
+    demands = (0.0, *map(float, generator.integers(0, 5, size=places - 1)))
     return VehicleRouting(
-        distances=_distances(random, places),
+        distances=_distances(generator, places),
         demands=demands,
-        capacity=float(max(*demands, int(random.integers(2, 8)))),
-        vehicles=int(random.integers(1, places)),
+        capacity=float(max(*demands, int(generator.integers(2, 8)))),
+        vehicles=int(generator.integers(1, places)),
     )
 
 
-def portfolio(random: Random) -> Portfolio:
+def portfolio(generator: Random) -> Portfolio:
     """Two to ten assets; the covariance is a risk of three factors, or a table that is none."""
-    n = int(random.integers(2, 11))
-    factors = random.normal(size=(n, 3))
-    square = random.normal(size=(n, n))
-    table = factors @ factors.T if _heads(random) else square
+    n = int(generator.integers(2, 11))
+    factors = generator.normal(size=(n, 3))
+    square = generator.normal(size=(n, n))
+    table = factors @ factors.T if _heads(generator) else square
     return Portfolio(
-        returns=tuple(map(float, random.normal(0.1, 0.2, size=n))),
+        returns=tuple(map(float, generator.normal(0.1, 0.2, size=n))),
         covariance=_rows((table + table.T) / 2),
-        choose=int(random.integers(1, n + 1)),
-        risk_aversion=float(random.uniform(0, 2)),
+        choose=int(generator.integers(1, n + 1)),
+        risk_aversion=float(generator.uniform(0, 2)),
     )
 
 
@@ -105,28 +107,28 @@ MAKERS: Final[Mapping[str, Callable[[Random], Problems]]] = {
 """By the kind's name."""
 
 
-def _heads(random: Random) -> bool:
-    return random.random() < 0.5
+def _heads(generator: Random) -> bool:
+    return generator.random() < 0.5
 
 
-def _pairs(random: Random, n: int, share: float) -> list[tuple[int, int]]:
+def _pairs(generator: Random, n: int, share: float) -> list[tuple[int, int]]:
     """About such a share of the pairs of n things, each named from either end; at least one."""
-    found = [pair for pair in itertools.combinations(range(n), 2) if random.random() < share] or [(0, 1)]
-    return [(i, j) if _heads(random) else (j, i) for i, j in found]
+    found = [pair for pair in itertools.combinations(range(n), 2) if generator.random() < share] or [(0, 1)]
+    return [(i, j) if _heads(generator) else (j, i) for i, j in found]
 
 
-def _normal(random: Random, n: int) -> tuple[float, ...]:
-    return tuple(map(float, random.normal(size=n)))
+def _normal(generator: Random, n: int) -> tuple[float, ...]:
+    return tuple(map(float, generator.normal(size=n)))
 
 
 def _rows(table: NDArray[np.float64]) -> Table:
     return tuple(tuple(map(float, row)) for row in table)
 
 
-def _distances(random: Random, places: int) -> Table:
+def _distances(generator: Random, places: int) -> Table:
     """Between points of the plane; or whole and the same both ways; or neither, and the long way round may be short."""
-    points, table = random.uniform(0, 10, size=(places, 2)), random.uniform(0, 10, size=(places, places))
+    points, table = generator.uniform(0, 10, size=(places, 2)), generator.uniform(0, 10, size=(places, places))
     kinds = (np.linalg.norm(points[:, None] - points[None], axis=2), np.rint(table + table.T), table)
-    chosen = kinds[random.integers(len(kinds))]
+    chosen = kinds[generator.integers(len(kinds))]
     np.fill_diagonal(chosen, 0.0)
     return _rows(chosen)
