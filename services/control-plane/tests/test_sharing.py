@@ -78,7 +78,9 @@ def test_who_has_no_budget_shares_none():
 
 
 @given(
-    needs=st.lists(NEEDS, min_size=1, max_size=MOST_AT_ONCE + 12),
+    needs=st.sampled_from((1, 3, MOST_AT_ONCE + 1, MOST_AT_ONCE + 12)).flatmap(
+        lambda count: st.lists(NEEDS, min_size=count, max_size=count)
+    ),
     to_come=st.just(0.0) | NEEDS,
     budgets=st.tuples(st.integers(1, 10**7), st.floats(0, 1e6), st.floats(1e-3, 1e6)),
     data=st.data(),
