@@ -61,7 +61,11 @@ def client(cloud: EmulatorProcess, tmp_path_factory: pytest.TempPathFactory) -> 
         aws_s3_endpoint_url=f"{cloud.url}/s3",
         aws_results_bucket="amazon-braket-emulated",
     )
-    with opened(tmp_path_factory.mktemp("quire"), NOBODY | reaching) as running, Client(running.http) as connected:
+    patient = {"QUIRE_CONTROL_PLANE_APPRAISAL_SECONDS": "30"}  # a gateway imports the device's library for its answer
+    with (
+        opened(tmp_path_factory.mktemp("quire"), NOBODY | reaching | patient) as running,
+        Client(running.http) as connected,
+    ):
         yield connected
 
 

@@ -18,8 +18,9 @@ class Settings(ServiceSettings):
         default=1_024, ge=0, le=4_096, description="Of them, those that wait here for that, so that tenants take turns."
     )
     appraisal_seconds: float = Field(
-        # Measured: a gateway that has to open a stand-in for a device first takes 1.3 s of a core for its answer.
-        default=3.0,
+        # A gateway that has to open a device first takes 1.3 s of a core for a stand-in, and 2 s more to import
+        # Braket's SDK; without its answer start points would run where they cost money.
+        default=5.0,
         gt=0,
         le=30,
         description="How long a decision waits for what gateways say of its work, all at once; one that gives "

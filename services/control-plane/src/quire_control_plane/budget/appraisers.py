@@ -129,8 +129,9 @@ class Appraisers:
     async def _heard(self, question: AppraiseWork) -> Heard:
         target, sets = question.target, question.parameter_sets
         found: Appraisal | None = None
+        seconds = max(ANSWER_SECONDS, self.wait_seconds)
         try:
-            found = await self.bus.ask("quantum-gateway", "appraise", question, Appraisal, seconds=ANSWER_SECONDS)
+            found = await self.bus.ask("quantum-gateway", "appraise", question, Appraisal, seconds=seconds)
         except QueryFailed as failed:
             # It is refused there before it is paid for: that is the gateway's to say, to the task itself.
             found = Appraisal(target=target, parameter_sets=sets, shots=question.shots, reason=failed.reason[:2_000])
