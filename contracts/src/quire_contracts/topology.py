@@ -140,7 +140,7 @@ BUCKETS: Final = (
     Bucket("quotas"),
     Bucket("results", max_age=7 * DAY, max_bytes=1024 * MIB),
     Bucket("structures", max_age=7 * DAY),
-    Bucket("baselines", max_age=7 * DAY, max_bytes=64 * MIB),
+    Bucket("baselines", max_age=7 * DAY, max_bytes=128 * MIB),
     Bucket("prospects", max_age=30 * DAY, max_bytes=128 * MIB),
 )
 OBJECTS: Final = ObjectStore("blobs", max_age=30 * DAY, max_bytes=8 * 1024 * MIB)
