@@ -17,9 +17,6 @@ BATCH_TASKS: Final = 4.0
 """What a batch costs all services together, its members apart, in tasks (measured: CPU time of the whole house by
 batch and by task, 11 ms and 2.8 ms)."""
 
-ANOTHER_SECONDS: Final = 0.008
-"""For so long a job keeps the next one waiting, a task and a batch of its own (14 ms on two processors, see above)."""
-
 LOOK_SECONDS: Final = 0.1
 MEMORY_SECONDS: Final = 1.0
 PAUSE_SECONDS: Final = 0.05
@@ -65,13 +62,12 @@ class House:
     count, so clocks of two machines may differ.
 
     utilisation: 0 to 1, of the busiest of what is shared.   capacity: tasks and batches a second that would be all of
-    it, in tasks; infinity while it is idle.   late: seconds that the last task was later than the quickest.
+    it, in tasks; infinity while it is idle.
     """
 
     def __init__(self, now: float) -> None:
         self.utilisation = 0.0
         self.capacity = math.inf
-        self.late = 0.0
         self._tasks = Pace(now)
         self._batches = Pace(now)
         self._lags: deque[tuple[float, float]] = deque(maxlen=_SAMPLES)
@@ -85,17 +81,6 @@ class House:
             self._compare(sorted(lag for _, lag in self._lags))
             self._lags.clear()
         self._lags.append((now, lag))
-        self.late = max(0.0, lag - self._quickest)
-
-    @property
-    def behind(self) -> float:
-        """Seconds that the last task waits for those who may stand behind it, before there is any other sign of them.
-
-        Who is late comes out of a queue, and who came into it next is not here yet. How many they are nobody knows, so
-        it waits for them as long again as it has waited itself: that at most doubles its wait (the break-even rule:
-        Karlin et al. 1988). One other job is no queue.
-        """
-        return self.late if self.late > ANOTHER_SECONDS else 0.0
 
     def sent(self, now: float) -> None:
         """A batch is on its way."""

@@ -164,14 +164,12 @@ class TargetQueue(Generic[T]):
         bound = self._policy.bounds[key.priority].window
         self._adapt(now)
         expected = known.rate(now, self.company.rate(now) / max(1, len(self._known)))
-        behind = min(self._house.behind, bound)
         if expected * bound < 1:
-            return Group(serial, now, now + behind, now + behind)
+            return Group(serial, now, now, now)
         answer = self.service.turnaround or bound
         lone = min(max(self._policy.lone_windows * self.window, answer), _GAPS / expected)
         crowd = 1 if expected * self.service.turnaround >= 1 else _CROWD
-        window = min(self.window, bound) or behind
-        return Group(serial, now, now + window, now + max(min(lone, bound), behind), crowd=crowd)
+        return Group(serial, now, now + min(self.window, bound), now + min(lone, bound), crowd=crowd)
 
     def _adapt(self, now: float) -> None:
         """Choose the window anew; not more often than its measures can have changed."""
