@@ -1,5 +1,6 @@
-"""What the documents link to is there: files, and the chapters in them."""
+"""What the documents link to is there: files, the chapters in them, and the commands they tell to type."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = ("README.md", "contracts/JOBS.md", "contracts/README.md", "examples/README.md", "infra/README.md")
+MEASURED = ("tests/benchmarks/README.md", "tests/chaos/README.md")
 LINK = re.compile(r"\]\((?!http)([^)\s]+)\)|^\[[^\]]+\]: (?!http)(\S+)$", re.MULTILINE)
 
 
@@ -32,3 +34,29 @@ def test_links_lead_somewhere(document):
         if not target.exists() or (chapter and chapter not in _chapters(target)):
             lost.append(link)
     assert lost == []
+
+
+def test_commands_that_are_named_are_there():
+    justfile = (ROOT / "justfile").read_text("utf-8")
+    recipes = set(re.findall(r"^([a-z][a-z-]*)(?: [^:=\n]+)?:(?!=)", justfile, flags=re.MULTILINE))
+    texts = [(ROOT / document).read_text("utf-8") for document in DOCUMENTS + MEASURED]
+    typed = re.compile(r"(?:`|^    |&& )just ([a-z][a-z-]*)", re.MULTILINE)
+    named = {recipe for text in texts for recipe in typed.findall(text)}
+    assert {"demo", "test", "bench", "chaos"} <= named
+    assert named - recipes == set()
+
+
+def test_every_benchmark_runs_by_its_name():
+    folder = ROOT / "tests" / "benchmarks"
+    runner = ast.parse((folder / "__main__.py").read_text("utf-8"))
+    known = {
+        name
+        for node in runner.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "NAMES"
+        for name in ast.literal_eval(node.value)
+    }
+    commands = {path.stem for path in folder.glob("[a-z]*.py") if "command_line(__doc__" in path.read_text("utf-8")}
+    named = set(re.findall(r"just bench ([a-z][a-z_]*)", (folder / "README.md").read_text("utf-8")))
+    assert known
+    assert known == commands
+    assert named <= known

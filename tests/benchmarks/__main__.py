@@ -9,7 +9,7 @@ import sys
 
 from measure import HERE, say
 
-NAMES = ("sweep", "small_jobs", "loop", "latency", "gateway", "engine", "mitigation", "start_and_size")
+NAMES = ("sweep", "small_jobs", "load_steps", "loop", "latency", "gateway", "engine", "mitigation", "start_and_size")
 """In the order in which they run; `tests/benchmarks/README.md` says what each is."""
 
 
@@ -18,6 +18,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="just bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=f"of {', '.join(NAMES)}; none is all")
     parser.add_argument("--full", action="store_true", help="the sizes that the limits are stated for")
+    parser.add_argument("--repeats", type=int, default=0, help="timed runs of each; 0 is each one's own choice")
     parser.add_argument("--results", default=str(HERE / "results"), help="the folder for the JSON")
     arguments = parser.parse_args()
     unknown = sorted(set(arguments.names) - set(NAMES))
@@ -25,7 +26,8 @@ def main() -> int:
         parser.error(f"there is no benchmark called {', '.join(unknown)}; there are {', '.join(NAMES)}")
     broken, verdicts = [], []
     for name in arguments.names or NAMES:
-        options = ["--results", arguments.results, *(["--full"] if arguments.full else [])]
+        options = ["--results", arguments.results, "--repeats", str(arguments.repeats)]
+        options += ["--full"] if arguments.full else []
         if subprocess.run([sys.executable, str(HERE / f"{name}.py"), *options], check=False).returncode:
             broken.append(name)
         else:
