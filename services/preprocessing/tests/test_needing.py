@@ -28,6 +28,18 @@ def qaoa(optimizer, **more):
     return {"algorithm": {"name": "qaoa", "layers": 1, "sweep": 16, "optimizer": {"rounds": 5} | optimizer} | more}
 
 
+def chosen(layers, *, name="spsa", **more):
+    candidates = [{"layers": each} for each in layers]
+    optimizer = {"name": name, "rounds": 5}
+    return {"algorithm": {"name": "qaoa", "sweep": 16, "candidates": candidates, "optimizer": optimizer, **more}}
+
+
+def climbing(layers):
+    optimizer = {"name": "spsa", "rounds": 5}
+    asked = {"name": "qaoa", "layers": layers, "sweep": 16, "initialisation": "interpolated", "optimizer": optimizer}
+    return {"algorithm": asked}
+
+
 @pytest.mark.parametrize(
     ("document", "shots"),
     [
@@ -37,6 +49,9 @@ def qaoa(optimizer, **more):
         ({"kind": "estimate", "program": PROGRAM, "observables": [{"Z": 1.0}], "parameters": [[1], [2], [3]]}, 3),
         (cut(6, **qaoa({"name": "spsa"})), 100 * (16 + 5 * 3 + 1)),
         (cut(6, **qaoa({"name": "spsa"}, initial=[0.1, 0.2])), 100 * (5 * 3 + 1)),
+        (cut(6, **chosen([1, 3], starts=3)), 100 * (2 * 16 + 3 * 5 * 3 + 1)),
+        (cut(6, **chosen([1, 2], name="parameter-shift")), 100 * (2 * 16 + 5 * (1 + 2 * 4 * 6) + 1)),
+        (cut(6, **climbing(2)), 100 * (16 + 5 * 3 + 1)),
         (cut(6, **qaoa({"name": "nft"})), 100 * (16 + 5 * 13 + 1)),
         (cut(6, **qaoa({"name": "parameter-shift"})), 100 * (16 + 5 * 25 + 1)),
         ({"kind": "minimize", "hamiltonian": {"ZZ": 1.0}, "precision": 0.1,

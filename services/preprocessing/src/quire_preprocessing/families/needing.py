@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 
 from quire_contracts import limits
 from quire_contracts.document import EstimateJob, MinimizeJob, OptimizeJob, SampleJob
+from quire_contracts.loop_circuits import ansaetze_of, circuits_of, climbs, starts_of
 from quire_contracts.optimizers import Nft, ParameterShift, Scipy, fewest_sets
 from quire_contracts.partitioned import Partition
 from quire_contracts.vqe import HardwareEfficient
 from quire_problems import kind_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from quire_contracts.document import JobDocument, Qaoa
     from quire_contracts.optimizers import Optimizer
     from quire_contracts.vqe import Vqe
@@ -48,10 +51,13 @@ def need_of_loop(document: OptimizeJob, variables: int) -> float:
     """The shots that the document's loop plans to take for a problem of so many variables.
 
     How many frequencies an angle has is known only when the loop is prepared; here it is taken to be the number of
-    variables, for many gates share a QAOA angle.
+    variables, for many gates share a QAOA angle; and angles are counted as if they all did. All rounds of a climb are
+    taken to be of its last step.
     """
     algorithm = document.algorithm
-    return float(document.shots * _sets(algorithm, 2 * algorithm.layers, frequencies=variables))
+    varied = circuits_of(algorithm)[-1:] if climbs(algorithm) else circuits_of(algorithm)
+    angles = [2 * each.layers for each in varied]
+    return float(document.shots * _sets(algorithm, angles, frequencies=variables))
 
 
 def _planned(document: JobDocument, widest: int) -> float:
@@ -72,14 +78,12 @@ def _planned(document: JobDocument, widest: int) -> float:
     raise TypeError(f"a {type(document).__name__} is no variant of a sweep")
 
 
-def _sets(algorithm: Qaoa | Vqe, angles: int, *, frequencies: int) -> int:
-    """Parameter sets of a whole loop."""
-    start_points = 1 if algorithm.initial else algorithm.sweep
-    return (
-        (start_points if start_points > 1 else 0)
-        + algorithm.optimizer.rounds * _round(algorithm.optimizer, angles, frequencies)
-        + 1
-    )
+def _sets(algorithm: Qaoa | Vqe, angles: Sequence[int], *, frequencies: int) -> int:
+    """Parameter sets of a whole loop that chooses between circuits with so many angles: as many as any may take."""
+    points = len(angles) * (1 if algorithm.initial else algorithm.sweep)
+    runs = 1 if climbs(algorithm) else starts_of(algorithm)
+    longest = max(_round(algorithm.optimizer, each, frequencies) for each in angles)
+    return (points if points > 1 else 0) + runs * algorithm.optimizer.rounds * longest + 1
 
 
 def _round(optimizer: Optimizer, angles: int, frequencies: int) -> int:
@@ -90,12 +94,12 @@ def _round(optimizer: Optimizer, angles: int, frequencies: int) -> int:
     return least
 
 
-def _angles(document: MinimizeJob) -> int:
+def _angles(document: MinimizeJob) -> list[int]:
     """Of an ansatz of one's own as many as it has initial ones, or else qubits: its program is not read here."""
-    ansatz, qubits = document.algorithm.ansatz, len(next(iter(document.hamiltonian)))
-    if isinstance(ansatz, HardwareEfficient):
-        return ansatz.angles(qubits)
-    return len(document.algorithm.initial) or qubits
+    qubits = len(next(iter(document.hamiltonian)))
+    given = len(document.algorithm.initial) or qubits
+    ansaetze = ansaetze_of(document.algorithm)
+    return [each.angles(qubits) if isinstance(each, HardwareEfficient) else given for each in ansaetze]
 
 
 def _shots_for(precision: float) -> int:
