@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from quire_contracts.value import inline_blob
-from quire_preprocessing.cache.fleet import BUCKET, BrokerPrograms, StoredProgram
+from quire_preprocessing.cache.fleet_programs import BUCKET, BrokerPrograms, StoredProgram
 from quire_quantum.parse import parse
 from quire_quantum.skeleton import scan
 from quire_quantum.stored_program import EDITION

@@ -10,9 +10,9 @@ from quire_bus.router import Router
 from quire_contracts.family import FamilyPlanned, GatherFamily
 from quire_contracts.job import AbandonJob
 from quire_contracts.preparation import BaselineFailed, FindBaseline, JobPrepared, PreparationFailed, PrepareJob
-from quire_preprocessing.cache.fleet import BUCKET, BrokerPrograms, StoredProgram
 from quire_preprocessing.cache.fleet_baselines import BUCKET as BASELINES
 from quire_preprocessing.cache.fleet_baselines import BrokerBaselines, StoredBaseline
+from quire_preprocessing.cache.fleet_programs import BUCKET, BrokerPrograms, StoredProgram
 from quire_preprocessing.cache.frames import Frames
 from quire_preprocessing.cache.programs import Programs
 from quire_preprocessing.classical.baseline import Budget

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from quire_contracts.preparation import Baseline, MethodSeconds
+from quire_preprocessing.cache.fleet import Bucket
 from quire_preprocessing.classical.baseline import Solved
 from quire_resilience.errors import Permanent, Transient
 
@@ -21,27 +22,6 @@ class StoredBaseline(msgspec.Struct, frozen=True):
     seconds: MethodSeconds
 
 
-class Found(Protocol):
-    """A value of a bucket, as `quire_bus.records.Stored` has it."""
-
-    @property
-    def value(self) -> StoredBaseline:
-        """The value itself."""
-        ...
-
-
-class Bucket(Protocol):
-    """What is needed of `quire_bus.buckets.Bucket`."""
-
-    async def get(self, key: str) -> Found | None:
-        """The newest value, if any."""
-        ...
-
-    async def put(self, key: str, value: StoredBaseline) -> int:
-        """Write a value."""
-        ...
-
-
 class BrokerBaselines:
     """Baselines in the bucket `baselines`, kept for days and then worked out again.
 
@@ -49,7 +29,7 @@ class BrokerBaselines:
     and a bucket that is full, or away, costs the work in each process and never a job.
     """
 
-    def __init__(self, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket[StoredBaseline]) -> None:
         self._bucket = bucket
 
     async def get(self, key: str) -> Solved | None:
