@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quire_contracts.record import Checkpoint, awaits_baseline, baseline_of
+from quire_contracts.record import awaits_baseline, baseline_of
 from quire_contracts.result import OptimizeResult, Quality
 from quire_contracts.so_far import is_better, objective_of, provisional
 from quire_control_plane.endings.accepting import answered
 from quire_control_plane.endings.awaiting import await_baseline
 from quire_control_plane.endings.ending import complete_with_baseline, fail, unanswered
 from quire_control_plane.loops import minimum
+from quire_control_plane.loops.state import checkpoint_of
 
 if TYPE_CHECKING:
     from quire_contracts.record import JobRecord
@@ -65,14 +66,3 @@ def finish_now(
         screened=checkpoint.screened,
     )
     return answered(record, moment, result, reason=reason)
-
-
-def checkpoint_of(record: JobRecord) -> Checkpoint:
-    """The loop's last checkpoint.
-
-    Raises:
-        ValueError: if the job has no loop.
-    """
-    if record.checkpoint is None:
-        raise ValueError(f"job {record.job_id} has no loop")
-    return record.checkpoint

@@ -22,11 +22,12 @@ from quire_control_plane.loops import optimizers
 from quire_control_plane.loops.circuits import alone, has_rivals, step_of, uses
 from quire_control_plane.loops.climbing import first_point, last_round, layers_of, next_step
 from quire_control_plane.loops.continuing import mismatch
-from quire_control_plane.loops.finishing import checkpoint_of, finish
+from quire_control_plane.loops.finishing import finish
 from quire_control_plane.loops.optimizers.start import Start
 from quire_control_plane.loops.screening import best_rows, chosen, seen
+from quire_control_plane.loops.state import checkpoint_of, loop_of
 from quire_control_plane.patience.speculating import declined, prospect, watched
-from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots, preparation_of
+from quire_control_plane.tasks import made_for_structure, matrix, numbers, planned_shots
 from quire_control_plane.timings import quantum_seconds
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def begin(record: JobRecord, moment: Moment) -> Change:
     record = uses(record, checkpoint_of(record).circuit)
     if record.continues is not None:
         return _continued(record, record.continues, moment)
-    loop = _loop(record)
+    loop = loop_of(record)
     if loop.start_points.rows > 1 or has_rivals(loop):
         return _issue(record, "sweep", 0, loop.start_points, moment)
     return _started(record, numbers(loop.start_points), moment)
@@ -76,13 +77,13 @@ def _continued(record: JobRecord, taken: Continuation, moment: Moment) -> Change
     record = alone(record)
     if taken.resumes:
         return _go_on(record, optimizers.resume(checkpoint_of(record).optimizer), moment)
-    step = step_of(_loop(record), len(taken.parameters))
+    step = step_of(loop_of(record), len(taken.parameters))
     return _started(record if step is None else uses(record, step), (taken.parameters,), moment)
 
 
 def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
     """Go on from the best start points; of several circuits to the next one, and from the best points of the best."""
-    loop, energies = _loop(record), _energies(answer)
+    loop, energies = loop_of(record), _energies(answer)
     if not has_rivals(loop):
         return _started(record, _at(record, best_rows(energies, loop.starts)), moment)
     way = way_of(record, "round", 1, moment)
@@ -93,19 +94,19 @@ def _after_sweep(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
     record = evolve(record, checkpoint=msgspec.structs.replace(checkpoint, screened=screened))
     if len(screened) < len(loop.circuits):
         record = uses(record, len(screened))
-        return _issue(record, "sweep", len(screened), _loop(record).start_points, moment)
+        return _issue(record, "sweep", len(screened), loop_of(record).start_points, moment)
     record, rows = chosen(record)
     return _started(record, _at(record, rows), moment)
 
 
 def _at(record: JobRecord, rows: Sequence[int]) -> Points:
     """Some of the start points of the circuit in use."""
-    points = numbers(_loop(record).start_points)
+    points = numbers(loop_of(record).start_points)
     return tuple(points[row] for row in rows)
 
 
 def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Change:
-    checkpoint, loop = checkpoint_of(record), _loop(record)
+    checkpoint, loop = checkpoint_of(record), loop_of(record)
     scale = loop.scale
     run = optimizers.resume(checkpoint.optimizer)
     points, energies = run.ask(), _energies(answer)
@@ -141,7 +142,7 @@ def _after_round(record: JobRecord, answer: TaskScored, moment: Moment) -> Chang
 
 def _started(record: JobRecord, points: Points, moment: Moment) -> Change:
     """Ask fresh optimiser runs, one from each of these points, for their first round."""
-    checkpoint, loop = checkpoint_of(record), _loop(record)
+    checkpoint, loop = checkpoint_of(record), loop_of(record)
     left = max(1, last_round(checkpoint, loop) - checkpoint.round)
     settings = checkpoint.settings or checkpoint.optimizer
     starts = [
@@ -157,7 +158,7 @@ def _started(record: JobRecord, points: Points, moment: Moment) -> Change:
 
 def _go_on(record: JobRecord, run: Run, moment: Moment) -> Change:
     """The next round's points as one task; where there is none, the next step of a climb, or the last sampling."""
-    checkpoint, loop = checkpoint_of(record), _loop(record)
+    checkpoint, loop = checkpoint_of(record), loop_of(record)
     over = checkpoint.round >= last_round(checkpoint, loop)
     stalled = "" if over else _stalled(checkpoint, loop)
     points = () if over or stalled else run.ask()
@@ -217,17 +218,10 @@ def _issue(record: JobRecord, phase: Phase, round_: int, parameters: Matrix, mom
     if not found.choice.waits:
         return finish(declined(record, moment, found), moment, None, reason=found.choice.reason)
     try:
-        issued = issue(record, phase, round_, made_for_structure(parameters, _loop(record).columns), moment)
+        issued = issue(record, phase, round_, made_for_structure(parameters, loop_of(record).columns), moment)
     except TooDear as dear:
         return finish(dear.record, moment, None, reason=dear.reason, fault=dear.fault)
     return watched(issued, moment)
-
-
-def _loop(record: JobRecord) -> Loop:
-    loop = preparation_of(record).loop
-    if loop is None:
-        raise ValueError(f"job {record.job_id} was prepared without a loop")
-    return loop
 
 
 def _energies(answer: TaskScored) -> tuple[float, ...]:

@@ -17,13 +17,13 @@ from quire_contracts.record import JobRecord, evolve
 from quire_contracts.result import Screened
 from quire_control_plane.budget.worth import appraisal_of
 from quire_control_plane.loops.circuits import alone, uses
+from quire_control_plane.loops.state import checkpoint_of, loop_of
 from quire_control_plane.tasks import preparation_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from quire_contracts.preparation import Loop
-    from quire_contracts.record import Checkpoint
     from quire_contracts.value import Target
 
 ENOUGH: Final = 0.01
@@ -43,7 +43,7 @@ def seen(record: JobRecord, energies: Sequence[float], errors: Sequence[float], 
     `errors` are empty where the energies are exact.
     """
     prepared = preparation_of(record)
-    loop, checkpoint = _loop(record), _checkpoint(record)
+    loop, checkpoint = loop_of(record), checkpoint_of(record)
     rows = best_rows(energies, loop.starts)
     known = appraisal_of(record, target)
     fidelity = known.fidelity if known is not None else None
@@ -70,7 +70,7 @@ def seen(record: JobRecord, energies: Sequence[float], errors: Sequence[float], 
 
 def chosen(record: JobRecord) -> tuple[JobRecord, tuple[int, ...]]:
     """The record with the circuit in use that goes on, once all have been seen, and the start points that do."""
-    loop, checkpoint = _loop(record), _checkpoint(record)
+    loop, checkpoint = loop_of(record), checkpoint_of(record)
     found = checkpoint.screened
     gains = [_gain(each, loop) for each in found]
     best = min(range(len(found)), key=lambda place: (-gains[place], _size(found[place]), place))
@@ -110,16 +110,3 @@ def _reason(found: Sequence[Screened], place: int, *, winner: int, best: int, ne
     if near:
         return f"{found[winner].name} is as good, and smaller"
     return f"{expected:.6g} is to be expected, and {found[best].expected:.6g} of {found[best].name}"
-
-
-def _loop(record: JobRecord) -> Loop:
-    loop = preparation_of(record).loop
-    if loop is None:
-        raise ValueError(f"job {record.job_id} was prepared without a loop")
-    return loop
-
-
-def _checkpoint(record: JobRecord) -> Checkpoint:
-    if record.checkpoint is None:
-        raise ValueError(f"job {record.job_id} has no loop")
-    return record.checkpoint
