@@ -83,13 +83,14 @@ def walk(
     of: Callable[[Task], list[float]] = energies,
     moment: Callable[[float], Moment] = at,
     record: JobRecord | None = None,
+    most: int = 8 * ROUNDS,
 ) -> tuple[JobRecord, list[Task]]:
     """The ended record and the tasks it sent; a killed control plane knows nothing but the record's bytes."""
     record = record or admitted(document).record
     assert record is not None
     change: Change = decide(record, how(record), moment(1))
     tasks: list[Task] = []
-    for tick in range(8 * ROUNDS):
+    for tick in range(most):
         assert change.record is not None
         record = change.record
         if killed:
@@ -101,3 +102,13 @@ def walk(
         change = decide(record, answer(task, of(task), best=2.0), moment(2 + tick))
         assert sum(isinstance(say.message, RunTask) for say in change.says) <= 1
     pytest.fail("the job does not end")
+
+
+def walk_as_killed(document: bytes, how: Callable[[JobRecord], JobPrepared]) -> tuple[JobRecord, list[Task]]:
+    """A walk that killed at every task ends with the same record, and sends the same tasks, none of them twice."""
+    record, tasks = walk(document, how)
+    again, resent = walk(document, how, killed=True)
+    assert msgspec.json.encode(again) == msgspec.json.encode(record)
+    assert resent == tasks
+    assert len({task.task_id for task in tasks}) == len(tasks)
+    return record, tasks

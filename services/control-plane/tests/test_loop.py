@@ -2,25 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING
-
 import msgspec
 import pytest
-from control_plane_cases import admitted, answer, at, prepared, run_task
+from control_plane_cases import admitted, at, prepared, run_task
+from loop_cases import energies, walk, walk_as_killed
 
 from quire_contracts import limits
 from quire_contracts.job import JobCompleted
-from quire_contracts.preparation import Spectrum
+from quire_contracts.preparation import JobPrepared, Spectrum
 from quire_contracts.record import JobRecord
 from quire_contracts.result import OptimizeResult
-from quire_contracts.task import RunTask
 from quire_control_plane.decide import decide
-from quire_control_plane.tasks import numbers
-
-if TYPE_CHECKING:
-    from quire_contracts.task import Task
-    from quire_control_plane.change import Change
 
 SPECTRA = (Spectrum(spacing=1.0, count=2), Spectrum(spacing=2.0, count=1))
 ROUNDS = 20
@@ -47,50 +39,22 @@ def body(**optimizer: object) -> bytes:
     return msgspec.json.encode(document)
 
 
-def energies(task: Task) -> list[float]:
-    return [
-        math.cos(a) * math.sin(2 * b) + 0.3 * math.sin(2 * a + 0.4) * math.cos(2 * b) - 1.0
-        for a, b in numbers(task.parameters)
-    ]
-
-
-def walk(
-    document: bytes, *, killed: bool = False, of=energies, ticks: int = 4 * ROUNDS
-) -> tuple[JobRecord, list[Task]]:
-    """The ended record and the tasks it sent; a killed control plane knows nothing but the record's bytes."""
-    record = admitted(document).record
-    assert record is not None
-    change: Change = decide(record, prepared(record, spectra=SPECTRA), at(1))
-    tasks: list[Task] = []
-    for tick in range(ticks):
-        assert change.record is not None
-        record = change.record
-        if killed:
-            record = msgspec.json.decode(msgspec.json.encode(record), type=JobRecord)
-        if record.is_over:
-            return record, tasks
-        task = run_task(change)
-        tasks.append(task)
-        change = decide(record, answer(task, of(task), best=2.0), at(2 + tick))
-        assert sum(isinstance(say.message, RunTask) for say in change.says) <= 1
-    pytest.fail("the job does not end")
+def spread(record: JobRecord) -> JobPrepared:
+    """What preprocessing says of the loop, with the frequencies of its angles."""
+    return prepared(record, spectra=SPECTRA)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_killed_at_every_round_a_loop_ends_with_the_same_record_and_sends_the_same_tasks(optimizer) -> None:
     document = body(**optimizer)
-    record, tasks = walk(document)
-    again, resent = walk(document, killed=True)
-    assert msgspec.json.encode(again) == msgspec.json.encode(record)
-    assert resent == tasks
-    assert len({task.task_id for task in tasks}) == len(tasks)
+    record, _ = walk_as_killed(document, spread)
     assert isinstance(record.result, OptimizeResult)
     assert record.result.history[-1].best > record.result.history[0].objective
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS.values(), ids=OPTIMIZERS)
 def test_the_rounds_points_are_one_task_that_travels_inside_its_message(optimizer) -> None:
-    _, tasks = walk(body(**optimizer))
+    _, tasks = walk(body(**optimizer), spread)
     rounds = [task for task in tasks if task.phase == "round"]
     assert [task.round for task in rounds] == list(range(1, len(rounds) + 1))
     assert all(task.parameters.data.inline is not None for task in tasks)
@@ -98,7 +62,7 @@ def test_the_rounds_points_are_one_task_that_travels_inside_its_message(optimize
 
 
 def result_of(document: bytes, of=energies) -> OptimizeResult:
-    record, _ = walk(document, of=of)
+    record, _ = walk(document, spread, of=of)
     assert isinstance(record.result, OptimizeResult)
     assert not record.degraded
     return record.result
@@ -128,14 +92,14 @@ def test_a_loop_with_all_its_rounds_was_not_stopped() -> None:
 
 def test_a_populations_round_stands_at_its_lowest_point() -> None:
     document = body(name="cma-es", population=6, rounds=3)
-    _, tasks = walk(document)
+    _, tasks = walk(document, spread)
     rounds = [task for task in tasks if task.phase == "round"]
     assert [task.parameters.rows for task in rounds] == [6, 6, 6]
     assert [each.objective for each in result_of(document).history] == [-min(energies(task)) for task in rounds]
 
 
 def test_an_ended_record_has_the_history_once_so_that_the_longest_loop_fits_a_message() -> None:
-    record, _ = walk(body(name="spsa", rounds=limits.ROUNDS), ticks=limits.ROUNDS + 5)
+    record, _ = walk(body(name="spsa", rounds=limits.ROUNDS), spread, most=limits.ROUNDS + 5)
     assert record.checkpoint is not None
     assert isinstance(record.result, OptimizeResult)
     assert (len(record.result.history), record.checkpoint.history) == (limits.ROUNDS, ())
