@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -32,12 +33,12 @@ class Cut:
     sense: Literal["min", "max"] = "max"
     unit: str = "weight of the cut"
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """One for each node."""
         return size_of_graph(self.problem)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Every edge below zero cut, or every one above."""
         weights = [weight for _, _, weight in self.problem.edges]
@@ -56,8 +57,12 @@ class Cut:
 
     def objectives(self, bits: Bits) -> NDArray[np.float64]:
         """Weights of the edges whose ends are apart."""
-        x, table = bits.astype(np.float64), weights_between(self.problem.edges, self.variables)
+        x, table = bits.astype(np.float64), self._table
         return np.asarray(x @ (table.sum(0) + table.sum(1)) - 2 * np.einsum("ij,ij->i", x @ table, x), np.float64)
+
+    @cached_property
+    def _table(self) -> NDArray[np.float64]:
+        return weights_between(self.problem.edges, self.variables)
 
     def objective(self, assignment: Assignment) -> float:
         """As `objectives`, of one."""

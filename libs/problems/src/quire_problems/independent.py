@@ -24,12 +24,12 @@ class Independent:
     sense: Literal["min", "max"] = "max"
     unit: str = "weight"
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """One for each node."""
         return size_of_graph(self.problem)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """No node, and all of them."""
         return 0.0, math.fsum(self.weights)

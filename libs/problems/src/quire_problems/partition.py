@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -25,12 +26,12 @@ class Partition:
     sense: Literal["min", "max"] = "min"
     unit: str = "difference"
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """One for each number."""
         return len(self.problem.numbers)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """A perfect split, and all on one side."""
         return 0.0, math.fsum(self.problem.numbers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -22,12 +23,12 @@ class Plain:
     sense: Literal["min", "max"] = "min"
     unit: str = ""
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """As the problem says."""
         return self.problem.n
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Every term at its least, and at its most."""
         pairs = [weight for _, _, weight in self._pairs]

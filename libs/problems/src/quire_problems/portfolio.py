@@ -23,12 +23,12 @@ class Selection:
     sense: Literal["min", "max"] = "max"
     unit: str = "return less risk"
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """One for each asset."""
         return len(self.problem.returns)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """The k worst assets with their worst pairs, and the k best with the best."""
         low, high = self._costs(best=True), self._costs(best=False)

@@ -79,12 +79,12 @@ class Routing:
         """The shortest way through each set, in their order."""
         return tuple(self._along(self._trips.shortest(group)) for group in self.sets)
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """Sets, and helping variables."""
         return len(self.sets) + len(self.idle)
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Each place's least and greatest share of any set's way, a way being shared by its places alike."""
         return math.fsum(self._least_shares.values()), math.fsum(self._shares(max).values())

@@ -33,12 +33,12 @@ class Salesman:
         """The first included."""
         return len(self.problem.distances)
 
-    @property
+    @cached_property
     def variables(self) -> int:
         """(n - 1)^2."""
         return (self.cities - 1) ** 2
 
-    @property
+    @cached_property
     def bounds(self) -> tuple[float, float]:
         """Every city is left once: by the shortest, and by the longest way out of it."""
         return math.fsum(self._shortest), math.fsum(max(ways) for ways in self._ways_out)

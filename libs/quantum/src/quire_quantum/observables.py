@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_TERMS: Final = 10_000
 _WORD_BITS: Final = 64
+_WORD: Final = 2**_WORD_BITS - 1
 _X_DIGITS: Final = str.maketrans("IXYZ", "0110")
 _Z_DIGITS: Final = str.maketrans("IXYZ", "0011")
 _TABLED_TERMS: Final = 64
@@ -175,7 +177,7 @@ def expectation(
     shots = counts.shots.astype(np.float64)
     if np.any(shots == 0):
         raise ObservableError("a row has no shots")
-    rows, words = counts.row_of_entry, counts.words()
+    rows, words = counts.row_of_entry, counts.words
     tallies = counts.tallies.astype(np.float64)
     values = np.zeros((counts.rows // groups, len(observables)))
     variances = np.zeros_like(values)
@@ -209,12 +211,11 @@ def shot_values(
         valued: NDArray[np.float64] = parity_sums(table)[0, words[:, 0].astype(np.intp)]
         return valued
     result = np.zeros(len(words))
+    columns = [words[:, word] for word in range(words.shape[1])]
     for support, coefficient in supports:
-        ones = np.zeros(len(words), np.uint8)
-        for word in range(words.shape[1]):
-            mask = np.uint64((support >> (_WORD_BITS * word)) & (2**_WORD_BITS - 1))
-            ones ^= np.bitwise_count(words[:, word] & mask) & 1
-        result += coefficient * (1.0 - 2.0 * ones)
+        masks = (np.uint64((support >> (_WORD_BITS * word)) & _WORD) for word in range(len(columns)))
+        ones = sum(np.bitwise_count(column & mask) for column, mask in zip(columns, masks, strict=True))
+        result += coefficient - (2.0 * coefficient) * (ones & 1)
     return result
 
 
@@ -244,6 +245,7 @@ def _support(label: str) -> int:
     return x | z
 
 
+@functools.lru_cache(maxsize=16_384)
 def _masks(label: str) -> tuple[int, int]:
     """A label's X part and Z part as bit masks; Y is both."""
     x = int(label.translate(_X_DIGITS), 2)

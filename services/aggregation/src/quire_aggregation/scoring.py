@@ -107,7 +107,7 @@ def _best_of(
 def lowest(counts: PackedCounts, rank: NDArray[np.float64], close: float) -> tuple[int, ...]:
     """The outcome of lowest rank, as an assignment; of those that are equally good the lowest number."""
     ties = np.flatnonzero(rank <= rank.min() + close)
-    words = counts.words()[ties]
+    words = counts.words[ties]
     winner = ties[np.lexsort(words.T)[0]]
     return tuple(digits(counts.outcomes[winner : winner + 1], counts.bits)[0].tolist())
 
