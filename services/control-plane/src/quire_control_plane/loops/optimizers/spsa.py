@@ -7,6 +7,7 @@ c_k = c / (k + 1)^0.101 with A a tenth of the rounds; directions are Rademacher.
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
 import msgspec
@@ -70,7 +71,7 @@ def tell(state: State, values: tuple[float, ...]) -> State:
     Raises:
         ValueError: if the number of values is not the number of points.
     """
-    directions, generator = _directions(state)
+    directions, random = _directions(state)
     if len(values) != 1 + 2 * len(directions):
         raise ValueError(f"{len(values)} values for {1 + 2 * len(directions)} points")
     offset = state.perturbation / (state.step + 1) ** GAMMA
@@ -89,7 +90,7 @@ def tell(state: State, values: tuple[float, ...]) -> State:
         gain=gain,
         step=state.step + 1,
         parameters=tuple(parameters.tolist()),
-        random=dump(generator),
+        random=random,
     )
 
 
@@ -97,9 +98,16 @@ def _stability(rounds: int) -> float:
     return 0.1 * rounds
 
 
-def _directions(state: State) -> tuple[np.ndarray, np.random.Generator]:
-    """The round's Rademacher directions [pairs, P] and the generator after drawing them."""
-    generator = load(state.random)
+def _directions(state: State) -> tuple[np.ndarray, Random]:
+    """The round's Rademacher directions [pairs, P], and the generator's state after drawing them."""
     pairs = CALIBRATION_PAIRS if state.gain is None else 1
-    directions = 2.0 * generator.integers(0, 2, size=(pairs, len(state.parameters))) - 1.0
-    return directions, generator
+    return _drawn(tuple(state.random.items()), pairs, len(state.parameters))
+
+
+@functools.lru_cache(maxsize=256)
+def _drawn(random: tuple[tuple[str, str], ...], pairs: int, parameters: int) -> tuple[np.ndarray, Random]:
+    """Drawn once by a process that sends a round, hears of it and goes on from it."""
+    generator = load(dict(random))
+    directions = 2.0 * generator.integers(0, 2, size=(pairs, parameters)) - 1.0
+    directions.flags.writeable = False
+    return directions, dump(generator)
