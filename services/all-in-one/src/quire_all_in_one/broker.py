@@ -43,7 +43,7 @@ class Broker:
 
     def __init__(self, data_dir: Path, port: int) -> None:
         self._data_dir = data_dir
-        self._server = NatsServer(data_dir / "nats", max(0, port))
+        self._server = NatsServer(data_dir / "nats", max(0, port), threads=max(1, (os.cpu_count() or 1) // 2))
         self._staging = Staging(data_dir / "nats" / "jetstream")
         self._lock: IO[str] | None = None
 
