@@ -211,10 +211,11 @@ def shot_values(
         valued: NDArray[np.float64] = parity_sums(table)[0, words[:, 0].astype(np.intp)]
         return valued
     result = np.zeros(len(words))
-    columns = [words[:, word] for word in range(words.shape[1])]
+    first, *others = (words[:, word] for word in range(words.shape[1]))
     for support, coefficient in supports:
-        masks = (np.uint64((support >> (_WORD_BITS * word)) & _WORD) for word in range(len(columns)))
-        ones = sum(np.bitwise_count(column & mask) for column, mask in zip(columns, masks, strict=True))
+        ones = np.bitwise_count(first & np.uint64(support & _WORD))
+        for place, column in enumerate(others, 1):
+            ones += np.bitwise_count(column & np.uint64(support >> (_WORD_BITS * place) & _WORD))
         result += coefficient - (2.0 * coefficient) * (ones & 1)
     return result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,9 @@ _CHUNK: Final = 65_536
 
 _RELATIVE: Final = 1e-9
 """Energies closer than this, relative to the sum of the absolute coefficients, are equal: rounding, not physics."""
+
+_WORD_BITS: Final = 64
+_Z_DIGITS: Final = str.maketrans("IZ", "01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +118,9 @@ def lowest(counts: PackedCounts, rank: NDArray[np.float64], close: float) -> tup
 
 def energy_at(observable: Observable, assignment: tuple[int, ...]) -> float:
     """The energy of one assignment, its sum rounded once."""
+    ones = sum(bit << qubit for qubit, bit in enumerate(assignment))
     terms = zip(observable.labels, observable.coefficients, strict=True)
-    return math.fsum(_sign(label, assignment) * coefficient for label, coefficient in terms)
+    return math.fsum(-c if (_factors(label) & ones).bit_count() % 2 else c for label, c in terms)
 
 
 def better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
@@ -148,9 +153,10 @@ def share_of(counts: PackedCounts, assignment: tuple[int, ...]) -> float | None:
     """Share of all shots that gave exactly this assignment; None for an assignment of another width."""
     if len(assignment) != counts.bits:
         return None
-    padded = np.zeros(8 * counts.outcomes.shape[1], np.uint8)
-    padded[len(padded) - counts.bits :] = assignment[::-1]
-    same = np.all(counts.outcomes == np.packbits(padded), axis=1)
+    number = sum(bit << qubit for qubit, bit in enumerate(assignment))
+    same = np.ones(len(counts.tallies), np.bool_)
+    for place, column in enumerate(counts.words.T):
+        same &= column == np.uint64(number >> (_WORD_BITS * place) & (2**_WORD_BITS - 1))
     return float(counts.tallies[same].sum(dtype=np.int64)) / float(counts.tallies.sum(dtype=np.int64))
 
 
@@ -170,10 +176,10 @@ def _cost(observable: Observable, qubits: int) -> Cost:
     return Cost(constant, linear, quadratic, tuple(higher))
 
 
-def _sign(label: str, assignment: tuple[int, ...]) -> int:
-    """The product of a diagonal term's Z values."""
-    ones = sum(bit for pauli, bit in zip(reversed(label), assignment, strict=True) if pauli == "Z")
-    return -1 if ones % 2 else 1
+@functools.lru_cache(maxsize=16_384)
+def _factors(label: str) -> int:
+    """The qubits of a diagonal term's Z factors, as bits."""
+    return int(label.translate(_Z_DIGITS), 2)
 
 
 def digits(outcomes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:
