@@ -1,4 +1,4 @@
-"""A message as it came off the wire, read only as far as somebody looks, and its acknowledgements, written at once."""
+"""A message as it came off the wire, read only as far as somebody looks, and its acknowledgements, written soon."""
 
 from __future__ import annotations
 

@@ -29,6 +29,9 @@ _LATE_SECONDS: Final = 0.5
 """After a reconnection, how long an answer may still come: a request that was only buffered is answered at once, one
 that was on the old connection never."""
 
+_SOON_SECONDS: Final = 0.002
+"""How long an acknowledgement waits for something to leave with: a write of its own costs as much."""
+
 _STATUS: Final = b"NATS/1.0 "
 
 Answer = tuple[bytes, bytes]
@@ -70,6 +73,7 @@ class Wire:
         self._parser.buf = client._ps.buf
         client._ps = self._parser
         self._flushing = False
+        self._later: asyncio.TimerHandle | None = None
         self._waiting: dict[bytes, _Waiting] = {}
         self._asked = 0
         self._prefix = ""
@@ -94,15 +98,16 @@ class Wire:
         finally:
             self._parser.sinks.pop(str(subscription._id).encode(), None)
 
-    def send(self, subject: str, body: bytes, reply: str = "", head: bytes = b"") -> None:
+    def send(self, subject: str, body: bytes, reply: str = "", head: bytes = b"", *, soon: bool = False) -> None:
         """Write a message; what is written in one turn of the event loop leaves together.
 
         head: a whole header block, as of `headers.block`.
+        soon: it may wait up to 2 ms for the next that leaves; the order stays.
 
         Raises:
             nats.errors.Error: if the connection is closed, or it is away and what it may buffer is full.
         """
-        self.write(self.command(subject, body, reply, head))
+        self.write(self.command(subject, body, reply, head), soon=soon)
 
     @staticmethod
     def command(subject: str, body: bytes, reply: str, head: bytes) -> tuple[bytes, ...]:
@@ -111,7 +116,7 @@ class Wire:
             return (f"HPUB {subject} {reply} {len(head)} {len(head) + len(body)}\r\n".encode(), head, body, b"\r\n")
         return f"PUB {subject} {reply} {len(body)}\r\n".encode(), body, b"\r\n"
 
-    def write(self, pieces: Iterable[bytes]) -> None:
+    def write(self, pieces: Iterable[bytes], *, soon: bool = False) -> None:
         """Write whole commands of `command`; see `send`."""
         client = self._client
         command = b"".join(pieces)
@@ -123,9 +128,13 @@ class Wire:
             raise nats.errors.OutboundBufferLimitError
         client._pending.append(command)
         client._pending_data_size += len(command)
-        if not self._flushing:
+        if self._flushing:
+            return
+        if not soon:
             self._flushing = True
             self._loop.call_soon(self._flush)
+        elif self._later is None:
+            self._later = self._loop.call_later(_SOON_SECONDS, self._flush)
 
     async def ask(self, subject: str, body: bytes, head: bytes = b"") -> Answer:
         """One request and its answer.
@@ -183,6 +192,9 @@ class Wire:
     def _flush(self) -> None:
         """Hand what was written to the socket, without the turn that nats-py's flusher takes."""
         self._flushing = False
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
         client = self._client
         if not client.is_connected or not client._pending or client._transport is None:
             return
