@@ -183,6 +183,25 @@ async def test_nothing_is_written_to_a_closed_connection(make_bus):
         bus.connection.wire.send("a", b"")
 
 
+async def test_what_may_leave_soon_leaves_with_the_next_or_by_itself(bus, monkeypatch):
+    wire, written = bus.connection.wire, []
+    transport = bus.connection.client._transport
+    write = transport.write
+
+    def noting(data):
+        written.append(data)
+        write(data)
+
+    monkeypatch.setattr(transport, "write", noting)
+    wire.send("x.1", b"", soon=True)
+    wire.send("x.2", b"")
+    await eventually(lambda: written)
+    assert written[0].split() == [b"PUB", b"x.1", b"0", b"PUB", b"x.2", b"0"]
+    wire.send("x.3", b"", soon=True)
+    await eventually(lambda: any(b"x.3" in data for data in written))
+    assert wire._later is None
+
+
 async def test_a_request_that_nobody_answers_ends(bus):
     bus.connection.wire._timeout = 0.2
     listening = await bus.connection.wire.subscribe("silence", lambda *_: None)
