@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from quire_bus.delivery import REPEAT_SECONDS
 from quire_bus.envelope import Outgoing, message_id
 from quire_bus.records import RecordWrite
 from quire_bus.router import Router
@@ -146,7 +145,7 @@ async def test_without_an_inbox_each_delivery_runs(control, bus, probe, publish_
     log, runs = await probe(">"), []
     router = Router("control-plane")
 
-    @router.consume(CancelJob, inbox="none")
+    @router.consume(CancelJob, once=False)
     async def do_cancel(message, delivery):
         runs.append(delivery.meta.id)
         await delivery.commit(rejected(message.job_id))
@@ -161,89 +160,7 @@ async def test_without_an_inbox_each_delivery_runs(control, bus, probe, publish_
     await log.wait(JobRejected, 2)
     assert runs[0] == runs[1]
     assert len(log.of(JobRejected)) == 2  # the repetition had the same id, and the broker knew it
-    assert not marks_of(log)
-
-
-def marks_of(log):
-    return [subject for subject in log.subjects if ".inbox." in subject]
-
-
-@pytest.mark.parametrize(("seconds", "marked"), [(0.0, False), (2 * REPEAT_SECONDS, True)])
-async def test_a_light_inbox_marks_what_took_long(
-    control, bus, probe, publish_again, cancel, rejected, seconds, marked
-):
-    log, runs = await probe(">"), []
-    router = Router("control-plane")
-
-    @router.consume(CancelJob, inbox="light")
-    async def do_cancel(message, delivery):
-        runs.append(message.job_id)
-        await asyncio.sleep(seconds)
-        await delivery.commit(rejected(message.job_id))
-
-    control.include(router)
-    await control.start()
-    await bus.publisher.publish(cancel("j1"))
-    await log.wait(JobRejected)
-    assert bool(marks_of(log)) is marked
-    await publish_again(log.recorded[0])
-    await eventually(lambda: len(runs) == 2)
-    await bus.publisher.publish(cancel("j2"))
-    await log.wait(JobRejected, 2)
-    assert [event.job_id for event in log.of(JobRejected)] == ["j1", "j2"]
-
-
-async def test_a_light_inbox_marks_what_has_company_and_more_than_a_message(control, bus, probe, cancel, rejected):
-    log, begun, together = await probe(">"), [], asyncio.Barrier(2)
-    router = Router("control-plane")
-
-    @router.consume(CancelJob, inbox="light", workers=2)
-    async def do_cancel(message, delivery):
-        begun.append(message.job_id)
-        if message.job_id == "several":
-            await delivery.commit(rejected("j3"), rejected("j4"))
-        else:
-            await together.wait()
-            await delivery.commit(rejected(message.job_id))
-
-    control.include(router)
-    await control.start()
-    await bus.publisher.publish(cancel("j1"))
-    await eventually(lambda: begun == ["j1"])
-    await bus.publisher.publish(cancel("j2"))
-    await log.wait(JobRejected, 2)
-    second = next(one for one in log.recorded if one.subject.endswith(".cancel.v1.j2"))
-    durable = durable_name("control-plane", CancelJob)
-    assert marks_of(log) == [inbox_subject(durable, second.meta)]
-    await bus.publisher.publish(cancel("several"))
-    await log.wait(JobRejected, 4)
-    assert len(marks_of(log)) == 2
-
-
-async def test_a_light_inbox_answers_once_though_a_lost_acknowledgement_runs_it_again(
-    control, bus, probe, quick, cancel, rejected
-):
-    log, attempts = await probe(">"), []
-    router = Router("control-plane")
-
-    @router.consume(CancelJob, inbox="light")
-    async def do_cancel(message, delivery):
-        attempts.append(delivery.meta.attempt)
-        await asyncio.sleep(2 * REPEAT_SECONDS if delivery.meta.attempt > 1 else 0.0)  # and what took little takes long
-        await delivery.commit(rejected(message.job_id))
-        if attempts == [1]:
-            raise asyncio.CancelledError  # as a process that stops after its commit and before its acknowledgement
-
-    await quick(router, ack_wait=0.6)
-    control.include(router)
-    await control.start()
-    await bus.publisher.publish(cancel("j1"))
-    await log.wait(JobRejected)
-    await eventually(lambda: attempts == [1, 2])
-    await bus.publisher.publish(cancel("j2"))
-    await log.wait(JobRejected, 2)
-    assert [event.job_id for event in log.of(JobRejected)] == ["j1", "j2"]
-    assert not marks_of(log)
+    assert not [subject for subject in log.subjects if ".inbox." in subject]
 
 
 async def test_a_process_holds_no_more_than_it_has_workers(control, bus, cancel):

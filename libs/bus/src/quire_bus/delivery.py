@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import msgspec
 
@@ -26,22 +26,6 @@ M = TypeVar("M", bound=Value)
 
 INBOX_SECONDS: Final = 7 * 24 * 3600
 """How long a mark is kept: longer than any redelivery, shorter than the log."""
-
-Inbox = Literal["strict", "light", "none"]
-"""What is kept of the messages that a consumer has done.
-
-strict: a mark for each, looked for before the handler is called.
-light: as strict while the consumer has more than one message in hand, for then marks are looked for and written
-    together. Else a mark is looked for only when a message comes again, and none is written beside an answer that is
-    one message alone and took less than `REPEAT_SECONDS`: it would make the write an atomic batch, which takes the
-    broker 0.6 to 2 ms where a message alone takes 0.3 (measured), and spare little when it is found. What runs again
-    says the same id again: the broker drops that for two minutes, and after them a receiver knows it by the id or by
-    its own record.
-none: nothing.
-"""
-
-REPEAT_SECONDS: Final = 0.25
-"""Work that takes longer is marked by a light inbox too, so that it is not done again."""
 
 
 class Logged:
@@ -95,13 +79,12 @@ class Delivery(Generic[M]):
     meta: its envelope.   message: its decoded body.   committed: whether `commit` has succeeded.
     """
 
-    def __init__(self, sender: Sender, meta: Meta, message: M, *, durable: str, inbox: Inbox) -> None:
+    def __init__(self, sender: Sender, meta: Meta, message: M, *, durable: str, once: bool) -> None:
         self.meta = meta
         self.message = message
         self.committed = False
         self._sender = sender
-        self._mark = inbox_subject(durable, meta) if inbox != "none" else None
-        self._began = sender.clock.monotonic() if inbox == "light" else None
+        self._mark = inbox_subject(durable, meta) if once else None
 
     async def commit(
         self,
@@ -132,8 +115,7 @@ class Delivery(Generic[M]):
         deliveries = (self, *together)
         if any(delivery.committed for delivery in deliveries):
             raise ValueError("a delivery is committed once; put everything into one commit")
-        spared = len(messages) <= 1 and not records and not together and self._needs_no_mark
-        marks = [] if spared else [delivery.mark for delivery in deliveries if delivery.mark is not None]
+        marks = [delivery.mark for delivery in deliveries if delivery.mark is not None]
         sender = self._sender
         guards = [Part(mark, b"", expected=0, ttl_seconds=INBOX_SECONDS) for mark in marks]
         writes = [record.part() for record in records]
@@ -160,17 +142,8 @@ class Delivery(Generic[M]):
         return self._mark
 
     async def is_marked(self) -> bool:
-        """Whether an earlier run has committed this message; a light inbox may not know, and does not look at first."""
-        if self._mark is None or (self._began is not None and self.meta.attempt == 1):
-            return False
-        return await self._sender.store.last(self._mark) is not None
-
-    @property
-    def _needs_no_mark(self) -> bool:
-        """Of a message alone. What comes again may have been answered unmarked, and goes by its id alone."""
-        if self._began is None:
-            return False
-        return self.meta.attempt > 1 or self._sender.clock.monotonic() - self._began < REPEAT_SECONDS
+        """Whether an earlier run has committed this message."""
+        return self._mark is not None and await self._sender.store.last(self._mark) is not None
 
     @staticmethod
     def _done(deliveries: Sequence[Delivery[M]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -24,7 +24,7 @@ from quire_resilience.backoff import Backoff
 from quire_resilience.errors import Permanent, Transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
     from nats.aio.msg import Msg
@@ -44,16 +44,9 @@ _CONFLICT_RUNS: Final = 5
 _REASON_CHARACTERS: Final = 500
 
 
-@dataclass(slots=True)
-class _Hands:
-    """How many deliveries a processor was given and has not settled, those included that have not begun."""
-
-    full: int = 0
-
-
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Handles the deliveries of one consumption; what a call returns never raises and settles the message it is given.
+    """Handles the deliveries of one consumption; `__call__` never raises and settles every message it is given.
 
     around: a context for each run of the handler, so that what it logs carries the message's ids.
     """
@@ -63,20 +56,9 @@ class Processor:
     dead_letters: DeadLetters
     trials: Trials
     around: Callable[[Meta], AbstractContextManager[object]] = nullcontext
-    _hands: _Hands = field(default_factory=_Hands)
 
-    def __call__(self, message: Message) -> Coroutine[Any, Any, None]:
+    async def __call__(self, message: Message) -> None:
         """Process and settle one delivery: acknowledged, or to be delivered again after a delay."""
-        self._hands.full += 1
-        return self._process(message)
-
-    async def _process(self, message: Message) -> None:
-        try:
-            await self._settled(message)
-        finally:
-            self._hands.full -= 1
-
-    async def _settled(self, message: Message) -> None:
         arrived = message.arrived()
         try:
             delay = await self._settle(arrived)
@@ -201,10 +183,7 @@ class Processor:
                 await self._delivery(meta, words[0]).commit(*said)
 
     def _delivery(self, meta: Meta, message: Value) -> Delivery[Any]:
-        inbox = self.consumption.inbox
-        if inbox == "light" and self._hands.full > 1 and meta.attempt == 1:
-            inbox = "strict"
-        return Delivery(self.sender, meta, message, durable=self._durable, inbox=inbox)
+        return Delivery(self.sender, meta, message, durable=self._durable, once=self.consumption.once)
 
 
 def arrived_of(message: Msg) -> Arrived:

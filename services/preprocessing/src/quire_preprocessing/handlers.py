@@ -83,9 +83,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     )
     router = Router("preprocessing")
 
-    @router.consume(
-        PrepareJob, workers=settings.workers, ahead=settings.ahead, inbox="light", failed=preparation_failed
-    )
+    @router.consume(PrepareJob, workers=settings.workers, ahead=settings.ahead, failed=preparation_failed)
     async def do_prepare_job(command: PrepareJob, delivery: Delivery[PrepareJob]) -> None:
         outcome: JobPrepared | FamilyPlanned | PreparationFailed
         try:
@@ -96,11 +94,11 @@ async def build(deps: Deps[Settings]) -> Parts:
             deps.log.info("job refused", job_id=command.job_id, code=refused.code)
         await delivery.commit(outcome, *sought(command, outcome))
 
-    @router.consume(FindBaseline, workers=settings.workers, ahead=settings.ahead, inbox="light", failed=finding_failed)
+    @router.consume(FindBaseline, workers=settings.workers, ahead=settings.ahead, failed=finding_failed)
     async def do_find_baseline(command: FindBaseline, delivery: Delivery[FindBaseline]) -> None:
         await delivery.commit(await finder.find(command, await deps.bus.blobs.get(command.document)))
 
-    @router.consume(GatherFamily, inbox="light", failed=gathering_failed)
+    @router.consume(GatherFamily, failed=gathering_failed)
     async def do_gather_family(command: GatherFamily, delivery: Delivery[GatherFamily]) -> None:
         await delivery.commit(await planner.gather(command))
 
