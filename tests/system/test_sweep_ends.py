@@ -159,6 +159,7 @@ async def test_a_cancelled_parent_takes_its_children_along(house: Client, cloud:
     before = len(applied(cloud))
     job = house.submit(sweep())
     await eventually(lambda: applied(cloud)[before:], within=60)
+    await eventually(lambda: [child.state for child in job.status().children[:2]] == ["completed"] * 2, within=60)
     job.cancel("enough")
     view = job.wait(60)
     assert (view.state, view.reason) == ("cancelled", "enough")

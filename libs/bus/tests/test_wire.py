@@ -193,11 +193,11 @@ async def test_what_may_leave_soon_leaves_with_the_next_or_by_itself(bus, monkey
         write(data)
 
     monkeypatch.setattr(transport, "write", noting)
-    wire.send("x.1", b"", soon=True)
+    wire.send_soon("x.1", b"")
     wire.send("x.2", b"")
     await eventually(lambda: written)
     assert written[0].split() == [b"PUB", b"x.1", b"0", b"PUB", b"x.2", b"0"]
-    wire.send("x.3", b"", soon=True)
+    wire.send_soon("x.3", b"")
     await eventually(lambda: any(b"x.3" in data for data in written))
     assert wire._later is None
 

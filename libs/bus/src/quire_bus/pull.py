@@ -81,7 +81,6 @@ class Puller:
         self._capacity = capacity
         self._ahead = ahead
         self._deliver = deliver
-        self._acknowledge = partial(self._wire.send, soon=True)
         self._heartbeat = Heartbeat(consumer.ack_wait / 3)
         self._running: dict[Message, asyncio.Future[Any]] = {}
         self._waiting: Turns[Message] = Turns()
@@ -192,7 +191,7 @@ class Puller:
 
     def _on_message(self, subject: bytes, reply: bytes, head: bytes, body: bytes) -> None:
         self._heard = self._loop.time()
-        message = Message(subject.decode(), reply.decode(), head, body, self._acknowledge)
+        message = Message(subject.decode(), reply.decode(), head, body, self._wire.send_soon)
         if not body and head.startswith(_STATUS) and not reply.startswith(b"$JS.ACK"):
             self._on_status(message.headers)
             return

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import socket
 import subprocess
 import sysconfig
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
@@ -42,20 +42,25 @@ class NatsServer:
 
     port: 0 lets the system choose; the choice stays through `kill` and `start`, so that clients find it again.
     config: more lines for the configuration file, such as users and permissions.
-    threads: processors that it uses at one time (its `GOMAXPROCS`); None leaves that to it, and so does a value of that
-        name in this process's environment.
+    environ: its whole environment; None for that of this process.
 
     `start` blocks until clients can connect (about 0.03 s). Use it as a context manager, or start and stop it.
     """
 
     def __init__(
-        self, data_dir: Path, port: int = 0, *, host: str = "127.0.0.1", config: str = "", threads: int | None = None
+        self,
+        data_dir: Path,
+        port: int = 0,
+        *,
+        host: str = "127.0.0.1",
+        config: str = "",
+        environ: Mapping[str, str] | None = None,
     ) -> None:
         self.data_dir = data_dir
         self.host = host
         self.port = port
         self.config = config
-        self._environment = os.environ if threads is None else {"GOMAXPROCS": str(threads), **os.environ}
+        self._environ = environ
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -102,7 +107,7 @@ class NatsServer:
         # Its own session: an interrupt at the terminal must not take the broker down before the services have drained.
         with self._complaints.open("wb") as complaints:
             self._process = subprocess.Popen(  # noqa: S603 - our own
-                command, start_new_session=True, stderr=complaints, env=self._environment
+                command, start_new_session=True, stderr=complaints, env=self._environ
             )
         self._wait_ready()
         return self

@@ -98,16 +98,19 @@ class Wire:
         finally:
             self._parser.sinks.pop(str(subscription._id).encode(), None)
 
-    def send(self, subject: str, body: bytes, reply: str = "", head: bytes = b"", *, soon: bool = False) -> None:
+    def send(self, subject: str, body: bytes, reply: str = "", head: bytes = b"") -> None:
         """Write a message; what is written in one turn of the event loop leaves together.
 
         head: a whole header block, as of `headers.block`.
-        soon: it may wait up to 2 ms for the next that leaves; the order stays.
 
         Raises:
             nats.errors.Error: if the connection is closed, or it is away and what it may buffer is full.
         """
-        self.write(self.command(subject, body, reply, head), soon=soon)
+        self.write(self.command(subject, body, reply, head))
+
+    def send_soon(self, subject: str, body: bytes) -> None:
+        """As `send`, for what may wait up to 2 ms for the next that leaves; the order stays."""
+        self.write(self.command(subject, body, "", b""), soon=True)
 
     @staticmethod
     def command(subject: str, body: bytes, reply: str, head: bytes) -> tuple[bytes, ...]:

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Final, Self
 
@@ -35,15 +36,16 @@ class Broker:
     """A broker in `data_dir`, which this process alone may use meanwhile.
 
     port: -1 takes any free one.
+    environ: the broker's whole environment; None for that of this process.
 
     Raises:
         HouseTaken: on entering, if another house lives in the folder.
         ServerFailed: on entering, if the broker does not come up, as when its port is taken.
     """
 
-    def __init__(self, data_dir: Path, port: int) -> None:
+    def __init__(self, data_dir: Path, port: int, environ: Mapping[str, str] | None = None) -> None:
         self._data_dir = data_dir
-        self._server = NatsServer(data_dir / "nats", max(0, port), threads=max(1, (os.cpu_count() or 1) // 2))
+        self._server = NatsServer(data_dir / "nats", max(0, port), environ=environ)
         self._staging = Staging(data_dir / "nats" / "jetstream")
         self._lock: IO[str] | None = None
 

@@ -19,7 +19,7 @@ from structlog.typing import FilteringBoundLogger
 from quire_all_in_one.broker import Broker, HouseTaken, free_port, is_free
 from quire_all_in_one.guest import Guest, Keeper, open_all
 from quire_all_in_one.process import Process
-from quire_all_in_one.settings import Addresses, Plan, environ_of, has_collector
+from quire_all_in_one.settings import Addresses, Plan, environ_of, environ_of_broker, has_collector
 from quire_all_in_one.traces import PATH, Collector
 from quire_bus.sharing import SharedConnections
 from quire_resilience.clock import Clock
@@ -64,7 +64,7 @@ async def opened(plan: Plan, *, clock: Clock, log: FilteringBoundLogger) -> Asyn
     if plan.nats_port > 0 and not is_free(plan.nats_port):
         raise HouseTaken(f"port {plan.nats_port} is taken; choose another with --nats-port")
     async with AsyncExitStack() as stack:
-        broker = stack.enter_context(Broker(plan.data_dir, plan.nats_port))
+        broker = stack.enter_context(Broker(plan.data_dir, plan.nats_port, environ_of_broker(plan)))
         addresses = _addresses(plan, broker.url, await _collect(plan, stack))
         host = _apart(plan, addresses, clock) if plan.processes else await _together(plan, addresses, broker)
         if plan.processes:
