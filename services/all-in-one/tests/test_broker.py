@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 
 import nats
 import pytest
@@ -51,6 +52,12 @@ def test_a_stranger_with_the_same_number_is_left_alone(tmp_path):
     (tmp_path / "broker.pid").write_text(f"{os.getpid()}\n")
     with Broker(tmp_path, -1) as broker:
         assert broker.pid
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes' environments are read in /proc")
+def test_the_broker_has_the_environment_that_it_is_given(tmp_path):
+    with Broker(tmp_path, -1, {"GOMAXPROCS": "7"}) as broker:
+        assert Path(f"/proc/{broker.pid}/environ").read_bytes() == b"GOMAXPROCS=7\0"
 
 
 def test_a_free_port_is_free():

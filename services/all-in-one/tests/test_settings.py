@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from quire_all_in_one.settings import Addresses, environ_of, read_plan
+from quire_all_in_one.settings import Addresses, environ_of, environ_of_broker, read_plan
 
 ADDRESSES = Addresses(nats_url="nats://127.0.0.1:1", http_port=2, health_ports={"ledger": 3})
 
@@ -37,6 +37,15 @@ def test_the_user_replaces_defaults_but_not_addresses(plan):
     assert environ["QUIRE_LOG_LEVEL"] == "debug"
     assert environ["QUIRE_LEDGER_DATABASE_URL"] == "postgresql://there/db"
     assert environ["QUIRE_NATS_URL"] == "nats://127.0.0.1:1"
+
+
+@pytest.mark.parametrize(("there_are", "its"), [(1, "1"), (2, "1"), (16, "8")])
+def test_the_broker_works_on_half_of_the_cores_unless_the_user_says_how_many(plan, monkeypatch, there_are, its):
+    monkeypatch.delenv("GOMAXPROCS", raising=False)
+    monkeypatch.setattr("quire_all_in_one.settings.cores", lambda: there_are)
+    environ = environ_of_broker(plan(QUIRE_LOG_LEVEL="debug"))
+    assert (environ["GOMAXPROCS"], environ["QUIRE_LOG_LEVEL"]) == (its, "debug")
+    assert environ_of_broker(plan(GOMAXPROCS="3"))["GOMAXPROCS"] == "3"
 
 
 def test_logs_are_quiet_unless_asked_for(plan):

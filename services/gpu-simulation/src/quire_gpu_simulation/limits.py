@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from quire_gpu_simulation.chooser import Powers
@@ -44,9 +43,3 @@ class Limits:
             mps_bond=self.mps_bond,
             mps_truncates=self.mps_truncates,
         )
-
-
-def cores() -> int:
-    """The processor's cores that this process may use."""
-    # Of the cores that there are, a container may have been given a few.
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -13,10 +13,11 @@ import numpy as np
 from quire_gpu_simulation.aer_executor import TARGET, AerExecutor
 from quire_gpu_simulation.budget import MemoryBudget
 from quire_gpu_simulation.executor import SimulationExecutor
-from quire_gpu_simulation.limits import Limits, cores
+from quire_gpu_simulation.limits import Limits
 from quire_gpu_simulation.noise.executor import NoisyExecutor
 from quire_gpu_simulation.noise.model import built_in, read_models
 from quire_resilience.errors import Permanent
+from quire_service.cores import cores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
