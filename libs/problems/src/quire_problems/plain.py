@@ -50,8 +50,12 @@ class Plain:
         """The sum of the terms."""
         values = 1.0 - 2.0 * bits if isinstance(self.problem, Ising) else bits.astype(np.float64)
         single = values @ np.array(self._single) if self._single else 0.0
-        pairs = np.einsum("ij,ij->i", values @ weights_between(self._pairs, self.variables), values)
+        pairs = np.einsum("ij,ij->i", values @ self._table, values)
         return np.asarray(self.problem.offset + single + pairs, np.float64)
+
+    @cached_property
+    def _table(self) -> NDArray[np.float64]:
+        return weights_between(self._pairs, self.variables)
 
     def objective(self, assignment: Assignment) -> float:
         """As `objectives`, of one."""
