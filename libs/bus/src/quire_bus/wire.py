@@ -30,7 +30,7 @@ _LATE_SECONDS: Final = 0.5
 that was on the old connection never."""
 
 _SOON_SECONDS: Final = 0.002
-"""How long an acknowledgement waits for something to leave with: a write of its own costs as much."""
+"""How long an acknowledgement waits for something to leave with: a write of its own costs as much as a message's."""
 
 _STATUS: Final = b"NATS/1.0 "
 
