@@ -101,7 +101,7 @@ def test_counts_follow_the_probabilities(executor, width, shots):
     measured = structure.with_operations((*structure.operations, *(measure(q, q) for q in range(width))), width)
     work = Work(measured, (Member(np.repeat(ROWS[:1], 50, axis=0), 3),), shots)
     counts = executor.execute(work).members[0].counts
-    found = np.bincount(counts.words[:, 0].astype(int), counts.tallies, 1 << width)
+    found = np.bincount(counts.words()[:, 0].astype(int), counts.tallies, 1 << width)
     assert found.sum() == 50 * shots
     assert not found[probabilities == 0].any()
     expected = 50 * shots * probabilities

@@ -168,7 +168,7 @@ def test_bits_follow_the_register(device):
     work = Work(structure, (Member(np.array([[np.pi], [1.0]]), 4),), 400)
     counts = EngineExecutor(GpuBackend(device), SystemClock()).execute(work).members[0].counts
     first, second = (
-        set(counts.words[a:b, 0].tolist()) for a, b in zip(counts.offsets, counts.offsets[1:], strict=False)
+        set(counts.words()[a:b, 0].tolist()) for a, b in zip(counts.offsets, counts.offsets[1:], strict=False)
     )
     assert (first, second) == ({0b1000000100}, {0b0000000100, 0b1000000100})
     expected = 400 * np.sin(0.5) ** 2

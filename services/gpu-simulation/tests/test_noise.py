@@ -154,7 +154,7 @@ def test_trajectories_follow_the_density_matrix(monkeypatch):
     expected = 4_000 * probabilities(noisy_circuit(structure, NOISY), rows)
     for row in range(2):
         cut = slice(counts.offsets[row], counts.offsets[row + 1])
-        seen = np.bincount(counts.words[cut, 0].astype(int), counts.tallies[cut], 8)
+        seen = np.bincount(counts.words()[cut, 0].astype(int), counts.tallies[cut], 8)
         assert ((seen - expected[row]) ** 2 / expected[row]).sum() < 35
 
 

@@ -8,9 +8,8 @@ offsets[r + 1], sorted by outcome, each outcome once and never with a tally of z
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 BitOrder = Literal["little", "big"]
 """Where bit 0 stands in an outcome's text: `little` is Qiskit's order (right-most), `big` is Braket's (left-most)."""
-
-N = TypeVar("N", bound=np.generic)
 
 _WORD_BITS: Final = 64
 _LARGEST_TALLY: Final = 2**32 - 1
@@ -47,31 +44,30 @@ class PackedCounts:
     def __post_init__(self) -> None:
         """Refuse later changes to the arrays."""
         for array in (self.offsets, self.tallies, self.outcomes):
-            _read_only(array)
+            array.flags.writeable = False
 
     @property
     def rows(self) -> int:
         """How many circuit runs."""
         return len(self.offsets) - 1
 
-    @cached_property
+    @property
     def shots(self) -> NDArray[np.int64]:
         """Total tally of each row, int64 [rows]."""
         totals = np.zeros(len(self.tallies) + 1, np.int64)
         np.cumsum(self.tallies, out=totals[1:])
         edges = totals[self.offsets]
-        return _read_only(edges[1:] - edges[:-1])
+        return edges[1:] - edges[:-1]
 
-    @cached_property
+    @property
     def row_of_entry(self) -> NDArray[np.int64]:
         """The row of each entry, int64 [entries]."""
         edges = self.offsets.astype(np.int64)
-        return _read_only(np.repeat(np.arange(self.rows), edges[1:] - edges[:-1]))
+        return np.repeat(np.arange(self.rows), edges[1:] - edges[:-1])
 
-    @cached_property
     def words(self) -> NDArray[np.uint64]:
         """Outcomes as uint64 [entries, ceil(bits / 64)], at least one word; word 0 holds bits 0 to 63."""
-        return _read_only(_words(self.outcomes))
+        return _words(self.outcomes)
 
     def to_bytes(self) -> bytes:
         """The blob; `from_bytes` with the same rows and bits reads it back."""
@@ -229,11 +225,6 @@ def select_rows(counts: PackedCounts, rows: Iterable[int]) -> PackedCounts:
     return PackedCounts(counts.bits, offsets.astype(np.uint32), counts.tallies[entries], counts.outcomes[entries])
 
 
-def _read_only(array: NDArray[N]) -> NDArray[N]:
-    array.flags.writeable = False
-    return array
-
-
 def _width(bits: int) -> int:
     return (bits + 7) // 8
 
@@ -291,4 +282,4 @@ def _follows(row_of_entry: NDArray[np.integer], words: NDArray[np.uint64], *, st
 
 
 def _is_canonical(counts: PackedCounts) -> bool:
-    return bool(_follows(counts.row_of_entry, counts.words, strictly=True).all() and counts.tallies.all())
+    return bool(_follows(counts.row_of_entry, counts.words(), strictly=True).all() and counts.tallies.all())

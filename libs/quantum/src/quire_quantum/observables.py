@@ -87,7 +87,7 @@ def group(observables: Sequence[Observable]) -> Grouping:
     bases: list[tuple[int, int]] = []
     group_of: dict[str, int] = {}
     for label in sorted(weights, key=lambda label: (-weights[label], label)):
-        x, z = _masks(label)
+        x, z = masks(label)
         for index, (basis_x, basis_z) in enumerate(bases):
             if not ((x ^ basis_x) | (z ^ basis_z)) & (x | z) & (basis_x | basis_z):
                 bases[index] = (x | basis_x, z | basis_z)
@@ -177,7 +177,7 @@ def expectation(
     shots = counts.shots.astype(np.float64)
     if np.any(shots == 0):
         raise ObservableError("a row has no shots")
-    rows, words = counts.row_of_entry, counts.words
+    rows, words = counts.row_of_entry, counts.words()
     tallies = counts.tallies.astype(np.float64)
     values = np.zeros((counts.rows // groups, len(observables)))
     variances = np.zeros_like(values)
@@ -235,6 +235,12 @@ def parity_sums(tables: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.ascontiguousarray(tables)
 
 
+@functools.lru_cache(maxsize=16_384)
+def masks(label: str) -> tuple[int, int]:
+    """A label's X part and Z part as bit masks, qubit i at 2**i; Y is both."""
+    return int(label.translate(_X_DIGITS), 2), int(label.translate(_Z_DIGITS), 2)
+
+
 def bound(observable: Observable, grouping: Grouping, index: int) -> float:
     """The largest value that one shot of a group can give an observable's terms, those of the identity apart."""
     terms = zip(observable.labels, observable.coefficients, strict=True)
@@ -242,16 +248,8 @@ def bound(observable: Observable, grouping: Grouping, index: int) -> float:
 
 
 def _support(label: str) -> int:
-    x, z = _masks(label)
+    x, z = masks(label)
     return x | z
-
-
-@functools.lru_cache(maxsize=16_384)
-def _masks(label: str) -> tuple[int, int]:
-    """A label's X part and Z part as bit masks; Y is both."""
-    x = int(label.translate(_X_DIGITS), 2)
-    z = int(label.translate(_Z_DIGITS), 2)
-    return x, z
 
 
 def _label(x: int, z: int, width: int) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from dataclasses import dataclass
 from typing import Final
@@ -14,15 +13,13 @@ from quire_contracts.result import Best, Quality
 from quire_contracts.task import Scoring
 from quire_contracts.value import Observable
 from quire_quantum.counts import PackedCounts
+from quire_quantum.observables import masks
 
 _CHUNK: Final = 65_536
 """Outcomes at a time: 100 MiB of spins for 200 qubits."""
 
 _RELATIVE: Final = 1e-9
 """Energies closer than this, relative to the sum of the absolute coefficients, are equal: rounding, not physics."""
-
-_WORD_BITS: Final = 64
-_Z_DIGITS: Final = str.maketrans("IZ", "01")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +108,16 @@ def _best_of(
 def lowest(counts: PackedCounts, rank: NDArray[np.float64], close: float) -> tuple[int, ...]:
     """The outcome of lowest rank, as an assignment; of those that are equally good the lowest number."""
     ties = np.flatnonzero(rank <= rank.min() + close)
-    words = counts.words[ties]
+    words = counts.words()[ties]
     winner = ties[np.lexsort(words.T)[0]]
     return tuple(digits(counts.outcomes[winner : winner + 1], counts.bits)[0].tolist())
 
 
 def energy_at(observable: Observable, assignment: tuple[int, ...]) -> float:
     """The energy of one assignment, its sum rounded once."""
-    ones = sum(bit << qubit for qubit, bit in enumerate(assignment))
+    ones = _number(assignment)
     terms = zip(observable.labels, observable.coefficients, strict=True)
-    return math.fsum(-c if (_factors(label) & ones).bit_count() % 2 else c for label, c in terms)
+    return math.fsum(-c if (masks(label)[1] & ones).bit_count() % 2 else c for label, c in terms)
 
 
 def better(earlier: Best | None, found: Best, scale: int, close: float) -> Best:
@@ -153,10 +150,10 @@ def share_of(counts: PackedCounts, assignment: tuple[int, ...]) -> float | None:
     """Share of all shots that gave exactly this assignment; None for an assignment of another width."""
     if len(assignment) != counts.bits:
         return None
-    number = sum(bit << qubit for qubit, bit in enumerate(assignment))
+    octets = _number(assignment).to_bytes(counts.outcomes.shape[1], "big")
     same = np.ones(len(counts.tallies), np.bool_)
-    for place, column in enumerate(counts.words.T):
-        same &= column == np.uint64(number >> (_WORD_BITS * place) & (2**_WORD_BITS - 1))
+    for column, octet in zip(counts.outcomes.T, octets, strict=True):
+        same &= column == octet
     return float(counts.tallies[same].sum(dtype=np.int64)) / float(counts.tallies.sum(dtype=np.int64))
 
 
@@ -176,10 +173,9 @@ def _cost(observable: Observable, qubits: int) -> Cost:
     return Cost(constant, linear, quadratic, tuple(higher))
 
 
-@functools.lru_cache(maxsize=16_384)
-def _factors(label: str) -> int:
-    """The qubits of a diagonal term's Z factors, as bits."""
-    return int(label.translate(_Z_DIGITS), 2)
+def _number(assignment: tuple[int, ...]) -> int:
+    """Bit i at 2**i."""
+    return sum(bit << place for place, bit in enumerate(assignment))
 
 
 def digits(outcomes: NDArray[np.uint8], bits: int) -> NDArray[np.uint8]:

@@ -125,7 +125,7 @@ def implausible(
     shots = int(counts.tallies[first:last].sum())
     index = np.zeros(len(probabilities), np.int64)
     seen = np.zeros(last - first, np.int64)
-    words = counts.words[first:last]
+    words = counts.words()[first:last]
     states = np.arange(len(probabilities))
     for place, bit in enumerate(bits):
         index |= (states >> measured[bit] & 1) << place

@@ -117,7 +117,7 @@ class Reading:
         variances = np.zeros_like(values)
         for row, (quasi, overhead) in enumerate(self._corrected(counts)):
             index = row % groups
-            words, shares = pack([dict.fromkeys(quasi, 1)], bits=counts.bits).words, _in_order(quasi)
+            words, shares = pack([dict.fromkeys(quasi, 1)], bits=counts.bits).words(), _in_order(quasi)
             for column, observable in enumerate(observables):
                 mean = float(shares @ shot_values(words, observable, grouping, index))
                 values[row // groups, column] += mean

@@ -12,7 +12,7 @@ import numpy as np
 from quire_gpu_simulation.engine.compiled import Affine, Layer
 from quire_gpu_simulation.engine.merging import Angles, merged
 from quire_gpu_simulation.engine.steps import One
-from quire_quantum.observables import group, parity_sums
+from quire_quantum.observables import group, masks, parity_sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 TABLE_ENTRIES: Final = 1 << 17
 """Values of diagonal observables are looked up in tables as long as these have no more entries (1 MiB)."""
-
-_X_DIGITS: Final = str.maketrans("IXYZ", "0110")
-_Z_DIGITS: Final = str.maketrans("IXYZ", "0011")
 
 
 class Strings(NamedTuple):
@@ -86,7 +83,7 @@ def strings(observables: Sequence[Observable], num_qubits: int) -> Strings:
     weights: dict[tuple[int, int, int], NDArray[np.float64]] = {}
     for column, observable in enumerate(observables):
         for label, coefficient in zip(observable.labels, observable.coefficients, strict=True):
-            x, z = _masks(label)
+            x, z = masks(label)
             if not x | z:
                 constants[column] += coefficient
             elif tabled and not x:
@@ -128,7 +125,7 @@ def sums(observables: Sequence[Observable], num_qubits: int) -> Sums:
     pairs: dict[tuple[int, int], list[tuple[int, float]]] = {}
     for column, observable in enumerate(observables):
         for label, coefficient in zip(observable.labels, observable.coefficients, strict=True):
-            x, z = _masks(label)
+            x, z = masks(label)
             pairs.setdefault((grouping.group_of[label], column), []).append((x | z, coefficient))
     order = sorted(pairs)
     terms = [term for pair in order for term in pairs[pair]]
@@ -170,8 +167,3 @@ def measured(by_bit: Mapping[int, int], num_bits: int, num_qubits: int) -> Bits:
         places=np.array(places, np.int64),
         plain=bits == qubits == list(range(num_qubits)),
     )
-
-
-def _masks(label: str) -> tuple[int, int]:
-    """A label's X part and Z part; Y is both."""
-    return int(label.translate(_X_DIGITS), 2), int(label.translate(_Z_DIGITS), 2)
