@@ -204,7 +204,7 @@ async def _gone(store, subject):
     return await store.last(subject) is None
 
 
-def a_delivery(bus, message, once=True):
+def a_delivery(bus, message, inbox="strict"):
     meta = Meta(
         id="5a1f1b8e-7a3c-4c0e-9d6b-6f2a4c8e1d31",
         source="/x",
@@ -215,7 +215,7 @@ def a_delivery(bus, message, once=True):
         correlation_id="j1",
     )
     sender = Sender(Store(bus.connection), "/quire/test", SystemClock(), bus._sender.tracer)
-    return Delivery(sender, meta, message, durable=consumer_of("control-plane", CancelJob).durable, once=once)
+    return Delivery(sender, meta, message, durable=consumer_of("control-plane", CancelJob).durable, inbox=inbox)
 
 
 async def test_the_second_commit_of_one_message_is_told_that_it_is_done(bus, probe, cancel, rejected):

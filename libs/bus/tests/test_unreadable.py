@@ -71,7 +71,7 @@ async def test_what_names_nobody_is_looked_up_at_the_command_that_began_it(body)
 async def test_on_a_broker_a_job_is_ended_once_and_its_message_is_a_dead_letter(make_bus, js, bus, probe):
     log, control, router = await probe("quire.cmd.>"), await make_bus("control-plane"), Router("control-plane")
 
-    @router.consume(JobPrepared, once=False, failed=lambda *_: [])
+    @router.consume(JobPrepared, inbox="none", failed=lambda *_: [])
     async def on_prepared(message, delivery):
         raise AssertionError
 

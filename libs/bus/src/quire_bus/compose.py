@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 from quire_bus import codec
 from quire_bus.envelope import Meta, Outgoing, message_id
 from quire_bus.errors import DecodeError
+from quire_bus.recent import RecentMarks
 from quire_bus.store import Part
 from quire_bus.subjects import schedule_subject
 from quire_contracts.registry import entry_of
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who says something: the store, the messages' source, the clock of their times, the tracer of their spans."""
+    """Who says something: the store, the messages' source, the clock of their times, the tracer of their spans.
+
+    recent: what it has said that was an answer, and need not be said again.
+    """
 
     store: Store
     source: str
     clock: Clock
     tracer: Tracer
+    recent: RecentMarks = field(default_factory=RecentMarks)
 
 
 def compose(

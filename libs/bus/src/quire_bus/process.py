@@ -183,7 +183,7 @@ class Processor:
                 await self._delivery(meta, words[0]).commit(*said)
 
     def _delivery(self, meta: Meta, message: Value) -> Delivery[Any]:
-        return Delivery(self.sender, meta, message, durable=self._durable, once=self.consumption.once)
+        return Delivery(self.sender, meta, message, durable=self._durable, inbox=self.consumption.inbox)
 
 
 def arrived_of(message: Msg) -> Arrived:

@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quire_bus.delivery import Delivery, Logged
+from quire_bus.delivery import Delivery, Inbox, Logged
 from quire_bus.envelope import Meta, Outgoing
 from quire_contracts.registry import Entry, entry_of
 from quire_contracts.topology import CONSUMERS, Consumer, consumer_of
@@ -45,7 +45,7 @@ class Consumption:
     consumer: Consumer
     handler: Handler[Any]
     workers: int
-    once: bool
+    inbox: Inbox
     attempts: int
     failed: Failed[Any] | None
     ahead: int = 0
@@ -93,7 +93,7 @@ class Router:
         *,
         workers: int = 1,
         ahead: int = 0,
-        once: bool = True,
+        inbox: Inbox = "strict",
         attempts: int = 6,
         failed: Failed[M] | None = None,
     ) -> Callable[[Handler[M]], Handler[M]]:
@@ -103,10 +103,11 @@ class Router:
         ahead: of those, how many wait in this process instead, so that tenants take turns under a backlog; each
             tenant's own keep their order. The broker gives no more than the topology's `max_ack_pending` to all
             replicas together.
-        once: keep an inbox. A message that was committed before is acknowledged without calling the handler, and
-            `delivery.commit` writes the mark in the same atomic batch as its messages and records. A handler that
-            returns without a commit gets its mark written then. With False there is no mark: the handler's own
-            record must absorb repetitions.
+        inbox: how a repetition is known. "strict": a message that was committed before is acknowledged without calling
+            the handler, and `delivery.commit` writes the mark in the same atomic batch as its messages and records; a
+            handler that returns without a commit gets its mark written then. "light": for a handler that changes
+            nothing but by its commit, and may run again for little; see `Inbox`. "none": there is no mark: the
+            handler's own record must absorb repetitions.
         attempts: failures before the message is given up; must stay under the topology's `max_deliver`. A delivery
             whose process was ended is no failure: see `quire_bus.trials`.
         failed: pure function of (message, meta, fault) that gives the failure events. They are committed (with the
@@ -128,7 +129,7 @@ class Router:
             raise ValueError(f"{needs}, got {detail}")
 
         def register(handler: Handler[M]) -> Handler[M]:
-            row = Consumption(entry_of(message), consumer, handler, workers, once, attempts, failed, ahead)
+            row = Consumption(entry_of(message), consumer, handler, workers, inbox, attempts, failed, ahead)
             self.consumptions.append(row)
             return handler
 

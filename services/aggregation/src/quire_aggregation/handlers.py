@@ -24,13 +24,13 @@ async def build(deps: Deps[Settings]) -> Parts:
     workers = deps.settings.workers
     settling = Settling(deps.bus.records(KIND, FanIn), deps.bus.blobs, deps.clock, deps.tracer)
 
-    @router.consume(BatchExecuted, workers=workers, failed=answers_lost)
+    @router.consume(BatchExecuted, workers=workers, inbox="light", failed=answers_lost)
     async def on_batch_executed(message: BatchExecuted, delivery: Delivery[BatchExecuted]) -> None:
         question = await settling.question(message)
         settled = await settling.settle(arrivals_of(message), message.target, question)
         await delivery.commit(*_messages(settled), records=[each.record for each in settled if each.record])
 
-    @router.consume(BatchFailed, workers=workers, failed=failures_lost)
+    @router.consume(BatchFailed, workers=workers, inbox="light", failed=failures_lost)
     async def on_batch_failed(message: BatchFailed, delivery: Delivery[BatchFailed]) -> None:
         settled = await settling.settle(failures_of(message), message.target, UNASKED)
         await delivery.commit(*_messages(settled), records=[each.record for each in settled if each.record])

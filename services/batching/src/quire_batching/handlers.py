@@ -53,7 +53,7 @@ async def build(deps: Deps[Settings]) -> Parts:
         await deps.lifetime.enter_async_context(bus.overhear(subject, gathering.heard))
 
     # No inbox: the assignment record absorbs repetitions, also those that come as a message of another id.
-    @router.consume(RunTask, workers=settings.workers, once=False, failed=task_failed)
+    @router.consume(RunTask, workers=settings.workers, inbox="none", failed=task_failed)
     async def do_run_task(message: RunTask, delivery: Delivery[RunTask]) -> None:
         task, span = message.task, trace.get_current_span().get_span_context()
         parent = _traceparent(span)
@@ -62,7 +62,7 @@ async def build(deps: Deps[Settings]) -> Parts:
             members = await pieces(delivery, rows, parent, bus.blobs)
             await gathering.join(Waiting(task, members, delivery, span))
 
-    @router.consume(CancelTask, workers=CANCELLERS, once=False)
+    @router.consume(CancelTask, workers=CANCELLERS, inbox="none")
     async def do_cancel_task(_: CancelTask, delivery: Delivery[CancelTask]) -> None:
         await cancel(delivery, records, gathering.drop, deps.clock.now())
 

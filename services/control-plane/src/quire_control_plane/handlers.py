@@ -89,7 +89,7 @@ async def build(deps: Deps[Settings]) -> Parts:
     desk = await open_desk(deps)
     jobs, rejections = desk.jobs, deps.bus.records("rejection", Rejected)
     router = Router("control-plane")
-    consume = partial(router.consume, workers=deps.settings.workers, ahead=deps.settings.ahead, once=False)
+    consume = partial(router.consume, workers=deps.settings.workers, ahead=deps.settings.ahead, inbox="none")
     seeds = random.Random(secrets.randbits(256))  # noqa: S311 - no secret: a job's own draws; asking the system costs 60 us
 
     @consume(SubmitJob, failed=submission_failed)

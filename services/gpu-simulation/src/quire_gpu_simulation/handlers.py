@@ -64,7 +64,7 @@ def router(
         outcome, waited = await lanes.run(target, partial(simulators.executor_of(target).execute, work))
         return with_wait(outcome, waited)
 
-    @made.consume(SimulateBatch, workers=workers, failed=batch_failed)
+    @made.consume(SimulateBatch, workers=workers, inbox="light", failed=batch_failed)
     async def do_simulate_batch(message: SimulateBatch, delivery: Delivery[SimulateBatch]) -> None:
         async with turns.of(message.batch.batch_id):
             if not await delivery.is_marked():

@@ -83,7 +83,9 @@ async def build(deps: Deps[Settings]) -> Parts:
     )
     router = Router("preprocessing")
 
-    @router.consume(PrepareJob, workers=settings.workers, ahead=settings.ahead, failed=preparation_failed)
+    @router.consume(
+        PrepareJob, workers=settings.workers, ahead=settings.ahead, inbox="light", failed=preparation_failed
+    )
     async def do_prepare_job(command: PrepareJob, delivery: Delivery[PrepareJob]) -> None:
         outcome: JobPrepared | FamilyPlanned | PreparationFailed
         try:

@@ -96,6 +96,6 @@ class Cancelling:
 def cancelling(made: Router, deed: Cancelling) -> None:
     """Consume CancelBatch on a router."""
 
-    @made.consume(CancelBatch, workers=WORKERS, once=False)
+    @made.consume(CancelBatch, workers=WORKERS, inbox="none")
     async def do_cancel_batch(message: CancelBatch, delivery: Delivery[CancelBatch]) -> None:  # noqa: ARG001 - no answer
         await deed.cancel(message)
