@@ -1,48 +1,59 @@
 """What a process remembers of what it has done."""
 
+import asyncio
+
 import pytest
 
 from quire_bus.errors import AlreadyDone
 from quire_bus.recent import RecentMarks
 
 
-def test_what_is_done_or_being_done_is_not_begun_again():
+async def do(recent, *marks):
+    for mark in marks:
+        async with recent.doing(mark):
+            pass
+
+
+async def fail(recent, mark, when=None):
+    async with recent.doing(mark):
+        if when is not None:
+            await when.wait()
+        raise ValueError("lost")
+
+
+async def test_what_is_done_is_not_done_again():
     recent = RecentMarks()
-    with recent.doing("a"):
-        assert "a" in recent
-        with pytest.raises(AlreadyDone) as refused, recent.doing("a"):
-            raise AssertionError
+    await do(recent, "a", "b")
+    assert "a" in recent
+    with pytest.raises(AlreadyDone) as refused:
+        await do(recent, "a")
     assert refused.value.subjects == ("a",)
-    with pytest.raises(AlreadyDone), recent.doing("a"):
-        raise AssertionError
 
 
-def test_what_failed_may_be_done_again():
+async def test_what_failed_may_be_done_again():
     recent = RecentMarks()
-    with pytest.raises(ValueError, match="lost"), recent.doing("a"):
-        raise ValueError("lost")
-    assert "a" not in recent
-    with recent.doing("a"):
-        pass
-
-
-def test_the_oldest_are_forgotten():
-    recent = RecentMarks(most=2)
-    for mark in "abc":
-        with recent.doing(mark):
-            pass
-    assert [mark in recent for mark in "abc"] == [False, True, True]
-
-
-def test_what_fails_when_it_was_forgotten_already_harms_nothing():
-    recent = RecentMarks(most=1)
     with pytest.raises(ValueError, match="lost"):
-        fail_after(recent, "a", "b")
-    assert "b" in recent
+        await fail(recent, "a")
+    assert "a" not in recent
+    await do(recent, "a")
+    assert "a" in recent
 
 
-def fail_after(recent, mark, another):
-    with recent.doing(mark):
-        with recent.doing(another):
-            pass
-        raise ValueError("lost")
+async def test_what_is_under_way_is_waited_for_and_done_by_the_next_if_it_fails():
+    recent, when = RecentMarks(), asyncio.Event()
+    first = asyncio.create_task(fail(recent, "a", when))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(do(recent, "a")) for _ in range(2)]
+    await do(recent, "b")
+    assert "a" not in recent, "or a repetition would be acknowledged, and nobody would do it"
+    assert not any(other.done() for other in others)
+    when.set()
+    ends = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [type(end) for end in ends] == [ValueError, type(None), AlreadyDone]
+    assert "a" in recent
+
+
+async def test_the_oldest_are_forgotten():
+    recent = RecentMarks(most=2)
+    await do(recent, *"abc")
+    assert [mark in recent for mark in "abc"] == [False, True, True]

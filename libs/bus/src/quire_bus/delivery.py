@@ -133,8 +133,7 @@ class Delivery(Generic[M]):
         deliveries = (self, *together)
         if any(delivery.committed for delivery in deliveries):
             raise ValueError("a delivery is committed once; put everything into one commit")
-        remembered = self._sender.recent.doing(self._mark) if self._mark and self._light else nullcontext()
-        with remembered:
+        async with self._sender.recent.doing(self._mark) if self._mark and self._light else nullcontext():
             committed = await self._store(messages, records, together)
         for delivery in deliveries:
             delivery.committed = True

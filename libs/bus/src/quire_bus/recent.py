@@ -2,43 +2,48 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from quire_bus.errors import AlreadyDone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator
 
 _MOST: Final = 16_384
 """Marks remembered: some seconds at full load, 4 MiB."""
 
 
 class RecentMarks:
-    """The inbox marks of the last deliveries that this process has done or is committing; the oldest are forgotten."""
+    """The inbox marks of the last deliveries that this process has done; the oldest are forgotten."""
 
     def __init__(self, most: int = _MOST) -> None:
         self._most = most
-        self._marks: dict[str, None] = {}
+        self._done: dict[str, None] = {}
+        self._under_way: dict[str, asyncio.Event] = {}
 
     def __contains__(self, mark: str | None) -> bool:
-        """Whether it is remembered."""
-        return mark in self._marks
+        """Whether it is remembered as done; what is under way is not, for it may yet fail."""
+        return mark in self._done
 
-    @contextmanager
-    def doing(self, mark: str) -> Iterator[None]:
-        """Remember a mark from now on, unless what is done inside raises.
+    @asynccontextmanager
+    async def doing(self, mark: str) -> AsyncIterator[None]:
+        """Do what a mark stands for, after whoever is doing it already; remember it unless that raises.
 
         Raises:
-            AlreadyDone: it is remembered, of a commit under way too: if that fails, its own delivery comes again.
+            AlreadyDone: it is remembered.
         """
-        if mark in self._marks:
+        while (other := self._under_way.get(mark)) is not None:
+            await other.wait()
+        if mark in self._done:
             raise AlreadyDone([mark])
-        self._marks[mark] = None
-        if len(self._marks) > self._most:
-            del self._marks[next(iter(self._marks))]
+        ended = self._under_way[mark] = asyncio.Event()
         try:
             yield
-        except BaseException:
-            self._marks.pop(mark, None)
-            raise
+            self._done[mark] = None
+            if len(self._done) > self._most:
+                del self._done[next(iter(self._done))]
+        finally:
+            del self._under_way[mark]
+            ended.set()
