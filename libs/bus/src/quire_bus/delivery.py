@@ -126,7 +126,8 @@ class Delivery(Generic[M]):
         Raises:
             Conflict: a record's revision is stale; nothing was stored. Left uncaught, the handler runs again.
             AlreadyDone: another run of this message (or of one of `together`: see its `subjects`) has committed.
-                Left uncaught, the bus acknowledges.
+                Left uncaught, the bus acknowledges. A run that is committing now, in this process, is waited for by a
+                light inbox.
             TooLarge, NotStored, Unknown: nothing stored, nothing stored, and may be stored; leave them uncaught.
             ValueError: for two messages with one id, or more than 1,000 parts.
         """
